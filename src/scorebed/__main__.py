@@ -1,0 +1,5 @@
+"""``python -m scorebed`` is ``scorebed``."""
+
+from scorebed.cli.main import main
+
+main()

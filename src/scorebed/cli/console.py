@@ -1,0 +1,109 @@
+"""What people see: stdout is data, stderr is talk."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
+
+    from scorebed.model import Progress
+
+_PLAIN_EVERY_S = 10.0
+
+
+class Watcher(Protocol):
+    """Told the name of a stage as it begins; returns what is told the share that is done."""
+
+    def __call__(self, stage: str, /) -> Progress:
+        """A new stage has begun."""
+
+
+def say(text: str) -> None:
+    """Prints a line for a person."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - the console
+
+
+def put(text: str) -> None:
+    """Prints a line of data."""
+    print(text, flush=True)  # noqa: T201 - the console
+
+
+def forgive_names() -> None:
+    """Lets names that are not UTF-8 be printed, escaped, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+@contextmanager
+def progress_watch(*, quiet: bool) -> Iterator[Watcher]:
+    """Bars on a terminal, plain lines elsewhere, nothing when quiet."""
+    if quiet:
+        yield lambda _stage: lambda _share: None
+    elif sys.stderr.isatty():
+        with _bars() as watch:
+            yield watch
+    else:
+        yield _plain
+
+
+@contextmanager
+def _bars() -> Iterator[Watcher]:
+    from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from rich.progress import Progress as Bars  # noqa: PLC0415
+
+    columns = (
+        TextColumn("{task.description:<8}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("taken"),
+        TimeElapsedColumn(),
+    )
+    with Bars(*columns, console=Console(stderr=True)) as bars:
+        running: list[TaskID] = []
+
+        def watch(stage: str) -> Progress:
+            _finish(bars, running)
+            task = bars.add_task(stage, total=1.0)
+            running.append(task)
+            return lambda share: bars.update(task, completed=share)
+
+        yield watch
+        _finish(bars, running)
+
+
+def _finish(bars: Bars, running: list[TaskID]) -> None:
+    if running:
+        bars.update(running[-1], completed=1.0)
+
+
+def _plain(stage: str) -> Progress:
+    begun = told = time.monotonic()
+    say(f"{stage}: started")
+
+    def tell(share: float) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told < _PLAIN_EVERY_S or share <= 0:
+            return
+        told = now
+        left_s = (now - begun) * (1 - share) / share
+        say(f"{stage}: {share:.0%}, about {left_s:.0f} s left")
+
+    return tell

@@ -1,0 +1,84 @@
+"""The command line. The only place that catches ``ScorebedError``."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import traceback
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scorebed.cli import doctor, measure, presets, providers, score
+from scorebed.cli.console import forgive_names, put, say
+from scorebed.errors import INTERRUPTED_EXIT_CODE, Interrupted, ScorebedError, SettingsError
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Gives a finished video back with music that fits: the same picture, scored, the music "
+    "ducked under the dialogue, at delivery loudness.",
+)
+app.command("score")(score.score)
+app.command("measure")(measure.measure)
+app.command("presets")(presets.presets)
+app.command("providers")(providers.providers)
+app.command("doctor")(doctor.doctor)
+
+
+def _version(*, asked: bool) -> None:
+    if asked:
+        from scorebed import __version__  # noqa: PLC0415 - reads package metadata
+
+        put(f"scorebed {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=lambda asked: _version(asked=asked), is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Runs the command line and exits with the code that HOUSE.md's error tree gives."""
+    forgive_names()
+    signal.signal(signal.SIGTERM, _on_terminate)
+    sys.exit(_run(sys.argv[1:]))
+
+
+def _on_terminate(_number: int, _frame: FrameType | None) -> None:
+    raise Interrupted
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        code = app(args=arguments, standalone_mode=False)
+    except ScorebedError as error:
+        if "--traceback" in arguments:
+            traceback.print_exc()
+        say(f"error: {error.message}\n  {error.remedy}")
+        return error.exit_code
+    except typer.TyperException as error:
+        say(f"error: {error.format_message()}\n  Run: scorebed --help")
+        return SettingsError.exit_code
+    except (KeyboardInterrupt, Interrupted, typer.Abort):
+        # A second signal must not cut the clean-up short.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        say("\nstopped; run the same command again to go on where it stopped")
+        return INTERRUPTED_EXIT_CODE
+    except BrokenPipeError:
+        # Whoever read our output has left (``| head``); there is nobody to tell.
+        sys.stderr.close()
+        return 1
+    return int(code or 0)

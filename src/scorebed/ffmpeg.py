@@ -1,0 +1,397 @@
+"""ffmpeg: found, checked and run. The only room that starts a process.
+
+Graphs are built with ffmpeg-python; it only makes argument lists, which are run here so that
+children are always ended, errors name the stage, and a stuck process does not hang a batch.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import shutil
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import IO, Any
+
+import ffmpeg
+import imageio_ffmpeg
+import numpy as np
+
+from scorebed.errors import ToolError, WorkspaceError
+from scorebed.model import Audio, Progress, no_progress
+from scorebed.timecode import SAMPLE_RATE_HZ
+
+MIN_LIBAVFORMAT = 61
+"""libavformat of FFmpeg 7.0. Measured with a click in a WAV muxed beside H.264 in Matroska:
+FFmpeg 5.1 moves the picture by 21 ms and places Opus 6.5 ms early; 7.0 does neither."""
+MIN_RELEASE = "7.0"
+
+CONTAINERS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,mxf,nut,rm,wtv,dv,gxf,ivf,"
+    "wav,w64,flac,mp3,aac,aiff,caf,ac3,eac3,opus,au,amr,ape,wv,tta"
+)
+"""Demuxers that may open a user's file. Those that open further files or addresses named inside
+(hls, dash, concat, image2, imf, sdp, rtsp ...) are left out, so a crafted playlist is not read."""
+
+STALL_S = 120.0
+"""A process that makes no headway for this long is ended."""
+_END_S = 2.0
+_FULL_DISK = re.compile(r"No space left on device|Disk quota exceeded", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ffmpeg:
+    """An ffmpeg that can be used."""
+
+    path: str
+    """The executable."""
+    version: str
+    """As it prints it."""
+    origin: str
+    """``SCOREBED_FFMPEG``, ``PATH`` or ``imageio-ffmpeg``."""
+
+
+class FfmpegError(ToolError):
+    """ffmpeg ended with an error; ``log`` is the end of what it said."""
+
+    def __init__(self, message: str, *, remedy: str, log: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.log = log
+
+
+def locate() -> Ffmpeg:
+    """The ffmpeg to use: ``SCOREBED_FFMPEG``, else one on PATH that is recent enough, else the one
+    that imageio-ffmpeg brings.
+
+    Raises:
+        ToolError: If the one that SCOREBED_FFMPEG names does not run or is too old, or none runs.
+    """  # noqa: D205 - one sentence, two lines
+    override = os.environ.get("SCOREBED_FFMPEG")
+    return _locate(override, None if override else shutil.which("ffmpeg"))
+
+
+@functools.cache
+def _locate(override: str | None, installed: str | None) -> Ffmpeg:
+    if override:
+        found = _ask_version(override)
+        if found is None:
+            raise ToolError(
+                f"SCOREBED_FFMPEG names {override!r}, which does not run as ffmpeg",
+                remedy="Set it to the path of an ffmpeg executable, or unset it.",
+            )
+        version, libavformat = found
+        if libavformat < MIN_LIBAVFORMAT:
+            raise ToolError(
+                f"SCOREBED_FFMPEG names ffmpeg {version}; {MIN_RELEASE} or later is needed",
+                remedy="Unset SCOREBED_FFMPEG to use the ffmpeg that came with scorebed.",
+            )
+        return Ffmpeg(path=override, version=version, origin="SCOREBED_FFMPEG")
+    if installed and (found := _ask_version(installed)) and found[1] >= MIN_LIBAVFORMAT:
+        return Ffmpeg(path=installed, version=found[0], origin="PATH")
+    try:
+        bundled = imageio_ffmpeg.get_ffmpeg_exe()
+    except RuntimeError as error:
+        raise ToolError(
+            f"no ffmpeg {MIN_RELEASE} or later was found ({error})",
+            remedy="Run: python -m pip install --force-reinstall imageio-ffmpeg",
+        ) from error
+    found = _ask_version(bundled)
+    if found is None:
+        raise ToolError(
+            f"the ffmpeg of imageio-ffmpeg ({bundled}) does not run on this machine",
+            remedy=f"Install ffmpeg {MIN_RELEASE} or later and set SCOREBED_FFMPEG to its path.",
+        )
+    return Ffmpeg(path=bundled, version=found[0], origin="imageio-ffmpeg")
+
+
+def _ask_version(path: str) -> tuple[str, int] | None:
+    """Release and libavformat's major number, or None if it does not run as ffmpeg."""
+    try:
+        said = subprocess.run(  # noqa: S603 - the user's own choice of ffmpeg
+            [path, "-version"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=30,
+        ).stdout.decode(errors="replace")
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    version = re.match(r"ffmpeg version (\S+)", said)
+    libavformat = re.search(r"libavformat\s+(\d+)\.", said)
+    return (version[1], int(libavformat[1])) if version and libavformat else None
+
+
+# --- arguments ---------------------------------------------------------------------------------
+
+
+def file_url(path: Path) -> str:
+    """A name that ffmpeg takes for a file and nothing else, whatever characters it has."""
+    return f"file:{path}"
+
+
+def source(path: Path, **options: str | float | None) -> Any:  # noqa: ANN401 - ffmpeg-python is untyped
+    """An input node of ffmpeg-python for a user's file: one local file, no playlist, no address.
+
+    Args:
+        path: The file.
+        options: Further input options.
+    """
+    return ffmpeg.input(
+        file_url(path), format_whitelist=CONTAINERS, protocol_whitelist="file", **options
+    )
+
+
+def arguments(node: Any) -> list[str]:  # noqa: ANN401 - ffmpeg-python is untyped
+    """The arguments of a graph built with ffmpeg-python, without the program's name."""
+    return [str(argument) for argument in node.get_args()]
+
+
+# --- running -----------------------------------------------------------------------------------
+
+
+def run(
+    args: list[str],
+    *,
+    stage: str,
+    subject: Path,
+    duration_s: Fraction | None = None,
+    progress: Progress = no_progress,
+) -> str:
+    """Runs ffmpeg to its end.
+
+    Args:
+        args: As ``arguments`` gives them.
+        stage: Named in errors.
+        subject: The file that is worked on, named in errors.
+        duration_s: Length of what is made, in seconds, for ``progress``.
+        progress: Called with the share that is done.
+
+    Returns:
+        The end of what it said (warnings).
+
+    Raises:
+        FfmpegError: If it ends with an error or makes no headway for ``STALL_S``.
+        WorkspaceError: If the disk is full.
+    """
+    options = ["-nostats", "-progress", "pipe:1", "-stats_period", "0.2"]
+    with _process([*options, *args], stage=stage, subject=subject) as child:
+        for line in child.lines():
+            name, _, value = line.partition("=")
+            # Figures that move are headway; a block is printed even when nothing does.
+            if name in {"out_time_us", "total_size", "frame"}:
+                child.headway(name, value)
+            if name == "out_time_us" and duration_s and value.lstrip("-").isdigit():
+                progress(min(max(int(value) / 1e6 / float(duration_s), 0.0), 1.0))
+    return child.log
+
+
+LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
+"""ffmpeg's names of the layouts that are kept; any other is mixed down to stereo."""
+
+
+def kept_channels(channels: int) -> int:
+    """Channels that sound of so many channels is decoded to."""
+    return channels if channels in LAYOUTS else 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoding:
+    """How an audio stream is decoded to 48 kHz float32."""
+
+    path: Path
+    """A user's file."""
+    stream_index: int
+    """Index of the stream in the container."""
+    channels: int
+    """Channels that the filters leave."""
+    filters: str
+    """A chain of ffmpeg filters."""
+
+    def arguments(self) -> list[str]:
+        """For ffmpeg, without its name; raw samples come out of stdout."""
+        node = ffmpeg.output(
+            source(self.path, copyts=None)[str(self.stream_index)],
+            "pipe:1",
+            format="f32le",
+            acodec="pcm_f32le",
+            ar=SAMPLE_RATE_HZ,
+            af=self.filters,
+        )
+        return arguments(node)
+
+
+def decode_audio(decoding: Decoding, *, stage: str) -> Iterator[Audio]:
+    """Decodes an audio stream to blocks of shape (samples, channels).
+
+    Args:
+        decoding: What, and how.
+        stage: Named in errors.
+
+    Raises:
+        FfmpegError: If it cannot be decoded.
+    """
+    with _process(decoding.arguments(), stage=stage, subject=decoding.path) as child:
+        frame_bytes = 4 * decoding.channels
+        rest = b""
+        total_bytes = 0
+        while chunk := child.stdout.read(frame_bytes * 65_536):
+            total_bytes += len(chunk)
+            child.headway("bytes", str(total_bytes))
+            whole = rest + chunk
+            end = len(whole) - len(whole) % frame_bytes
+            rest = whole[end:]
+            yield np.frombuffer(whole[:end], dtype=np.float32).reshape(-1, decoding.channels)
+
+
+class _Child:
+    """A running ffmpeg: its output, the end of its log, and a watch for standstill."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        self.process = process
+        self.stdout: IO[bytes] = process.stdout
+        self.stalled = False
+        self._stderr: IO[bytes] = process.stderr
+        self._log: deque[str] = deque(maxlen=40)
+        self._figures: dict[str, str] = {}
+        self._moved = threading.Event()
+        self._ended = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._read_log, daemon=True),
+            threading.Thread(target=self._watch, daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def log(self) -> str:
+        return "\n".join(self._log)
+
+    def lines(self) -> Iterator[str]:
+        for line in self.stdout:
+            yield line.decode(errors="replace").strip()
+
+    def headway(self, name: str, value: str) -> None:
+        if self._figures.get(name) != value:
+            self._figures[name] = value
+            self._moved.set()
+
+    def end(self) -> None:
+        """Ends the process if it still runs, and waits for it."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(_END_S)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+        self.process.wait()
+        self._ended.set()
+        self._moved.set()
+        for thread in self._threads:
+            thread.join()
+        self.stdout.close()
+        self._stderr.close()
+
+    def _read_log(self) -> None:
+        for line in self._stderr:
+            self._log.append(line.decode(errors="replace").rstrip())
+
+    def _watch(self) -> None:
+        while not self._ended.is_set():
+            self._moved.clear()
+            if not self._moved.wait(STALL_S) and not self._ended.is_set():
+                self.stalled = True
+                self.process.kill()
+                return
+
+
+@contextmanager
+def _process(args: list[str], *, stage: str, subject: Path) -> Iterator[_Child]:
+    tool = locate()
+    try:
+        process = subprocess.Popen(  # noqa: S603 - arguments are a list, inputs are file: URLs
+            [tool.path, "-hide_banner", "-nostdin", "-loglevel", "warning", *args],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            # Its own group: Ctrl-C reaches scorebed, which ends its children itself.
+            process_group=0 if os.name == "posix" else None,
+        )
+    except OSError as error:
+        raise ToolError(
+            f"{stage}: {tool.path} could not be started ({error})",
+            remedy="Run: scorebed doctor",
+        ) from error
+    child = _Child(process)
+    try:
+        yield child
+        process.wait()
+    finally:
+        child.end()
+    if child.stalled:
+        raise FfmpegError(
+            f"{stage}: ffmpeg made no headway on {subject} for {STALL_S:.0f} s and was ended",
+            remedy="Check that the file is complete and its disk answers, then run again.",
+            log=child.log,
+        )
+    if process.returncode:
+        raise _failure(stage, subject, child.log)
+
+
+def _failure(stage: str, subject: Path, log: str) -> ToolError | WorkspaceError:
+    if _FULL_DISK.search(log):
+        return WorkspaceError(
+            f"{stage}: the disk is full while working on {subject}",
+            remedy="Make room and run the same command again: it goes on where it stopped.",
+        )
+    last = log.strip().splitlines()[-1] if log.strip() else "it said nothing"
+    return FfmpegError(
+        f"{stage}: ffmpeg failed on {subject}: {last}",
+        remedy="Play the file to see whether it is damaged; "
+        "`scorebed doctor` checks ffmpeg itself.",
+        log=log,
+    )
+
+
+# --- what it can do ----------------------------------------------------------------------------
+
+NEEDED_ENCODERS = (
+    "aac",
+    "libopus",
+    "libvorbis",
+    "pcm_s16le",
+    "pcm_s24le",
+    "mp2",
+    "wmav2",
+    "libx264",
+)
+NEEDED_FILTERS = ("aresample", "aformat", "pan", "volume", "scale", "fps", "adeclick")
+NEEDED_MUXERS = ("mp4", "mov", "matroska", "webm", "mpegts", "avi", "segment", "streamhash")
+
+
+def missing_parts() -> tuple[str, ...]:
+    """Encoders, filters and muxers that the main job needs and this ffmpeg lacks."""
+    missing = []
+    for kind, needed in (
+        ("encoders", NEEDED_ENCODERS),
+        ("filters", NEEDED_FILTERS),
+        ("muxers", NEEDED_MUXERS),
+    ):
+        said = subprocess.run(  # noqa: S603 - the located ffmpeg
+            [locate().path, "-hide_banner", f"-{kind}"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=30,
+        ).stdout.decode(errors="replace")
+        words = set(said.split())
+        missing += [f"{kind[:-1]} {name}" for name in needed if name not in words]
+    return tuple(missing)

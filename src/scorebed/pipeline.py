@@ -1,0 +1,189 @@
+"""The whole job, in order. Read this first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from scorebed.delivery import claim, publish, publish_text, sidecar
+from scorebed.exporters.plot import check_plot, write_plot
+from scorebed.exporters.stems import check_stems, write_stems
+from scorebed.media import identify
+from scorebed.model import (
+    Conformed,
+    Ducked,
+    Levelled,
+    LoudnessTarget,
+    Mixed,
+    Order,
+    Picture,
+    Progress,
+    ReelSet,
+    SpottingNotes,
+    Take,
+)
+from scorebed.providers.base import find
+from scorebed.result import Result
+from scorebed.settings import LOSSLESS_HEADROOM_DB, LOSSY_HEADROOM_DB, Settings
+from scorebed.stages.compose import compose
+from scorebed.stages.conform import conform
+from scorebed.stages.duck import duck
+from scorebed.stages.level import level
+from scorebed.stages.mix import mix
+from scorebed.stages.mux import mux, plan_mux
+from scorebed.stages.probe import probe
+from scorebed.stages.reel import reel
+from scorebed.stages.spot import spot
+from scorebed.workspace import Workspace, check_room, prune
+
+STAGES = ("probe", "spot", "reel", "compose", "conform", "level", "duck", "mix", "mux")
+
+Watch = Callable[[str], Progress]
+"""Told the name of a stage as it begins; what it returns is told the share that is done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One video to score."""
+
+    video: Path
+    """The finished cut."""
+    output: Path
+    """Where the scored video goes."""
+    settings: Settings
+    """What is wanted."""
+    workspace: Path
+    """Root of the workspaces."""
+    stems: Path | None = None
+    """Folder for the stems, if they are wanted."""
+    plot: Path | None = None
+    """A PNG of the result, if it is wanted."""
+    overwrite: bool = False
+    """Whether files of those names may be replaced."""
+
+
+def score(job: Job, watch: Watch) -> Result:
+    """Gives the picture back with music.
+
+    Args:
+        job: What is wanted.
+        watch: Told of progress.
+
+    Raises:
+        ScorebedError: One of its kinds; nothing is then left under a final name.
+    """
+    want = job.settings
+    _check_extras(job)
+    source = identify(job.video)
+    music = None if want.music is None else identify(want.music)
+    with (
+        claim(job.output, video=job.video, overwrite=job.overwrite) as part,
+        Workspace(job.workspace, source) as work,
+    ):
+        picture = work.run(probe, source, gives=Picture, progress=watch("probe"))
+        # All that can fail is asked before any music is made.
+        plan = plan_mux(
+            source,
+            picture,
+            job.output,
+            folder=work.folder,
+            stereo_kbps=want.delivery.audio_bitrate_kbps,
+        )
+        _check_rooms(job, picture)
+        notes = work.run(
+            spot, source, picture, want.spot, gives=SpottingNotes, progress=watch("spot")
+        )
+        reels = work.run(
+            reel,
+            source,
+            picture,
+            notes,
+            find(want.provider).limits(),
+            gives=ReelSet,
+            progress=watch("reel"),
+        )
+        order = Order(notes=notes, brief=want.brief, reels=reels, music=music)
+        take = work.run(compose, want.provider, order, gives=Take, progress=watch("compose"))
+        fitted = work.run(conform, picture, take, gives=Conformed, progress=watch("conform"))
+        dx = picture.production if want.keep_production else None
+        levelled = work.run(
+            level, fitted.mx, dx, notes, want.level, gives=Levelled, progress=watch("level")
+        )
+        ducked = work.run(duck, levelled, notes, want.duck, gives=Ducked, progress=watch("duck"))
+        target = _mix_target(want.target, lossy=plan.audio_kbps is not None)
+        mixed = work.run(
+            mix,
+            levelled,
+            ducked,
+            target,
+            picture.length_samples,
+            gives=Mixed,
+            progress=watch("mix"),
+        )
+        with work.timed("mux"):
+            scored = mux(
+                source,
+                picture,
+                mixed,
+                plan,
+                want.target.true_peak_dbtp,
+                part,
+                progress=watch("mux"),
+            )
+        result = Result(
+            video=job.video,
+            output=job.output,
+            settings=want,
+            picture=picture,
+            notes=notes,
+            take=take,
+            conformed=fitted,
+            levelled=levelled,
+            ducked=ducked,
+            mixed=mixed,
+            scored=scored,
+            stages=tuple(work.runs),
+        )
+        _write_extras(job, result)
+        publish(part, job.output, overwrite=job.overwrite)
+        publish_text(result.to_json(), sidecar(job.output))
+    prune(job.workspace)
+    return result
+
+
+def _mix_target(target: LoudnessTarget, *, lossy: bool) -> LoudnessTarget:
+    """A little under the ceiling, which the encoder may overshoot."""
+    headroom_db = LOSSY_HEADROOM_DB if lossy else LOSSLESS_HEADROOM_DB
+    return LoudnessTarget(
+        integrated_lufs=target.integrated_lufs,
+        true_peak_dbtp=target.true_peak_dbtp - headroom_db,
+    )
+
+
+def _check_extras(job: Job) -> None:
+    if job.stems is not None:
+        check_stems(job.stems, overwrite=job.overwrite)
+    if job.plot is not None:
+        check_plot(job.plot, overwrite=job.overwrite)
+
+
+def _check_rooms(job: Job, picture: Picture) -> None:
+    channels = max(2, picture.production.channels if picture.production else 2)
+    # The take, a decoded copy of a given track, and the mix with its first pass: float32.
+    check_room(job.workspace, picture.length_samples * 4 * (2 + 2 + 2 * channels))
+    check_room(job.output.parent, job.video.stat().st_size + picture.length_samples * channels)
+
+
+def _write_extras(job: Job, result: Result) -> None:
+    if job.stems is not None:
+        write_stems(
+            job.stems,
+            result.picture.length_samples,
+            result.levelled,
+            result.ducked,
+            result.mixed,
+            overwrite=job.overwrite,
+        )
+    if job.plot is not None:
+        write_plot(job.plot, result)

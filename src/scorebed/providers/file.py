@@ -1,0 +1,62 @@
+"""A finished track: a composer's delivery or licensed stock."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from scorebed.errors import SettingsError
+from scorebed.model import Artifact, Limits, Quote, Take
+from scorebed.wav import sha256_of
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+    from pathlib import Path
+
+    from scorebed.model import Order, Progress
+
+_FREE = Quote(requests=0, amount=0.0, currency="USD")
+
+
+class FileProvider:
+    """Hands over the track that ``--music`` names."""
+
+    name = "file"
+    description = "a track of your own, given with --music FILE"
+
+    def limits(self) -> Limits:
+        """It does not look at the picture."""
+        return Limits(
+            needs_proxies=False,
+            max_reels=1,
+            max_duration_s=None,
+            max_size_bytes=None,
+            network=False,
+        )
+
+    def quote(self, duration_s: Fraction) -> Quote:  # noqa: ARG002 - the protocol's argument
+        """Nothing."""
+        return _FREE
+
+    def compose(self, order: Order, *, folder: Path, progress: Progress) -> Take:
+        """Keeps a copy, so that the take is there when the file has moved.
+
+        Raises:
+            SettingsError: If no file was given.
+        """
+        if order.music is None:
+            raise SettingsError(
+                "the provider 'file' needs a track", remedy="Add --music FILE to the command."
+            )
+        kept = folder / f"take{order.music.path.suffix}"
+        shutil.copyfile(order.music.path, kept)
+        progress(1.0)
+        return Take(
+            provider=self.name,
+            name=order.music.path.stem,
+            seed=None,
+            audio=Artifact(path=kept, sha256=sha256_of(kept)),
+            fitted=False,
+            unused_words=(),
+            spent=_FREE,
+        )

@@ -1,0 +1,182 @@
+"""What a run did, as one JSON object: the schema is ``scorebed/schema/result-1.json``."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from scorebed.model import (
+    Conformed,
+    Ducked,
+    Levelled,
+    Loudness,
+    Mixed,
+    Picture,
+    ScoredVideo,
+    SpottingNotes,
+    StageRun,
+    StreamFate,
+    StreamKind,
+    Take,
+    TimeRange,
+)
+from scorebed.settings import Settings
+
+SCHEMA_VERSION = 1
+SCHEMA_PATH = Path(__file__).parent / "schema" / "result-1.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """A finished score: what was delivered, and every stage's own result."""
+
+    video: Path
+    """The input."""
+    output: Path
+    """The scored video."""
+    settings: Settings
+    picture: Picture
+    notes: SpottingNotes
+    take: Take
+    conformed: Conformed
+    levelled: Levelled
+    ducked: Ducked
+    mixed: Mixed
+    scored: ScoredVideo
+    stages: tuple[StageRun, ...]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know though the run succeeded."""
+        return tuple(_warnings(self))
+
+    def to_json(self) -> str:
+        """The result as one line of JSON (ASCII)."""
+        return json.dumps(_as_object(self))
+
+
+def _as_object(result: Result) -> dict[str, Any]:
+    picture, ducked = result.picture, result.ducked
+    return {
+        "schema": SCHEMA_VERSION,
+        "input": str(result.video),
+        "output": str(result.output),
+        "picture": {
+            "duration_s": _seconds(picture.duration_s),
+            "frames": picture.frame_count,
+            "frame_rate": f"{picture.frame_rate.numerator}/{picture.frame_rate.denominator}",
+            "sha256": result.scored.picture_sha256,
+        },
+        "scenes": [_range(scene.range) for scene in result.notes.scenes],
+        "speech": [_range(region.range) for region in result.notes.speech],
+        "music": {
+            "provider": result.take.provider,
+            "seed": result.take.seed,
+            "take": result.take.name,
+            "integrated_lufs": _round(result.levelled.mx_loudness.integrated_lufs),
+            "true_peak_dbtp": _round(result.levelled.mx_loudness.true_peak_dbtp),
+        },
+        "duck": duck_figures(ducked, result.settings.duck.speech_margin_lu),
+        "programme": _loudness(result.scored.loudness),
+        "streams": {
+            "kept": [_fate(fate) for fate in result.scored.kept],
+            "dropped": [_fate(fate) | {"why": fate.why} for fate in result.scored.dropped],
+        },
+        "stages": [
+            {"name": run.name, "elapsed_s": run.elapsed_s, "cached": run.cached}
+            for run in result.stages
+        ],
+        "spent": {
+            "requests": result.take.spent.requests,
+            "amount": result.take.spent.amount,
+            "currency": result.take.spent.currency,
+        },
+        "warnings": list(result.warnings),
+    }
+
+
+def duck_figures(ducked: Ducked, wanted_lu: float) -> dict[str, float | None]:
+    """Margin wanted, least in any 3 s of speech, median over the phrases; deepest duck."""
+    margins = [phrase.margin_lu for phrase in ducked.phrases if phrase.margin_lu is not None]
+    least = [phrase.least_lu for phrase in ducked.phrases if phrase.least_lu is not None]
+    return {
+        "wanted_lu": wanted_lu,
+        "least_lu": _round(min(least)) if least else None,
+        "median_lu": _round(statistics.median(margins)) if margins else None,
+        "deepest_db": _round(max((phrase.depth_db for phrase in ducked.phrases), default=0.0)),
+    }
+
+
+def _range(span: TimeRange) -> dict[str, float]:
+    return {"start_s": _seconds(span.start_s), "end_s": _seconds(span.end_s)}
+
+
+def _seconds(time_s: Fraction) -> float:
+    return round(float(time_s), 6)
+
+
+def _round(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)
+
+
+def _loudness(loudness: Loudness) -> dict[str, float | None]:
+    return {
+        "integrated_lufs": _round(loudness.integrated_lufs),
+        "true_peak_dbtp": _round(loudness.true_peak_dbtp),
+        "range_lu": _round(loudness.range_lu),
+    }
+
+
+def _fate(fate: StreamFate) -> dict[str, Any]:
+    return {"index": fate.index, "kind": fate.kind.value, "codec": fate.codec}
+
+
+# --- warnings ----------------------------------------------------------------------------------
+
+_OFF_TARGET_LU = 0.5
+_LEAST_MARGIN_LU = 10.0
+
+
+def _warnings(result: Result) -> list[str]:
+    found = [
+        f"stream {fate.index} ({fate.kind}, {fate.codec}) was dropped: {fate.why}"
+        for fate in result.scored.dropped
+    ]
+    damaged = result.notes.damaged_frames
+    if damaged:
+        found.append(f"{damaged} of {result.picture.frame_count} frames are damaged in the input")
+    others = [
+        stream.index
+        for stream in result.picture.streams
+        if stream.kind is StreamKind.AUDIO and stream.index != result.picture.production_index
+    ]
+    if others:
+        listed = ", ".join(map(str, others))
+        found.append(f"only one audio stream is scored; kept as it was: stream {listed}")
+    if result.conformed.passes > 1:
+        found.append(f"the music was too short and is played {result.conformed.passes} times")
+    if result.take.unused_words:
+        found.append(f"the composer could not use: {', '.join(result.take.unused_words)}")
+    return found + _loudness_warnings(result)
+
+
+def _loudness_warnings(result: Result) -> list[str]:
+    found = []
+    reached = result.scored.loudness.integrated_lufs
+    wanted = result.settings.target.integrated_lufs
+    if reached is None:
+        found.append("the programme is silent or too short to have a loudness")
+    elif abs(reached - wanted) > _OFF_TARGET_LU:
+        found.append(f"the programme is at {reached:.1f} LUFS, not at {wanted:.1f}")
+    peak = result.scored.loudness.true_peak_dbtp
+    ceiling = result.settings.target.true_peak_dbtp
+    if peak is not None and peak > ceiling:
+        found.append(f"the true peak is {peak:.2f} dBTP, over the ceiling of {ceiling:.1f}")
+    least = duck_figures(result.ducked, 0)["least_lu"]
+    if least is not None and least < min(_LEAST_MARGIN_LU, result.settings.duck.speech_margin_lu):
+        found.append(f"somewhere speech is only {least:.1f} LU over the music")
+    return found

@@ -1,0 +1,317 @@
+"""Stage runner: keyed by what goes in, kept on disk, written atomically, resumed after a kill.
+
+ROOT/CACHEDIR.TAG, ROOT/.scorebed-workspace       what the folder is
+ROOT/<source>/<stage>-<key>/result.json           what a finished stage returned
+ROOT/<source>/<stage>-<key>/*                     the files it made
+ROOT/<source>/<stage>-<key>.tmp/                  a stage at work, or what a killed one left
+ROOT/<source>/<stage>-<key>.lock                  held while it works: two runs do it once
+ROOT/<source>/use-*.lock                          held by a run while it needs the folder
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import filelock
+import msgspec
+import platformdirs
+
+from scorebed import __version__
+from scorebed.errors import WorkspaceError
+from scorebed.model import Progress, SourceFile, StageRun
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+CACHE_LIMIT_BYTES = 20_000_000_000
+"""The default cache is brought under this after a run, oldest first."""
+
+_MARK = ".scorebed-workspace"
+_TAG = "CACHEDIR.TAG"
+_TAG_TEXT = (
+    "Signature: 8a477f597d28d172789f06886806bc55\n"
+    "# This folder holds what scorebed can make again. See https://bford.info/cachedir/\n"
+)
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
+_RESULT = "result.json"
+
+T = TypeVar("T")
+
+
+def default_root() -> Path:
+    """The folder of the user's caches where workspaces lie if ``--workspace`` names no other."""
+    return platformdirs.user_cache_path("scorebed")
+
+
+class Workspace:
+    """The stages of one source, run at most once for the same inputs.
+
+    Use it as a context manager: while it is open, its folder is not cleaned away by another run.
+
+    Args:
+        root: Folder that holds all workspaces; made if it is not there.
+        source: The file that is worked on.
+
+    Raises:
+        WorkspaceError: If the folder is not ours or cannot be written.
+    """
+
+    def __init__(self, root: Path, source: SourceFile) -> None:
+        self.runs: list[StageRun] = []
+        self.root = root
+        _claim(root)
+        self.folder = root / source.fingerprint[:24]
+        self._use: filelock.FileLock | None = None
+
+    def __enter__(self) -> Self:
+        with _disk("workspace", self.folder):
+            self.folder.mkdir(exist_ok=True)
+            os.utime(self.folder)
+            self._use = _lock(self.folder / f"use-{uuid.uuid4().hex[:12]}.lock")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._use is not None:
+            self._use.release()
+            Path(self._use.lock_file).unlink(missing_ok=True)
+
+    def run(
+        self, stage: Callable[..., T], *inputs: object, gives: type[T], progress: Progress
+    ) -> T:
+        """The result of a stage: from an earlier run if there is one, else by running it.
+
+        Args:
+            stage: A function that takes ``inputs``, ``folder`` and ``progress``, writes only under
+                the folder, and returns a frozen result. Its module's ``VERSION`` is in the key.
+            inputs: What it works on; paths do not count for the key, contents do.
+            gives: The type of its result.
+            progress: Handed to the stage.
+
+        Raises:
+            WorkspaceError: If the disk is full or the folder cannot be written.
+        """
+        name = stage.__name__
+        begun = time.monotonic()
+        final = self.folder / f"{name}-{_key(stage, inputs)}"
+        result = self._load(final, gives)
+        cached = result is not None
+        if result is None:
+            with _disk(name, self.folder), self._locked(final):
+                # Another run may have done it while this one waited for the lock.
+                result = self._load(final, gives)
+                cached = result is not None
+                if result is None:
+                    result = self._make(stage, inputs, final, gives, progress)
+        self._note(name, begun, cached=cached)
+        return result
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """Notes a stage that is never kept: its result goes to the user, not here."""
+        begun = time.monotonic()
+        with _disk(name, self.folder):
+            yield
+        self._note(name, begun, cached=False)
+
+    def _note(self, name: str, begun: float, *, cached: bool) -> None:
+        elapsed_s = round(time.monotonic() - begun, 3)
+        self.runs.append(StageRun(name=name, elapsed_s=elapsed_s, cached=cached))
+
+    def _locked(self, final: Path) -> filelock.BaseFileLock:
+        return _lock(final.with_name(final.name + ".lock"))
+
+    def _load(self, final: Path, gives: type[T]) -> T | None:
+        try:
+            raw = (final / _RESULT).read_bytes()
+        except FileNotFoundError:
+            return None
+        return msgspec.json.decode(raw, type=gives, dec_hook=self._decode)
+
+    def _make(
+        self,
+        stage: Callable[..., T],
+        inputs: tuple[object, ...],
+        final: Path,
+        gives: type[T],
+        progress: Progress,
+    ) -> T:
+        working = final.with_name(final.name + ".tmp")
+        # We hold the lock: what lies here was left by a run that was killed.
+        shutil.rmtree(working, ignore_errors=True)
+        working.mkdir()
+        result = stage(*inputs, folder=working, progress=progress)
+
+        def encode(value: object) -> object:
+            if isinstance(value, Path) and value.is_relative_to(working):
+                value = final / value.relative_to(working)
+            return self._encode(value)
+
+        with (working / _RESULT).open("wb") as file:
+            file.write(msgspec.json.encode(result, enc_hook=encode))
+            file.flush()
+            os.fsync(file.fileno())
+        working.rename(final)
+        loaded = self._load(final, gives)
+        assert loaded is not None
+        return loaded
+
+    def _encode(self, value: object) -> object:
+        if isinstance(value, Path):
+            return str(value.relative_to(self.folder))
+        return _encode_exact(value)
+
+    def _decode(self, kind: type[Any], value: Any) -> Any:  # noqa: ANN401 - msgspec's contract
+        if kind is Path:
+            return self.folder / value
+        if kind is Fraction:
+            return Fraction(value)
+        raise NotImplementedError(kind)  # what msgspec asks for
+
+
+def _encode_exact(value: object) -> object:
+    if isinstance(value, Fraction):
+        return f"{value.numerator}/{value.denominator}"
+    raise TypeError(f"a stage result holds {type(value).__name__}, which has no JSON form")
+
+
+def _key(stage: Callable[..., object], inputs: tuple[object, ...]) -> str:
+    def encode(value: object) -> object:
+        # Where a file lies is not what is in it; the hash beside the path is.
+        return "" if isinstance(value, Path) else _encode_exact(value)
+
+    version = getattr(sys.modules[stage.__module__], "VERSION", 0)
+    told = msgspec.json.encode([__version__, stage.__name__, version, inputs], enc_hook=encode)
+    return hashlib.sha256(told).hexdigest()[:24]
+
+
+# --- the folder --------------------------------------------------------------------------------
+
+
+def _claim(root: Path) -> None:
+    """Makes the folder ours, or refuses one that holds other things."""
+    with _disk("workspace", root):
+        root.mkdir(parents=True, exist_ok=True)
+        if (root / _MARK).exists():
+            return
+        if any(root.iterdir()):
+            raise WorkspaceError(
+                f"workspace: {root} holds other files and is not a scorebed workspace",
+                remedy="Give --workspace an empty or new folder.",
+            )
+        (root / _TAG).write_text(_TAG_TEXT)
+        (root / _MARK).write_text("1\n")
+
+
+def _lock(path: Path) -> filelock.FileLock:
+    lock = filelock.FileLock(path)
+    lock.acquire(poll_interval=0.1)
+    return lock
+
+
+class _disk:  # noqa: N801 - reads as the words `with disk`
+    """Turns what the operating system says of the disk into an error with a remedy."""
+
+    def __init__(self, stage: str, folder: Path) -> None:
+        self._stage = stage
+        self._folder = folder
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if not isinstance(error, OSError):
+            return
+        if error.errno in _DISK_FULL:
+            raise WorkspaceError(
+                f"{self._stage}: the disk of {self._folder} is full",
+                remedy="Make room, or give --workspace a folder on another disk, and run the same "
+                "command again: it goes on where it stopped.",
+            ) from error
+        raise WorkspaceError(
+            f"{self._stage}: {self._folder} cannot be used ({error.strerror or error})",
+            remedy="Give --workspace a folder that you may write to.",
+        ) from error
+
+
+def check_room(folder: Path, needed_bytes: int) -> None:
+    """Refuses to start what cannot end for want of room.
+
+    Raises:
+        WorkspaceError: If the disk has less than ``needed_bytes`` free.
+    """
+    with _disk("workspace", folder):
+        free_bytes = shutil.disk_usage(folder).free
+    if free_bytes < needed_bytes:
+        raise WorkspaceError(
+            f"workspace: about {needed_bytes / 1e6:.0f} MB are needed in {folder}, "
+            f"{free_bytes / 1e6:.0f} MB are free",
+            remedy="Make room, or give --workspace (or -o) a folder on another disk.",
+        )
+
+
+def size_bytes(root: Path) -> int:
+    """How much all workspaces under a root hold, in bytes."""
+    return sum(_folder_bytes(folder) for folder in _workspaces(root))
+
+
+def prune(root: Path, limit_bytes: int = CACHE_LIMIT_BYTES) -> None:
+    """Removes the workspaces that were used longest ago until the rest is under the limit.
+
+    A workspace that a run has open is left alone.
+    """
+    folders = sorted(_workspaces(root), key=lambda folder: folder.stat().st_mtime)
+    sizes = {folder: _folder_bytes(folder) for folder in folders}
+    total = sum(sizes.values())
+    for folder in folders:
+        if total <= limit_bytes:
+            return
+        if not _in_use(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+            total -= sizes[folder]
+
+
+def _workspaces(root: Path) -> list[Path]:
+    return [entry for entry in root.iterdir() if entry.is_dir()] if root.is_dir() else []
+
+
+def _folder_bytes(folder: Path) -> int:
+    total = 0
+    for base, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += (Path(base) / name).stat().st_size
+            except FileNotFoundError:  # another run has just finished with it
+                continue
+    return total
+
+
+def _in_use(folder: Path) -> bool:
+    for path in folder.glob("*.lock"):
+        lock = filelock.FileLock(path)
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            return True
+        lock.release()
+    return False
