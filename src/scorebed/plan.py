@@ -13,7 +13,8 @@ from scorebed.media import identify
 from scorebed.model import Artifact, MuxPlan, Picture, Quote, Stem
 from scorebed.pipeline import STAGES, Job
 from scorebed.providers.base import find
-from scorebed.stages.mux import command, plan_mux
+from scorebed.stages.mux import command
+from scorebed.stages.mux_plan import plan_mux
 from scorebed.stages.probe import extraction, look
 from scorebed.timecode import to_clock
 

@@ -20,7 +20,7 @@ def measure(
     ] = False,
 ) -> None:
     """Measures FILE: loudness (BS.1770), true peak, range, speech and its margin."""
-    from scorebed.measure import measure as run  # noqa: PLC0415 - `--help` must not wait for numpy
+    from scorebed.measurement import measure as run  # noqa: PLC0415 - `--help` must not wait for numpy
 
     with progress_watch(quiet=quiet) as watch:
         found = run(file, progress=watch("measure"))

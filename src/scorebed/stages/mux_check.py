@@ -1,0 +1,153 @@
+"""Reads back what was written: the picture by its packets, the sound by decoding it."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scorebed.dsp.loudness import Meter
+from scorebed.errors import MediaError
+from scorebed.ffmpeg import LAYOUTS, Decoding, decode_audio
+from scorebed.stages.mux_plan import mapped_streams
+from scorebed.timecode import to_samples
+from scorebed.wav import BLOCK_SAMPLES, read_wav
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from scorebed.model import Loudness, MuxPlan, Picture, Progress, Stem
+    from scorebed.packets import Contents
+
+STAGE = "mux"
+_MAX_SHOWN_FRAMES = 2
+_MAX_SHIFT_SAMPLES = 48
+"""1 ms."""
+_SEARCH_SAMPLES = 4_800
+
+
+def check_picture(path: Path, picture: Picture, contents: Contents) -> None:
+    """Refuses a delivered picture that is not the one that was given.
+
+    Args:
+        path: The input, named in errors.
+        picture: What it is.
+        contents: What was written.
+
+    Raises:
+        MediaError: If payloads, number or length of frames differ.
+    """
+    clock = contents.clock
+    if contents.picture_sha256 != picture.packets_sha256 or clock is None:
+        raise MediaError(
+            f"{STAGE}: the picture of {path} did not come through untouched",
+            remedy="Try another container with -o, for example one that ends in .mkv; "
+            "nothing was written.",
+        )
+    # A coarse clock (1 ms, or a frame in AVI) may round both ends. Where an edit list hides frames,
+    # ffmpeg's QuickTime muxer may show one or two of them at the end: the packets are the same.
+    extra = clock.frame_count - picture.frame_count
+    allowed = min(clock.hidden_frames + max(extra, 0), _MAX_SHOWN_FRAMES) if extra else 0
+    frames_s = (allowed + picture.variable_rate) / picture.frame_rate
+    apart_s = abs(clock.duration_s - picture.duration_s)
+    if not 0 <= extra <= allowed or apart_s > Fraction(1, 400) + frames_s:
+        raise MediaError(
+            f"{STAGE}: the picture of {path} came out with {clock.frame_count} frames in "
+            f"{float(clock.duration_s):.3f} s, not {picture.frame_count} in "
+            f"{float(picture.duration_s):.3f} s",
+            remedy="Try another container with -o; nothing was written.",
+        )
+
+
+def listen(
+    part: Path,
+    picture: Picture,
+    mix: Stem,
+    plan: MuxPlan,
+    contents: Contents,
+    progress: Progress,
+) -> Loudness:
+    """Decodes the delivered programme: its loudness, and that it lies where it should.
+
+    Args:
+        part: The file that was written.
+        picture: What the input is.
+        mix: The programme as it was before it was encoded.
+        plan: How it was written.
+        contents: What was written.
+        progress: Called with 0.8 to 1.
+
+    Raises:
+        MediaError: If it is too short or moved by more than 1 ms.
+    """
+    assert contents.clock is not None
+    index = next(
+        number
+        for number, fate in enumerate(mapped_streams(picture, plan))
+        if fate is None or fate.index == picture.production_index
+    )
+    first = to_samples(contents.clock.start_s) + mix.start_samples
+    window_at = _loudest(mix)
+    heard = np.zeros((BLOCK_SAMPLES + 2 * _SEARCH_SAMPLES, mix.channels), dtype=np.float32)
+    meter = Meter(mix.channels)
+    at = 0
+    decoding = Decoding(
+        path=part,
+        stream_index=index,
+        channels=mix.channels,
+        filters=f"aresample=48000:async=1:min_comp=0.00001:first_pts={first},"
+        f"aformat=channel_layouts={LAYOUTS[mix.channels]}",
+    )
+    for block in decode_audio(decoding, stage=STAGE):
+        # Encoders pad the last packet; what lies behind the programme is not it.
+        meter.add(block[: max(mix.length_samples - at, 0)])
+        _collect(heard, block, at - (window_at - _SEARCH_SAMPLES))
+        at += len(block)
+        progress(0.8 + 0.2 * min(at / max(mix.length_samples, 1), 1.0))
+    shift = _shift_samples(mix, window_at, heard)
+    if at < mix.length_samples - _MAX_SHIFT_SAMPLES or abs(shift) > _MAX_SHIFT_SAMPLES:
+        raise MediaError(
+            f"{STAGE}: the sound came back from {plan.muxer} moved by {shift / 48:.1f} ms, "
+            f"{at} of {mix.length_samples} samples long",
+            remedy="Try another container with -o, for example one that ends in .mov or .mkv; "
+            "nothing was written.",
+        )
+    return meter.loudness()
+
+
+def _loudest(mix: Stem) -> int:
+    """Start of the loudest block of the mix, in samples from its own start."""
+    best, best_at, at = -1.0, 0, 0
+    for block in read_wav(mix.audio.path):
+        power = float(np.square(block, dtype=np.float64).sum())
+        if power > best:
+            best, best_at = power, at
+        at += len(block)
+    return best_at
+
+
+def _collect(into: NDArray[np.float32], block: NDArray[np.float32], offset: int) -> None:
+    """Copies the part of a block that falls into a window; ``offset`` is where the block starts."""
+    first, last = max(offset, 0), min(offset + len(block), len(into))
+    if first < last:
+        into[first:last] = block[first - offset : last - offset]
+
+
+def _shift_samples(mix: Stem, window_at: int, heard: NDArray[np.float32]) -> int:
+    """How much later than in the mix the programme is heard, in samples, by correlation."""
+    blocks = read_wav(mix.audio.path, start_samples=window_at, length_samples=BLOCK_SAMPLES)
+    wanted = np.concatenate([*blocks]).sum(axis=1)
+    if not np.any(wanted):
+        return 0
+    got = heard.sum(axis=1)[: len(wanted) + 2 * _SEARCH_SAMPLES]
+    size = len(got) + len(wanted)
+    spectrum = np.fft.rfft(got, size) * np.conj(np.fft.rfft(wanted, size))
+    likeness = np.fft.irfft(spectrum, size)[: 2 * _SEARCH_SAMPLES + 1]
+    near = likeness[_SEARCH_SAMPLES - _MAX_SHIFT_SAMPLES : _SEARCH_SAMPLES + _MAX_SHIFT_SAMPLES + 1]
+    best = int(np.argmax(likeness))
+    # A steady tone is as like itself a period later: only a clearly better place counts.
+    if likeness[best] <= 1.02 * near.max():
+        return int(np.argmax(near)) - _MAX_SHIFT_SAMPLES
+    return best - _SEARCH_SAMPLES

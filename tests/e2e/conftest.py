@@ -1,0 +1,63 @@
+"""The product as a person runs it: a process, its streams, its files."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+Scorebed = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def talk() -> Path:
+    """The sample clip with speech."""
+    return ROOT / "sample_media" / "talk.mp4"
+
+
+@pytest.fixture(scope="session")
+def montage() -> Path:
+    """The sample clip without speech."""
+    return ROOT / "sample_media" / "montage.mp4"
+
+
+@pytest.fixture(scope="session")
+def short_talk(make_media: Callable[..., Path], talk: Path) -> Path:
+    """Twelve seconds of it, small: two scenes, speech, a pause."""
+    return make_media(
+        "short.mp4", "-i", talk, "-t", "12", "-vf", "scale=320:-2", "-c:v", "libx264",
+        "-preset", "ultrafast", "-c:a", "copy",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A user's environment without ffmpeg on PATH, without keys, with a cache of its own."""
+    kept = {name: value for name, value in os.environ.items() if "SCOREBED" not in name}
+    return kept | {
+        "PATH": "/nowhere",
+        "XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache")),
+        "COLUMNS": "100",
+    }
+
+
+@pytest.fixture(scope="session")
+def scorebed(environment: dict[str, str]) -> Scorebed:
+    """Runs ``python -m scorebed`` with arguments and waits for its end."""
+
+    def run(*args: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "scorebed", *map(str, args)],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment | env,
+            stdin=subprocess.DEVNULL,
+        )
+
+    return run

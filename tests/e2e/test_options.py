@@ -1,0 +1,269 @@
+"""Every option does what it says, and wrong ones say what to do."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from scorebed.pipeline import STAGES
+
+Scorebed = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One workspace for all: what one run has made, the next one need not make again."""
+    return tmp_path_factory.mktemp("options") / "work"
+
+
+@pytest.fixture
+def score(
+    scorebed: Scorebed, short_talk: Path, work: Path, tmp_path: Path
+) -> Callable[..., dict[str, Any]]:
+    """Scores the short clip with options and returns the JSON."""
+
+    def run(*options: str | Path, name: str = "out.mp4") -> dict[str, Any]:
+        done = scorebed(
+            "score", short_talk, "-o", tmp_path / name, "--workspace", work, "--json", *options
+        )
+        assert done.returncode == 0, done.stderr
+        return dict(json.loads(done.stdout))
+
+    return run
+
+
+def test_the_delivery_preset_decides_loudness_and_ceiling(
+    score: Callable[..., dict[str, Any]],
+) -> None:
+    programme = score("--preset", "ebu-r128")["programme"]
+    assert programme["integrated_lufs"] == pytest.approx(-23.0, abs=0.5)
+    assert programme["true_peak_dbtp"] <= -1.0
+
+
+def test_target_and_ceiling_can_be_given(score: Callable[..., dict[str, Any]]) -> None:
+    programme = score("--target-lufs", "-20", "--true-peak", "-6")["programme"]
+    assert programme["integrated_lufs"] == pytest.approx(-20.0, abs=0.5)
+    assert programme["true_peak_dbtp"] <= -6.0
+
+
+def test_loudness_moves_the_music(score: Callable[..., dict[str, Any]]) -> None:
+    assert score("--loudness", "-0.5")["music"]["integrated_lufs"] == pytest.approx(-17, abs=0.1)
+    assert score("--music-lufs", "-20", name="b.mp4")["music"]["integrated_lufs"] == pytest.approx(
+        -20, abs=0.1
+    )
+
+
+def test_no_duck_leaves_the_music_up(score: Callable[..., dict[str, Any]]) -> None:
+    told = score("--no-duck")
+    assert told["duck"]["deepest_db"] == 0
+    assert told["duck"]["least_lu"] < 10
+    assert any("LU over the music" in warning for warning in told["warnings"])
+
+
+def test_dropped_production_audio_is_gone(
+    score: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    told = score("--production-audio", "drop", "--stems", tmp_path / "stems")
+    assert told["speech"] == []
+    dx, _ = soundfile.read(tmp_path / "stems" / "DX.wav")
+    assert not np.any(dx)
+
+
+def test_max_scenes_is_a_limit(score: Callable[..., dict[str, Any]]) -> None:
+    assert len(score("--max-scenes", "1")["scenes"]) == 1
+
+
+def test_a_given_track_is_fitted_to_the_picture(
+    score: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(3)
+    track = tmp_path / "track.wav"
+    soundfile.write(track, 0.1 * rng.standard_normal((5 * 44_100, 2)), 44_100)
+    told = score("--music", track, "--stems", tmp_path / "stems")
+    assert told["music"]["provider"] == "file"
+    assert told["music"]["seed"] is None
+    music, _ = soundfile.read(tmp_path / "stems" / "MX-dry.wav")
+    assert len(music) == round(told["picture"]["duration_s"] * 48_000)
+    # Played four times in twelve seconds (joins of 2 s), with no gap there.
+    power = np.square(music[: 7 * 48_000].mean(axis=1)).reshape(-1, 4_800).mean(axis=1)
+    assert power.min() > 0.3 * np.median(power)
+    assert any("played 4 times" in warning for warning in told["warnings"])
+
+
+def test_another_extension_asks_for_that_container(
+    score: Callable[..., dict[str, Any]], ffmpeg_exe: str, tmp_path: Path
+) -> None:
+    score(name="out.mkv")
+    said = subprocess.run(
+        [ffmpeg_exe, "-hide_banner", "-i", tmp_path / "out.mkv"],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stderr
+    assert "matroska" in said
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--style", "lofi"), ("--prompt", "very slow, sad, no drums"), ("--guidance", "1")]
+    + [("--quality", "draft"), ("--tag", "140 bpm")],
+    ids=lambda options: options[0],
+)
+def test_the_music_options_change_the_music(
+    options: tuple[str, str],
+    score: Callable[..., dict[str, Any]],
+    tmp_path: Path,
+) -> None:
+    score("--stems", tmp_path / "plain", name="plain.mp4")
+    score(*options, "--stems", tmp_path / "other", name="other.mp4")
+    plain, _ = soundfile.read(tmp_path / "plain" / "MX-dry.wav")
+    other, _ = soundfile.read(tmp_path / "other" / "MX-dry.wav")
+    assert np.abs(plain - other).max() > 0.01
+
+
+def test_the_plan_does_nothing(
+    scorebed: Scorebed, short_talk: Path, tmp_path: Path
+) -> None:
+    args = ("score", short_talk, "-o", tmp_path / "out.mp4", "--workspace", tmp_path / "work")
+    said = scorebed(*args, "--plan")
+    assert said.returncode == 0, said.stderr
+    assert " -> ".join(STAGES) in said.stdout
+    assert "0.00 USD" in said.stdout
+    told = json.loads(scorebed(*args, "--plan", "--json").stdout)
+    assert told["commands"][-1][-2].endswith("out.mp4")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_replaced_unasked(
+    scorebed: Scorebed, short_talk: Path, work: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out.mp4"
+    output.write_text("mine")
+    args = ("score", short_talk, "-o", output, "--workspace", work)
+    refused = scorebed(*args)
+    assert refused.returncode == 2
+    assert "--overwrite" in refused.stderr
+    assert output.read_text() == "mine"
+    assert scorebed(*args, "--overwrite").returncode == 0
+    assert output.stat().st_size > 100_000
+
+
+def test_the_default_output_lies_beside_the_input(
+    scorebed: Scorebed, short_talk: Path, work: Path, tmp_path: Path
+) -> None:
+    mine = tmp_path / "my film.mp4"
+    mine.write_bytes(short_talk.read_bytes())
+    assert scorebed("score", mine, "--workspace", work).returncode == 0
+    assert (tmp_path / "my film.scored.mp4").exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        (["--preset", "youtub"], 2, "youtube"),
+        (["--style", "cinematik"], 2, "cinematic"),
+        (["--provider", "nobody"], 2, "embedded"),
+        (["--guidance", "2"], 2, "0 to 1"),
+        (["--seed", "x"], 2, "seed"),
+        (["--quality", "best"], 2, "draft"),
+        (["--music", "missing.wav"], 3, "missing.wav"),
+        (["--music", "missing.wav", "--provider", "embedded"], 2, "--music"),
+        (["--plot", "plot.jpg"], 2, ".png"),
+        (["-o", "/nowhere/out.mp4"], 2, "mkdir"),
+        (["-o", "out.xyz"], 3, ".mkv"),
+        (["--nonsense"], 2, "nonsense"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_options_say_what_to_do(
+    args: list[str],
+    code: int,
+    words: str,
+    scorebed: Scorebed,
+    short_talk: Path,
+    work: Path,
+    tmp_path: Path,
+) -> None:
+    output = [] if "-o" in args else ["-o", tmp_path / "out.mp4"]
+    done = scorebed("score", short_talk, "--workspace", work, *output, *args)
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_traceback_comes_when_asked(scorebed: Scorebed, tmp_path: Path) -> None:
+    done = scorebed("score", tmp_path / "none.mp4", "--traceback", "--workspace", tmp_path / "w")
+    assert done.returncode == 3
+    assert "Traceback" in done.stderr
+    assert "none.mp4" in done.stderr
+
+
+def test_help_lists_every_group_with_defaults(scorebed: Scorebed) -> None:
+    said = scorebed("score", "--help", COLUMNS="160", NO_COLOR="1").stdout
+    for group in ("Picture", "Music", "Mix", "Output", "Run"):
+        assert re.search(rf"─ {group} ─", said), group
+    for flag in (
+        "--preset --style --provider --music --prompt --tag --seed --quality --loudness --guidance "
+        "--max-scenes --speech-margin --no-duck --production-audio --music-lufs --target-lufs "
+        "--true-peak --stems --workspace --plan --json --quiet --overwrite --offline --traceback"
+    ).split():
+        assert flag in said, flag
+    assert "[default: cinematic]" in said
+
+
+def test_presets_are_listed_and_printed(scorebed: Scorebed) -> None:
+    listed = scorebed("presets").stdout
+    for name in ("youtube", "ebu-r128", "netflix-dialogue", "cinematic", "upbeat-ad", "corporate"):
+        assert name in listed
+    assert "target_lufs = -23.0" in scorebed("presets", "ebu-r128").stdout
+    assert scorebed("presets", "nothing").returncode == 2
+
+
+def test_providers_are_listed(scorebed: Scorebed) -> None:
+    listed = scorebed("providers").stdout
+    assert "embedded" in listed
+    assert "file" in listed
+
+
+def test_the_doctor_finds_this_machine_well(scorebed: Scorebed) -> None:
+    done = scorebed("doctor", "--json")
+    assert done.returncode == 0, done.stdout
+    told = json.loads(done.stdout)
+    assert told["healthy"] is True
+    assert {"ffmpeg", "ffmpeg's parts", "presets", "SoundFont", "cache"} <= {
+        finding["what"] for finding in told["findings"]
+    }
+
+
+def test_the_doctor_finds_a_bad_ffmpeg(scorebed: Scorebed) -> None:
+    done = scorebed("doctor", SCOREBED_FFMPEG="/bin/false")
+    assert done.returncode == 4
+    assert "SCOREBED_FFMPEG" in done.stdout
+
+
+def test_a_users_key_is_never_printed(scorebed: Scorebed) -> None:
+    done = scorebed("doctor", ELEVENLABS_API_KEY="sk-secret-123")
+    assert "sk-secret-123" not in done.stdout + done.stderr
+    assert "key ELEVENLABS_API_KEY: set" in done.stdout
+
+
+def test_the_entry_point_is_the_same_program(
+    scorebed: Scorebed, environment: dict[str, str]
+) -> None:
+    import sys
+
+    script = Path(sys.executable).with_name("scorebed")
+    said = subprocess.run(
+        [script, "--version"], capture_output=True, text=True, check=True, env=environment
+    )
+    assert said.stdout == scorebed("--version").stdout
