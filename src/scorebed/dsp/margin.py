@@ -1,0 +1,79 @@
+"""Speech margin: loudness of speech minus loudness of the music under it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from scorebed.dsp.loudness import (
+    SHORT_TERM_HOPS,
+    integrated_lufs,
+    lufs_to_power,
+    power_to_lufs,
+    window_powers,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_HEARD_LUFS: Final = -70.0
+"""What is quieter counts as silence: the absolute gate of BS.1770-4."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Margin:
+    """Speech over music in a stretch, in LU; None where one of them is silent."""
+
+    overall_lu: float | None
+    """Gated loudness of the speech minus gated loudness of the music under it."""
+    least_lu: float | None
+    """Lowest difference in any 3 s window; of the whole, where the stretch is shorter."""
+
+
+def speech_margin(
+    speech_powers: NDArray[np.float64],
+    music_powers: NDArray[np.float64],
+    spoken: NDArray[np.bool_],
+) -> Margin:
+    """Margin in a stretch.
+
+    Args:
+        speech_powers: Production audio, K-weighted power per 10 ms, shape (hops,).
+        music_powers: Music, likewise.
+        spoken: In which hops somebody speaks: pauses count in the 3 s windows only.
+    """
+    speech_lufs = part_lufs(speech_powers[spoken])
+    music_lufs = part_lufs(music_powers[spoken])
+    overall_lu = None
+    if speech_lufs is not None and music_lufs is not None:
+        overall_lu = speech_lufs - music_lufs
+    return Margin(
+        overall_lu=overall_lu,
+        least_lu=_least_lu(_windows(speech_powers), _windows(music_powers)),
+    )
+
+
+def part_lufs(powers: NDArray[np.float64]) -> float | None:
+    """Gated loudness of a part; the plain mean where it is too short for a gating block."""
+    gated_lufs = integrated_lufs(powers)
+    if gated_lufs is not None or not len(powers):
+        return gated_lufs
+    plain_lufs = power_to_lufs(float(powers.mean()))
+    return plain_lufs if plain_lufs is not None and plain_lufs >= _HEARD_LUFS else None
+
+
+def _windows(powers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean power of every 3 s window, or of the whole where none fits."""
+    if len(powers) < SHORT_TERM_HOPS:
+        return powers.mean(keepdims=True) if len(powers) else powers
+    return window_powers(powers, SHORT_TERM_HOPS, step_hops=1)
+
+
+def _least_lu(speech: NDArray[np.float64], music: NDArray[np.float64]) -> float | None:
+    heard_power = lufs_to_power(_HEARD_LUFS)
+    heard = (speech >= heard_power) & (music >= heard_power)
+    if not heard.any():
+        return None
+    return float(10.0 * np.log10((speech[heard] / music[heard]).min()))

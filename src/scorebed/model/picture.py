@@ -1,0 +1,129 @@
+"""What a video file is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from typing import Literal
+
+from scorebed.model.files import Artifact
+from scorebed.timecode import to_samples
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeRange:
+    """A half-open range of picture time: the end does not belong to it."""
+
+    start_s: Fraction
+    """Start in seconds from the first shown frame."""
+    duration_s: Fraction
+    """Length in seconds, not negative."""
+
+    @property
+    def end_s(self) -> Fraction:
+        """First moment after the range, in seconds."""
+        return self.start_s + self.duration_s
+
+    @staticmethod
+    def between(start_s: Fraction, end_s: Fraction) -> TimeRange:
+        """The range from ``start_s`` up to ``end_s``, both in seconds."""
+        return TimeRange(start_s=start_s, duration_s=end_s - start_s)
+
+
+class StreamKind(StrEnum):
+    """What a stream of a container carries."""
+
+    VIDEO = "video"
+    COVER = "cover"
+    AUDIO = "audio"
+    SUBTITLE = "subtitle"
+    DATA = "data"
+    ATTACHMENT = "attachment"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamInfo:
+    """One stream of the input's container."""
+
+    index: int
+    """Position in the container, from 0."""
+    kind: StreamKind
+    """What it carries."""
+    codec: str
+    """ffmpeg's name of the codec, or ``unknown``."""
+    role: Literal["timecode", "chapters"] | None
+    """What a QuickTime data stream stands for, where the muxer makes it anew from a tag."""
+    disposition: tuple[str, ...]
+    """ffmpeg's names of its marks: ``default``, ``forced``, ``attached_pic`` ..."""
+    language: str | None
+    """Language tag as the container gives it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stem:
+    """A 48 kHz float32 WAV with its place on the picture's time line.
+
+    A static gain is carried, not baked: the levelled music is the take and a number of decibels.
+    """
+
+    kind: Literal["DX", "MX", "MIX"]
+    """DX is the production audio, MX the music, MIX both."""
+    audio: Artifact
+    """The WAV."""
+    start_samples: int
+    """Position of its first sample, in samples from the first shown frame; may be negative."""
+    length_samples: int
+    """Number of samples of each channel."""
+    channels: int
+    """1 mono, 2 stereo, 6 for 5.1 (L R C LFE Ls Rs), 8 for 7.1 (L R C LFE Lb Rb Ls Rs)."""
+    gain_db: float = 0.0
+    """Static gain to apply when it is read."""
+
+    @property
+    def end_samples(self) -> int:
+        """Position of the first sample after it."""
+        return self.start_samples + self.length_samples
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """What the file is: streams, exact times, and its production audio."""
+
+    format_name: str
+    """ffmpeg's name of the container that was read, for example ``mov,mp4,m4a,3gp,3g2,mj2``."""
+    streams: tuple[StreamInfo, ...]
+    """Every stream, in order."""
+    video_index: int
+    """Index of the stream that is the picture."""
+    production_index: int | None
+    """Index of the audio stream that is scored, or None."""
+    production_start_s: Fraction
+    """Time of its first sound on the container's own clock, in seconds."""
+    production_channels: int
+    """How many channels it has; 0 where there is none."""
+    start_s: Fraction
+    """Time of the first shown frame on the container's own clock, in seconds."""
+    container_start_s: Fraction
+    """Earliest time stamp of any stream on the container's own clock, in seconds."""
+    duration_s: Fraction
+    """From the first shown frame to the end of the last one, in seconds."""
+    frame_count: int
+    """Number of frames shown."""
+    frame_rate: Fraction
+    """Average frame rate in frames per second: frames over duration when it varies."""
+    variable_rate: bool
+    """Whether the distance between frames varies by more than the clock's own grain."""
+    width_px: int
+    """Coded width in pixels."""
+    height_px: int
+    """Coded height in pixels."""
+    packets_sha256: str
+    """Hash of the payloads of all picture packets in file order (ffmpeg's streamhash)."""
+    production: Stem | None
+    """The production audio (DX), or None where the file has none."""
+
+    @property
+    def length_samples(self) -> int:
+        """Length in samples at 48 kHz."""
+        return to_samples(self.duration_s)

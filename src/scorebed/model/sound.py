@@ -1,0 +1,132 @@
+"""Loudness, ducking and the mix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from scorebed.model.picture import Stem, TimeRange
+from scorebed.timecode import to_seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loudness:
+    """Figures of ITU-R BS.1770 and EBU Tech 3342; None where silence has none."""
+
+    integrated_lufs: float | None
+    """Gated loudness of the whole, in LUFS."""
+    true_peak_dbtp: float | None
+    """Highest true peak of any channel, in dBTP."""
+    range_lu: float | None
+    """Loudness range, in LU."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoudnessTarget:
+    """Where a programme is to be delivered."""
+
+    integrated_lufs: float
+    """Wanted integrated loudness, in LUFS."""
+    true_peak_dbtp: float
+    """True-peak ceiling, in dBTP."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelSettings:
+    """What the level stage is asked for."""
+
+    music_lufs: float
+    """Loudness of the music before ducking, in LUFS."""
+    speech_lufs: float
+    """Loudness that the speech of the production audio is brought to, in LUFS."""
+    max_production_gain_db: float = 20.0
+    """Largest static gain, up or down, of the production audio, in dB."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DuckSettings:
+    """What the duck stage is asked for; times as in audio practice, see docs of the stage."""
+
+    enabled: bool
+    """False leaves the music where it is."""
+    speech_margin_lu: float
+    """Loudness of speech minus loudness of the music under it, in LU."""
+    max_depth_db: float = 24.0
+    """Deepest duck, in dB (a positive number)."""
+    look_ahead_ms: float = 200.0
+    """Full depth is reached this long before the first word."""
+    attack_ms: float = 300.0
+    """Time to go down, at least; deeper ducks take longer so as to keep under 40 dB/s."""
+    hold_ms: float = 1000.0
+    """Pauses shorter than this stay ducked."""
+    release_ms: float = 750.0
+    """Time to come up again, at least."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GainCurve:
+    """Where and how far the music steps: data, not audio. Linear in dB between the points."""
+
+    at_samples: tuple[int, ...]
+    """Positions of the points on the picture's time line, rising."""
+    gains_db: tuple[float, ...]
+    """Gain at each point, in dB; before the first and after the last point it stays."""
+
+    @property
+    def times_s(self) -> tuple[Fraction, ...]:
+        """Positions of the points, in seconds."""
+        return tuple(to_seconds(position) for position in self.at_samples)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhraseMargin:
+    """What ducking reached under one stretch of speech."""
+
+    range: TimeRange
+    """The stretch: phrases with pauses shorter than the hold."""
+    depth_db: float
+    """How far the music was lowered, as a positive number of dB."""
+    margin_lu: float | None
+    """Speech over ducked music, in LU; None where one of them is silent."""
+    least_lu: float | None
+    """Lowest margin in any 3 s window of it, in LU."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Levelled:
+    """Music and production audio at the loudness they are mixed at, by static gain."""
+
+    mx: Stem
+    """The music with its gain."""
+    dx: Stem | None
+    """The production audio with its gain, or None where it is absent or dropped."""
+    mx_loudness: Loudness
+    """Of the music after its gain."""
+    dx_loudness: Loudness | None
+    """Of the production audio after its gain."""
+    speech_lufs: float | None
+    """Loudness of the speech alone after the gain, in LUFS; None without speech."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ducked:
+    """The gain curve of the music and what it reached."""
+
+    curve: GainCurve
+    """For the music, on the picture's time line."""
+    phrases: tuple[PhraseMargin, ...]
+    """Per stretch of speech."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mixed:
+    """The programme before it is encoded."""
+
+    mix: Stem
+    """Production audio and ducked music, at delivery loudness, under the ceiling."""
+    loudness: Loudness
+    """Measured on the WAV."""
+    gain_db: float
+    """Static delivery gain that both stems got."""
+    limited_db: float
+    """Deepest gain reduction of the limiter, as a positive number of dB; 0 when it did nothing."""

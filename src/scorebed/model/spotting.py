@@ -1,0 +1,157 @@
+"""What was seen and heard of the picture, and its parts that are sent to providers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from scorebed.errors import ScorebedError
+from scorebed.model.files import Artifact
+from scorebed.model.picture import TimeRange
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpotSettings:
+    """What the spot stage is asked for."""
+
+    max_scenes: int
+    """Most scenes, at least 1."""
+    listen: bool
+    """Whether to look for speech in the production audio."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shot:
+    """Frames between two cuts."""
+
+    range: TimeRange
+    """Where it is shown."""
+    confidence: float
+    """How sure the detector is of the cut that opens it, 0 to 1; 1 for the first shot."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """Shots that belong together, with what was measured of their picture."""
+
+    range: TimeRange
+    """Where it is shown; scenes tile the picture."""
+    shots: int
+    """How many shots it holds, at least 1."""
+    motion: float
+    """Mean motion, 0 (still) to 1 (very busy)."""
+    brightness: float
+    """Mean luma, 0 (black) to 1 (white)."""
+    saturation: float
+    """Mean colourfulness, 0 (grey) to 1."""
+    warmth: float
+    """Mean colour balance, -1 (blue) to 1 (orange)."""
+
+    @property
+    def cuts_per_minute(self) -> float:
+        """Cuts inside the scene, per minute."""
+        return 60.0 * (self.shots - 1) / max(float(self.range.duration_s), 1e-3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HitPoint:
+    """A moment that the music may meet."""
+
+    at_s: Fraction
+    """Picture time in seconds."""
+    label: str
+    """Why: ``cut``, ``scene``, or what the user wrote."""
+    weight: float
+    """How much it matters, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechRegion:
+    """A phrase of speech in the production audio."""
+
+    range: TimeRange
+    """From its first to its last sound."""
+    confidence: float
+    """Mean probability of speech, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureCurve:
+    """What the picture does over time, on an even grid."""
+
+    hop_s: Fraction
+    """Distance of two values, in seconds."""
+    motion: tuple[float, ...]
+    """Motion per hop, 0 to 1, cuts left out."""
+    brightness: tuple[float, ...]
+    """Luma per hop, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cue:
+    """A continuous piece of music in the programme."""
+
+    number: str
+    """Reel, M, cue: ``1M1``."""
+    range: TimeRange
+    """Where it plays."""
+    hit_points: tuple[HitPoint, ...]
+    """What it meets."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpottingNotes:
+    """Where the music goes and what it has to meet."""
+
+    duration_s: Fraction
+    """Length of the picture in seconds."""
+    frame_rate: Fraction
+    """Average frame rate of the picture in frames per second."""
+    damaged_frames: int = 0
+    """Frames that could not be decoded, or not whole."""
+    shots: tuple[Shot, ...]
+    """All shots; they tile the picture."""
+    scenes: tuple[Scene, ...]
+    """All scenes; they tile the picture, and each starts at a shot's start."""
+    speech: tuple[SpeechRegion, ...]
+    """Phrases of speech, in order, not overlapping."""
+    curve: PictureCurve
+    """Motion and brightness over time."""
+    cues: tuple[Cue, ...]
+    """The pieces of music that are wanted; here always one over the whole picture."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reel:
+    """A consecutive part of the picture that is sent as one file."""
+
+    range: TimeRange
+    """Which part; starts and ends on frames."""
+    proxy: Artifact | None
+    """Small, audio-free H.264 file, or None for a provider that needs no picture."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReelSet:
+    """Reels that tile the picture: no gap, no overlap.
+
+    Raises:
+        ScorebedError: If they do not.
+    """
+
+    duration_s: Fraction
+    """Length of the picture in seconds."""
+    reels: tuple[Reel, ...]
+    """In order."""
+
+    def __post_init__(self) -> None:
+        at_s = Fraction(0)
+        for reel in self.reels:
+            if reel.range.start_s != at_s:
+                break
+            at_s = reel.range.end_s
+        if not self.reels or at_s != self.duration_s:
+            raise ScorebedError(
+                f"reel: the reels do not tile the picture (gap or overlap at {float(at_s):.3f} s)",
+                remedy="Report this: it is a fault of scorebed, not of the file.",
+            )

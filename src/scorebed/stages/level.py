@@ -1,0 +1,134 @@
+"""level: music and production audio brought to the loudness they are mixed at.
+
+By static gain only, which the stems carry: no file is written and no sample is changed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from scorebed.dsp.gain import MAX_STATIC_GAIN_DB
+from scorebed.dsp.loudness import POWER_HOP_SAMPLES, Meter
+from scorebed.dsp.margin import part_lufs
+from scorebed.model import Levelled, Loudness
+from scorebed.timecode import to_samples
+from scorebed.wav import read_stem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from scorebed.model import Audio, LevelSettings, Progress, SpeechRegion, SpottingNotes, Stem
+
+VERSION: Final = 1
+"""Part of the stage's key: raised when the same input would give another result."""
+
+
+def level(
+    mx: Stem,
+    dx: Stem | None,
+    notes: SpottingNotes,
+    settings: LevelSettings,
+    *,
+    folder: Path,  # noqa: ARG001 - every stage is called alike; this one writes nothing
+    progress: Progress,
+) -> Levelled:
+    """Sets the static gains of music and production audio.
+
+    The music is brought to ``music_lufs``. The production audio is brought to ``speech_lufs`` by
+    the loudness of its speech alone, within ``max_production_gain_db``; without speech it keeps
+    its place. What is silent or shorter than 400 ms gets no gain.
+
+    Args:
+        mx: The music.
+        dx: The production audio, or None.
+        notes: For the phrases of speech.
+        settings: Wanted loudness.
+        folder: Not used.
+        progress: Called with the share that is done.
+    """
+    share = 1.0 if dx is None else mx.length_samples / max(1, mx.length_samples + dx.length_samples)
+    mx_loudness = _measure(mx, lambda done: progress(share * done))
+    mx_gain_db = 0.0
+    if mx_loudness.integrated_lufs is not None:
+        mx_gain_db = settings.music_lufs - mx_loudness.integrated_lufs
+        mx_gain_db = min(mx_gain_db, MAX_STATIC_GAIN_DB)
+    dx_loudness, speech_lufs = None, None
+    if dx is not None:
+        dx_loudness, speech_lufs = _measure_speech(
+            dx, notes.speech, lambda done: progress(share + (1.0 - share) * done)
+        )
+        dx_gain_db = 0.0
+        if speech_lufs is not None:
+            cap_db = settings.max_production_gain_db
+            dx_gain_db = float(np.clip(settings.speech_lufs - speech_lufs, -cap_db, cap_db))
+            speech_lufs += dx_gain_db
+        dx, dx_loudness = _gained(dx, dx_gain_db), _raised(dx_loudness, dx_gain_db)
+    progress(1.0)
+    return Levelled(
+        mx=_gained(mx, mx_gain_db),
+        dx=dx,
+        mx_loudness=_raised(mx_loudness, mx_gain_db),
+        dx_loudness=dx_loudness,
+        speech_lufs=speech_lufs,
+    )
+
+
+def _gained(stem: Stem, gain_db: float) -> Stem:
+    return replace(stem, gain_db=stem.gain_db + gain_db)
+
+
+def _raised(loudness: Loudness, gain_db: float) -> Loudness:
+    """The same figures after a static gain."""
+    integrated, peak = loudness.integrated_lufs, loudness.true_peak_dbtp
+    return Loudness(
+        integrated_lufs=None if integrated is None else integrated + gain_db,
+        true_peak_dbtp=None if peak is None else peak + gain_db,
+        range_lu=loudness.range_lu,
+    )
+
+
+def _read(stem: Stem, progress: Progress) -> Iterator[Audio]:
+    done = 0
+    for block in read_stem(
+        stem, start_samples=stem.start_samples, length_samples=stem.length_samples
+    ):
+        yield block
+        done += len(block)
+        progress(done / stem.length_samples)
+
+
+def _measure(stem: Stem, progress: Progress) -> Loudness:
+    meter = Meter(stem.channels)
+    for block in _read(stem, progress):
+        meter.add(block)
+    return meter.loudness()
+
+
+def _measure_speech(
+    stem: Stem, speech: tuple[SpeechRegion, ...], progress: Progress
+) -> tuple[Loudness, float | None]:
+    """Loudness of the whole stem, and of its speech alone in LUFS."""
+    meter = Meter(stem.channels)
+    for block in _read(stem, progress):
+        meter.add(block)
+    powers = meter.powers
+    spoken = _speech_hops(speech, stem.start_samples, len(powers))
+    return meter.loudness(), part_lufs(powers[spoken])
+
+
+def _speech_hops(
+    speech: tuple[SpeechRegion, ...], start_samples: int, hops: int
+) -> NDArray[np.bool_]:
+    """Which hops of a power series that starts at ``start_samples`` lie in speech."""
+    spoken = np.zeros(hops, dtype=np.bool_)
+    for region in speech:
+        first = to_samples(region.range.start_s) - start_samples
+        last = to_samples(region.range.end_s) - start_samples
+        spoken[max(0, first // POWER_HOP_SAMPLES) : max(0, -(-last // POWER_HOP_SAMPLES))] = True
+    return spoken

@@ -1,0 +1,63 @@
+"""Speech margin by arithmetic."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from scorebed.dsp.loudness import lufs_to_power
+from scorebed.dsp.margin import Margin, part_lufs, speech_margin
+
+
+def powers(*steps: tuple[float, int]) -> np.ndarray:
+    """Series of (loudness, hops) steps."""
+    return np.concatenate([np.full(hops, lufs_to_power(lufs)) for lufs, hops in steps])
+
+
+def everywhere(series: np.ndarray) -> np.ndarray:
+    return np.ones(len(series), dtype=np.bool_)
+
+
+def test_steady_levels() -> None:
+    speech, music = powers((-20, 1000)), powers((-35, 1000))
+    margin = speech_margin(speech, music, everywhere(speech))
+    assert margin.overall_lu == pytest.approx(15.0)
+    assert margin.least_lu == pytest.approx(15.0)
+
+
+def test_the_least_window_is_found_wherever_it_is() -> None:
+    for before in (0, 7, 333, 700):
+        speech = powers((-20, before), (-26, 300), (-20, 700 - before))
+        music = powers((-35, 1000))
+        margin = speech_margin(speech, music, everywhere(speech))
+        assert margin.least_lu == pytest.approx(9.0, abs=0.001)
+
+
+def test_short_stretches_count_as_one_window() -> None:
+    speech, music = powers((-20, 30), (-30, 30)), powers((-40, 60))
+    margin = speech_margin(speech, music, everywhere(speech))
+    assert margin.least_lu == pytest.approx(10 * np.log10(0.5 * (10**2 + 10)), abs=1e-6)
+
+
+def test_pauses_count_in_the_windows_only() -> None:
+    speech = powers((-20, 200), (-120, 90), (-20, 200))
+    spoken = speech > lufs_to_power(-70)
+    margin = speech_margin(speech, powers((-34, 490)), spoken)
+    assert margin.overall_lu == pytest.approx(14.0, abs=0.01)
+    assert margin.least_lu == pytest.approx(14.0 + 10 * np.log10(210 / 300), abs=0.01)
+
+
+@pytest.mark.parametrize(("speech_lufs", "music_lufs"), [(-20, -120), (-120, -20)])
+def test_against_silence_there_is_no_margin(speech_lufs: float, music_lufs: float) -> None:
+    speech = powers((speech_lufs, 500))
+    margin = speech_margin(speech, powers((music_lufs, 500)), everywhere(speech))
+    assert margin == Margin(overall_lu=None, least_lu=None)
+
+
+def test_nothing_has_no_margin() -> None:
+    nothing = np.zeros(0)
+    assert speech_margin(nothing, nothing, everywhere(nothing)) == Margin(
+        overall_lu=None, least_lu=None
+    )
+    assert part_lufs(nothing) is None
+    assert part_lufs(powers((-20, 10))) == pytest.approx(-20.0)

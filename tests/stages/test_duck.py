@@ -1,0 +1,171 @@
+"""Duck: depth by arithmetic, shape by the book."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from scorebed.dsp.gain import curve_db
+from scorebed.model import (
+    Audio,
+    Ducked,
+    DuckSettings,
+    Levelled,
+    Loudness,
+    PictureCurve,
+    SpeechRegion,
+    SpottingNotes,
+    Stem,
+    TimeRange,
+    no_progress,
+)
+from scorebed.stages.duck import duck
+from scorebed.wav import write_wav
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RATE_HZ = 48_000
+LENGTH_S = 60
+SETTINGS = DuckSettings(enabled=True, speech_margin_lu=14.0)
+UNKNOWN = Loudness(integrated_lufs=None, true_peak_dbtp=None, range_lu=None)
+SPEECH = ((5.0, 9.0, -20.0), (9.5, 13.0, -20.0), (20.0, 24.0, -26.0), (40.0, 48.0, 2.0))
+"""Start, end and loudness; the second pause is 7 s, the last phrase needs no ducking."""
+
+
+def tone(frequency_hz: float, steps: list[tuple[float, float, float]]) -> Audio:
+    """Mono tone of (start, end, dBFS peak) steps, silent elsewhere."""
+    at = np.arange(LENGTH_S * RATE_HZ)
+    peaks = np.zeros(len(at))
+    for start, end, peak_db in steps:
+        peaks[round(start * RATE_HZ) : round(end * RATE_HZ)] = 10 ** (peak_db / 20)
+    mono = np.sin(2 * np.pi * frequency_hz * at / RATE_HZ) * peaks
+    return mono[:, np.newaxis].astype(np.float32)
+
+
+def stem(folder: Path, kind: str, audio: Audio, gain_db: float = 0.0) -> Stem:
+    length, channels = audio.shape
+    artifact = write_wav(folder / f"{kind}.wav", [audio], channels=channels, length_samples=length)
+    return Stem(
+        kind="DX" if kind == "DX" else "MX",
+        audio=artifact,
+        start_samples=0,
+        length_samples=length,
+        channels=channels,
+        gain_db=gain_db,
+    )
+
+
+def notes(*speech: tuple[float, float]) -> SpottingNotes:
+    regions = tuple(
+        SpeechRegion(range=TimeRange.between(Fraction(start), Fraction(end)), confidence=0.9)
+        for start, end in speech
+    )
+    return SpottingNotes(
+        duration_s=Fraction(LENGTH_S),
+        frame_rate=Fraction(25),
+        shots=(),
+        scenes=(),
+        speech=regions,
+        curve=PictureCurve(hop_s=Fraction(1), motion=(), brightness=()),
+        cues=(),
+    )
+
+
+@pytest.fixture(scope="module")
+def levelled(tmp_path_factory: pytest.TempPathFactory) -> Levelled:
+    """Mono speech at the levels of ``SPEECH``, stereo music at -14 LUFS of which 3 dB are gain."""
+    folder = tmp_path_factory.mktemp("stems")
+    dx = stem(folder, "DX", tone(1000, [(s, e, lufs) for s, e, lufs in SPEECH]))
+    mx = stem(folder, "MX", np.repeat(tone(1000, [(0, LENGTH_S, -17)]), 2, axis=1), 3.0)
+    return Levelled(mx=mx, dx=dx, mx_loudness=UNKNOWN, dx_loudness=UNKNOWN, speech_lufs=-16.0)
+
+
+def run(levelled: Levelled, folder: Path, settings: DuckSettings = SETTINGS) -> Ducked:
+    spoken = notes(*((start, end) for start, end, _ in SPEECH))
+    return duck(levelled, spoken, settings, folder=folder, progress=no_progress)
+
+
+def gains(ducked: Ducked, *times_s: float) -> list[float]:
+    at_samples = np.array([round(time_s * RATE_HZ) for time_s in times_s])
+    return [float(gain) for gain in curve_db(ducked.curve, at_samples)]
+
+
+def test_every_figure_is_arithmetic(levelled: Levelled, tmp_path: Path) -> None:
+    first, second, third = run(levelled, tmp_path).phrases
+    pause_lu = 10 * np.log10(2.5 / 3)  # a 3 s window with half a second of pause
+    assert (first.range.start_s, first.range.end_s) == (Fraction(5), Fraction(13))
+    assert first.depth_db == pytest.approx(20.0 - pause_lu, abs=0.2)
+    assert first.margin_lu == pytest.approx(14.0 - pause_lu, abs=0.2)
+    assert first.least_lu == pytest.approx(14.0, abs=0.2)
+    assert second.depth_db == 24.0
+    assert second.margin_lu == pytest.approx(12.0, abs=0.2)
+    assert second.least_lu == pytest.approx(12.0, abs=0.2)
+    assert third.depth_db == 0.0
+    assert third.margin_lu == pytest.approx(16.0, abs=0.2)
+    assert third.least_lu == pytest.approx(16.0, abs=0.2)
+
+
+def test_the_shape_keeps_its_promises(levelled: Levelled, tmp_path: Path) -> None:
+    ducked = run(levelled, tmp_path)
+    depth_db = ducked.phrases[0].depth_db
+    assert gains(ducked, 4.8, 9.25, 13.0) == pytest.approx([-depth_db] * 3)
+    assert gains(ducked, 19.8, 24.0) == pytest.approx([-24.0] * 2)
+    assert gains(ducked, 0.0, 4.2, 13.76, 19.1, 24.8, 40.0, 44.0, 59.9) == [0.0] * 8
+    for left, right in pairwise(zip(ducked.curve.at_samples, ducked.curve.gains_db, strict=True)):
+        assert abs(right[1] - left[1]) <= 40.0 * (right[0] - left[0]) / RATE_HZ + 1e-6
+
+
+def test_a_deeper_cap_reaches_the_margin(levelled: Levelled, tmp_path: Path) -> None:
+    settings = DuckSettings(enabled=True, speech_margin_lu=20.0, max_depth_db=40.0)
+    first, second, third = run(levelled, tmp_path, settings).phrases
+    for phrase in (first, second, third):
+        assert phrase.least_lu == pytest.approx(20.0, abs=0.1)
+    assert third.depth_db == pytest.approx(4.0, abs=0.2)
+
+
+def test_switched_off_it_only_reports(levelled: Levelled, tmp_path: Path) -> None:
+    settings = DuckSettings(enabled=False, speech_margin_lu=14.0)
+    ducked = run(levelled, tmp_path, settings)
+    assert gains(ducked, 0, 7, 22, 44) == [0.0] * 4
+    assert [phrase.depth_db for phrase in ducked.phrases] == [0.0] * 3
+    assert [phrase.margin_lu for phrase in ducked.phrases] == pytest.approx(
+        [-6.0, -12.0, 16.0], abs=0.2
+    )
+
+
+def test_without_speech_or_production_audio_it_is_flat(levelled: Levelled, tmp_path: Path) -> None:
+    silent = duck(levelled, notes(), SETTINGS, folder=tmp_path, progress=no_progress)
+    dropped = Levelled(
+        mx=levelled.mx, dx=None, mx_loudness=UNKNOWN, dx_loudness=None, speech_lufs=None
+    )
+    alone = run(dropped, tmp_path)
+    for ducked in (silent, alone):
+        assert ducked.phrases == ()
+        assert set(ducked.curve.gains_db) == {0.0}
+
+
+def test_phrases_in_silence_have_no_margin(levelled: Levelled, tmp_path: Path) -> None:
+    spoken = notes((30.0, 33.0), (70.0, 75.0))
+    ducked = duck(levelled, spoken, SETTINGS, folder=tmp_path, progress=no_progress)
+    assert [phrase.margin_lu for phrase in ducked.phrases] == [None, None]
+    assert [phrase.least_lu for phrase in ducked.phrases] == [None, None]
+    assert set(ducked.curve.gains_db) == {0.0}
+
+
+def test_phrases_shorter_than_a_hop(levelled: Levelled, tmp_path: Path) -> None:
+    ducked = duck(levelled, notes((6.0, 6.001)), SETTINGS, folder=tmp_path, progress=no_progress)
+    assert ducked.phrases[0].depth_db == pytest.approx(20.0, abs=0.5)
+
+
+def test_progress_rises_to_one_and_nothing_is_written(levelled: Levelled, tmp_path: Path) -> None:
+    shares: list[float] = []
+    spoken = notes((5.0, 9.0), (20.0, 24.0))
+    duck(levelled, spoken, SETTINGS, folder=tmp_path, progress=shares.append)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,150 @@
+"""Level: static gains from measured loudness."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from scorebed.model import (
+    Audio,
+    LevelSettings,
+    PictureCurve,
+    SpeechRegion,
+    SpottingNotes,
+    Stem,
+    TimeRange,
+    no_progress,
+)
+from scorebed.stages.level import level
+from scorebed.wav import write_wav
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RATE_HZ = 48_000
+SETTINGS = LevelSettings(music_lufs=-14.0, speech_lufs=-16.0)
+
+
+def tone(*steps: tuple[float, float], channels: int = 2) -> Audio:
+    """A 1 kHz tone of (loudness of the stereo tone in LUFS, seconds) steps."""
+    peaks = np.concatenate([np.full(round(s * RATE_HZ), 10 ** (lufs / 20)) for lufs, s in steps])
+    mono = np.sin(2 * np.pi * 1000 * np.arange(len(peaks)) / RATE_HZ) * peaks
+    return np.repeat(mono[:, np.newaxis], channels, axis=1).astype(np.float32)
+
+
+def stem(folder: Path, kind: str, audio: Audio, start_samples: int = 0) -> Stem:
+    length, channels = audio.shape
+    artifact = write_wav(folder / f"{kind}.wav", [audio], channels=channels, length_samples=length)
+    return Stem(
+        kind="DX" if kind == "DX" else "MX",
+        audio=artifact,
+        start_samples=start_samples,
+        length_samples=length,
+        channels=channels,
+    )
+
+
+def notes(*speech: tuple[float, float]) -> SpottingNotes:
+    regions = tuple(
+        SpeechRegion(
+            range=TimeRange.between(Fraction(start).limit_denominator(1000), Fraction(end)),
+            confidence=0.9,
+        )
+        for start, end in speech
+    )
+    return SpottingNotes(
+        duration_s=Fraction(30),
+        frame_rate=Fraction(25),
+        shots=(),
+        scenes=(),
+        speech=regions,
+        curve=PictureCurve(hop_s=Fraction(1), motion=(), brightness=()),
+        cues=(),
+    )
+
+
+@pytest.mark.parametrize("lufs", [-35.0, -20.0, -3.0])
+def test_music_is_brought_to_its_loudness(tmp_path: Path, lufs: float) -> None:
+    mx = stem(tmp_path, "MX", tone((lufs, 10)))
+    levelled = level(mx, None, notes(), SETTINGS, folder=tmp_path, progress=no_progress)
+    assert levelled.mx.gain_db == pytest.approx(-14.0 - lufs, abs=0.1)
+    assert levelled.mx_loudness.integrated_lufs == pytest.approx(-14.0, abs=0.01)
+    assert levelled.mx_loudness.true_peak_dbtp == pytest.approx(-14.0, abs=0.1)
+    assert levelled.mx.audio == mx.audio
+    assert levelled.dx is None
+    assert levelled.dx_loudness is None
+    assert levelled.speech_lufs is None
+
+
+@pytest.mark.parametrize("audio", [np.zeros((RATE_HZ, 2), np.float32), tone((-10, 0.3))])
+def test_music_without_loudness_gets_no_gain(tmp_path: Path, audio: Audio) -> None:
+    mx = stem(tmp_path, "MX", audio)
+    levelled = level(mx, None, notes(), SETTINGS, folder=tmp_path, progress=no_progress)
+    assert levelled.mx.gain_db == 0.0
+    assert levelled.mx_loudness.integrated_lufs is None
+
+
+def test_music_next_to_silence_is_not_blown_up(tmp_path: Path) -> None:
+    mx = stem(tmp_path, "MX", tone((-66, 5)))
+    levelled = level(mx, None, notes(), SETTINGS, folder=tmp_path, progress=no_progress)
+    assert levelled.mx.gain_db == 30.0
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_production_audio_is_set_by_its_speech_alone(tmp_path: Path, channels: int) -> None:
+    """Loud effects before and after the speech, a start before the picture, mono as dual mono."""
+    mx = stem(tmp_path, "MX", tone((-20, 10)))
+    dx = stem(tmp_path, "DX", tone((-5, 5), (-30, 5), (-5, 5), channels=channels), -2 * RATE_HZ)
+    levelled = level(mx, dx, notes((3.5, 7.5)), SETTINGS, folder=tmp_path, progress=no_progress)
+    assert levelled.dx is not None
+    assert levelled.dx.gain_db == pytest.approx(14.0, abs=0.1)
+    assert levelled.speech_lufs == pytest.approx(-16.0, abs=0.01)
+    assert levelled.dx_loudness is not None
+    assert levelled.dx_loudness.integrated_lufs == pytest.approx(14.0 - 5.0, abs=0.2)
+    assert levelled.dx.start_samples == -2 * RATE_HZ
+
+
+@pytest.mark.parametrize(("lufs", "expected_db"), [(-60.0, 20.0), (15.0, -20.0)])
+def test_gain_of_production_audio_is_capped(
+    tmp_path: Path, lufs: float, expected_db: float
+) -> None:
+    mx = stem(tmp_path, "MX", tone((-20, 5)))
+    dx = stem(tmp_path, "DX", tone((lufs, 5)))
+    levelled = level(mx, dx, notes((1, 4)), SETTINGS, folder=tmp_path, progress=no_progress)
+    assert levelled.dx is not None
+    assert levelled.dx.gain_db == expected_db
+    assert levelled.speech_lufs == pytest.approx(lufs + expected_db, abs=0.1)
+
+
+def test_production_audio_without_speech_keeps_its_place(tmp_path: Path) -> None:
+    mx = stem(tmp_path, "MX", tone((-20, 5)))
+    dx = stem(tmp_path, "DX", tone((-33, 5)))
+    levelled = level(mx, dx, notes(), SETTINGS, folder=tmp_path, progress=no_progress)
+    assert levelled.dx == dx
+    assert levelled.dx_loudness is not None
+    assert levelled.dx_loudness.integrated_lufs == pytest.approx(-33.0, abs=0.1)
+
+
+@pytest.mark.parametrize("speech", [(1.0, 1.2), (40.0, 45.0), (2.0, 3.0)])
+def test_odd_speech(tmp_path: Path, speech: tuple[float, float]) -> None:
+    """A phrase under 400 ms, one outside the audio, one in digital silence."""
+    mx = stem(tmp_path, "MX", tone((-20, 5)))
+    dx = stem(tmp_path, "DX", tone((-26, 1.5), (-400, 3)))
+    levelled = level(mx, dx, notes(speech), SETTINGS, folder=tmp_path, progress=no_progress)
+    assert levelled.dx is not None
+    assert levelled.dx.gain_db == pytest.approx(10.0 if speech[0] == 1.0 else 0.0, abs=0.1)
+
+
+def test_progress_rises_to_one_and_nothing_is_written(tmp_path: Path) -> None:
+    mx, dx = stem(tmp_path, "MX", tone((-20, 5))), stem(tmp_path, "DX", tone((-20, 10)))
+    folder = tmp_path / "stage"
+    folder.mkdir()
+    shares: list[float] = []
+    level(mx, dx, notes((1, 4)), SETTINGS, folder=folder, progress=shares.append)
+    assert shares == sorted(shares)
+    assert shares[0] > 0.0
+    assert shares[-1] == 1.0
+    assert list(folder.iterdir()) == []
