@@ -176,3 +176,27 @@ class Style:
     """Bandwidth of the mix, in hertz: 17000 is open, 9000 is an old tape."""
     mix_gain_db: float = 0.0
     """Gain before the bus compressor, in dB."""
+
+    def __post_init__(self) -> None:
+        """Refuses what the composer could not play.
+
+        Raises:
+            ValueError: If a field has no sense; the message names it.
+        """
+        low, high = self.tempo_bpm
+        if not 20 <= low <= high <= 300:  # noqa: PLR2004
+            raise ValueError("tempo_bpm must be two tempos from 20 to 300, the slower one first")
+        if not 2 <= self.beats_per_bar <= 7:  # noqa: PLR2004
+            raise ValueError("beats_per_bar must be 2 to 7")
+        if not self.modes or not self.parts or self.chord_bars < 1:
+            raise ValueError("modes and parts must not be empty, chord_bars must be at least 1")
+        for progression in (*self.progressions_dark, *self.progressions_bright):
+            if not progression or not all(1 <= degree <= 7 for degree in progression):  # noqa: PLR2004
+                raise ValueError("progressions must hold degrees from 1 to 7")
+        if not self.progressions_dark or not self.progressions_bright:
+            raise ValueError("progressions_dark and progressions_bright must not be empty")
+        for part in self.parts:
+            if not 0 <= part.low_pitch <= part.high_pitch - 12 <= 115:  # noqa: PLR2004
+                raise ValueError("low_pitch and high_pitch must be an octave apart, 0 to 127")
+        if not 0.05 <= self.reverb_s <= 12 or not 0.1 <= self.ring_s <= 12:  # noqa: PLR2004
+            raise ValueError("reverb_s must be 0.05 to 12, ring_s 0.1 to 12")

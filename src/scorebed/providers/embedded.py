@@ -49,7 +49,7 @@ class EmbeddedProvider:
         )
         return Take(
             provider=self.name,
-            name=f"{order.brief.style.name}-seed{order.brief.seed}",
+            name=composition.name,
             seed=order.brief.seed,
             audio=audio,
             fitted=True,

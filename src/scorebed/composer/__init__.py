@@ -1,0 +1,20 @@
+"""The embedded composer: music written to the picture, made of arrays only.
+
+``compose`` writes a plan, ``render`` plays it. Both are pure: same notes and brief, same samples.
+"""
+
+from scorebed.composer.form import compose
+from scorebed.composer.plan import Accent, Bar, Chord, Composition, Direction, Note, Section
+from scorebed.composer.render import render
+
+__all__ = [
+    "Accent",
+    "Bar",
+    "Chord",
+    "Composition",
+    "Direction",
+    "Note",
+    "Section",
+    "compose",
+    "render",
+]

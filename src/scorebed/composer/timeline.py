@@ -1,0 +1,140 @@
+"""Cuts the picture into spans: scenes, and the last chord."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from scorebed.composer.tempo import Target
+from scorebed.timecode import SAMPLE_RATE_HZ, to_samples
+
+if TYPE_CHECKING:
+    from scorebed.composer.plan import Section
+    from scorebed.model import SpottingNotes
+    from scorebed.style import Style
+
+_LEAST_RING_S = 1.6
+_RING_SHARE = 0.45
+_NEAREST_TARGETS_S = 0.12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A stretch that gets its own beats."""
+
+    scene: int
+    """Scene that it belongs to, from 0."""
+    start_samples: int
+    """Position of its first sample."""
+    end_samples: int
+    """First sample after it."""
+    targets: tuple[Target, ...]
+    """Moments inside it that a beat should meet."""
+    opens_scene: bool
+    """Whether it starts with its scene."""
+    closes_scene: bool
+    """Whether it ends with its scene."""
+    last: bool
+    """Whether it is the ringing last chord."""
+
+    @property
+    def letter_bpm_counts(self) -> bool:
+        """Whether its tempo is long enough to be remembered by the next."""
+        return self.end_samples - self.start_samples > 2 * SAMPLE_RATE_HZ
+
+    def closes_piece(self, sections: Sequence[Section]) -> bool:
+        """Whether it ends the scene that the last of ``sections`` belongs to."""
+        return self.last and bool(sections) and sections[-1].scene == self.scene
+
+
+def spans_of(
+    notes: SpottingNotes, length_samples: int, style: Style, guidance: float
+) -> tuple[Span, ...]:
+    """The spans of a picture, without a gap.
+
+    Args:
+        notes: Gives scenes, cuts and hit points.
+        length_samples: Length of the picture.
+        style: Says how long the last chord rings.
+        guidance: How much cuts matter, 0 to 1.
+    """
+    starts = sorted({0, *(to_samples(scene.range.start_s) for scene in notes.scenes)})
+    starts = [at for at in starts if at < length_samples]
+    scene_at = {to_samples(scene.range.start_s): i for i, scene in enumerate(notes.scenes)}
+    points = _points(notes)
+    spans: list[Span] = []
+    for start, end in zip(starts, [*starts[1:], length_samples], strict=True):
+        inside = _inside(points, start, end)
+        ring = end
+        if end == length_samples:
+            ring = _ring_start(start, end, inside, style, guidance)
+        for first, stop, last in ((start, ring, False), (ring, end, True)):
+            if stop > first:
+                spans.append(
+                    Span(
+                        scene=scene_at.get(start, 0),
+                        start_samples=first,
+                        end_samples=stop,
+                        targets=_between(inside, start, first, stop),
+                        opens_scene=first == start,
+                        closes_scene=stop == end,
+                        last=last,
+                    )
+                )
+    return tuple(spans)
+
+
+def _between(inside: list[Target], start: int, first: int, stop: int) -> tuple[Target, ...]:
+    """The moments of a scene that lie in a part of it, counted from that part's start."""
+    return tuple(
+        replace(target, at_samples=start + target.at_samples - first)
+        for target in inside
+        if first < start + target.at_samples < stop
+    )
+
+
+def _points(notes: SpottingNotes) -> list[tuple[int, float]]:
+    """Cuts and hit points with their weights, in order."""
+    found: dict[int, float] = {}
+    for shot in notes.shots[1:]:
+        found[to_samples(shot.range.start_s)] = shot.confidence
+    for cue in notes.cues:
+        for hit in cue.hit_points:
+            at = to_samples(hit.at_s)
+            found[at] = max(found.get(at, 0.0), hit.weight)
+    return sorted(found.items())
+
+
+def _inside(points: list[tuple[int, float]], start: int, end: int) -> list[Target]:
+    """Moments inside a scene, the heavier one kept of two that no beat could part."""
+    least = round(_NEAREST_TARGETS_S * SAMPLE_RATE_HZ)
+    out: list[Target] = []
+    for at, weight in points:
+        if not start + least <= at <= end - least:
+            continue
+        target = Target(at_samples=at - start, weight=weight)
+        if out and target.at_samples - out[-1].at_samples < least:
+            if weight > out[-1].weight:
+                out[-1] = target
+        else:
+            out.append(target)
+    return out
+
+
+def _ring_start(start: int, end: int, inside: list[Target], style: Style, guidance: float) -> int:
+    """Where the last chord is struck: a cut near the end if there is one, else a fixed time."""
+    length = end - start
+    least = round(_LEAST_RING_S * SAMPLE_RATE_HZ)
+    if length < 2 * least:
+        return start
+    wanted = min(round(style.ring_s * SAMPLE_RATE_HZ), round(_RING_SHARE * length))
+    wanted = max(wanted, least)
+    near = [
+        t.at_samples
+        for t in inside
+        if least <= length - t.at_samples <= 1.5 * wanted and t.at_samples >= least
+    ]
+    if near and guidance > 0:
+        return start + min(near, key=lambda at: (abs(length - at - wanted), at))
+    return end - wanted
