@@ -17,6 +17,7 @@ from scorebed.errors import SettingsError, WorkspaceError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_MAX_NAME_BYTES = 255
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES, errno.EINVAL}
 
 
@@ -46,15 +47,16 @@ def claim(output: Path, *, video: Path, overwrite: bool) -> Iterator[Path]:
         WorkspaceError: If another run is writing it, or the folder is not writable.
     """
     _check(output, video, overwrite=overwrite)
-    lock = filelock.FileLock(_lock_path(output))
+    name = hashlib.sha256(os.fsencode(output.resolve())).hexdigest()[:24]
+    lock = filelock.FileLock(_lock_folder() / f"{name}.lock")
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout as error:
         raise WorkspaceError(
             f"mux: another run is writing {output}", remedy="Wait for it, or give another -o."
         ) from error
-    # Hidden, and with an ending that no editor or watch folder takes for a finished video.
-    part = output.with_name(f".{output.name}.part")
+    # Hidden, short, and with an ending that no editor or watch folder takes for a finished video.
+    part = output.with_name(f".scorebed-{name}.part")
     try:
         yield part
     finally:
@@ -62,13 +64,22 @@ def claim(output: Path, *, video: Path, overwrite: bool) -> Iterator[Path]:
         lock.release()
 
 
-def _lock_path(output: Path) -> Path:
-    name = hashlib.sha256(os.fsencode(output.resolve())).hexdigest()[:24]
-    return Path(tempfile.gettempdir()) / f"scorebed-{name}.lock"
+def _lock_folder() -> Path:
+    """A folder of this user's own: another user's lock files could not be opened."""
+    user = os.getuid() if hasattr(os, "getuid") else "user"
+    folder = Path(tempfile.gettempdir()) / f"scorebed-{user}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
 
 
 def _check(output: Path, video: Path, *, overwrite: bool) -> None:
     folder = output.parent
+    longest = f".{sidecar(output).name}.part"
+    if len(os.fsencode(longest)) > _MAX_NAME_BYTES:
+        raise SettingsError(
+            f"mux: the name of the output is too long: {output.name[:40]}...",
+            remedy="Give a shorter name with -o.",
+        )
     if not folder.is_dir():
         raise SettingsError(
             f"mux: the folder {folder} of the output does not exist",
@@ -96,7 +107,8 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
     Raises:
         SettingsError: If the file exists and may not be replaced.
     """
-    if path.exists() and not overwrite:
+    # lexists: a link that leads nowhere is a file of the user's too.
+    if os.path.lexists(path) and not overwrite:
         raise SettingsError(
             f"{path} exists already", remedy="Add --overwrite to replace it, or name another."
         )

@@ -10,6 +10,7 @@ import functools
 import os
 import re
 import shutil
+import signal
 import subprocess
 import threading
 from collections import deque
@@ -40,9 +41,11 @@ CONTAINERS = (
 """Demuxers that may open a user's file. Those that open further files or addresses named inside
 (hls, dash, concat, image2, imf, sdp, rtsp ...) are left out, so a crafted playlist is not read."""
 
+_BYTES = "scorebed-bytes:"
 STALL_S = 120.0
 """A process that makes no headway for this long is ended."""
 _END_S = 2.0
+_KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 _FULL_DISK = re.compile(r"No space left on device|Disk quota exceeded", re.IGNORECASE)
 
 
@@ -132,8 +135,17 @@ def _ask_version(path: str) -> tuple[str, int] | None:
 
 
 def file_url(path: Path) -> str:
-    """A name that ffmpeg takes for a file and nothing else, whatever characters it has."""
-    return f"file:{path}"
+    """A name that ffmpeg takes for a file and nothing else, whatever characters it has.
+
+    ffmpeg-python hashes names as UTF-8: one that is not goes through it in hexadecimal, until
+    ``arguments`` puts it right.
+    """
+    name = str(path)
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return _BYTES + os.fsencode(name).hex()
+    return f"file:{name}"
 
 
 def source(path: Path, **options: str | float | None) -> Any:  # noqa: ANN401 - ffmpeg-python is untyped
@@ -150,7 +162,13 @@ def source(path: Path, **options: str | float | None) -> Any:  # noqa: ANN401 - 
 
 def arguments(node: Any) -> list[str]:  # noqa: ANN401 - ffmpeg-python is untyped
     """The arguments of a graph built with ffmpeg-python, without the program's name."""
-    return [str(argument) for argument in node.get_args()]
+    return [_restored(str(argument)) for argument in node.get_args()]
+
+
+def _restored(argument: str) -> str:
+    if not argument.startswith(_BYTES):
+        return argument
+    return "file:" + os.fsdecode(bytes.fromhex(argument.removeprefix(_BYTES)))
 
 
 # --- running -----------------------------------------------------------------------------------
@@ -287,11 +305,11 @@ class _Child:
     def end(self) -> None:
         """Ends the process if it still runs, and waits for it."""
         if self.process.poll() is None:
-            self.process.terminate()
+            self._signal(signal.SIGTERM)
             try:
                 self.process.wait(_END_S)
             except subprocess.TimeoutExpired:
-                self.process.kill()
+                self.kill()
         self.process.wait()
         self._ended.set()
         self._moved.set()
@@ -299,6 +317,19 @@ class _Child:
             thread.join()
         self.stdout.close()
         self._stderr.close()
+
+    def kill(self) -> None:
+        """Ends the process at once, and what a wrapper script may have started."""
+        self._signal(_KILL)
+
+    def _signal(self, number: int) -> None:
+        if os.name == "posix":
+            try:
+                os.killpg(self.process.pid, number)
+            except ProcessLookupError:
+                return
+        else:
+            self.process.terminate()
 
     def _read_log(self) -> None:
         for line in self._stderr:
@@ -309,7 +340,7 @@ class _Child:
             self._moved.clear()
             if not self._moved.wait(STALL_S) and not self._ended.is_set():
                 self.stalled = True
-                self.process.kill()
+                self.kill()
                 return
 
 

@@ -129,7 +129,7 @@ class _Hearing:
             f"aformat=channel_layouts={LAYOUTS[self._channels]}",
         )
         for block in decode_audio(decoding, stage=STAGE):
-            sound = np.nan_to_num(block)
+            sound = np.nan_to_num(block, posinf=0, neginf=0)
             self.meter.add(sound)
             self.length_samples += len(sound)
             self._progress(min(self.length_samples / expected, 1.0) if expected else 0.0)

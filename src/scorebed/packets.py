@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -95,6 +96,25 @@ def read_contents(path: Path, *, stage: str, progress: Progress = no_progress) -
             clock=_clock(reading, _nominal_rate(video)) if reading.times else None,
             sound_start_s=reading.sound_start_s,
         )
+
+
+def leading_sha256(path: Path, index: int, packets: int, *, stage: str) -> str:
+    """Hash of the payloads of the first packets of a stream.
+
+    Args:
+        path: The file.
+        index: The stream.
+        packets: How many.
+        stage: Named in errors.
+
+    Raises:
+        MediaError: If it cannot be read.
+    """
+    digest = hashlib.sha256()
+    with open_media(path, stage=stage) as container:
+        for packet in islice(_packets(container, index), packets):
+            digest.update(packet)
+    return digest.hexdigest()
 
 
 # --- streams -----------------------------------------------------------------------------------
@@ -189,9 +209,9 @@ def _read(
                 reading.sound_start_s = at_s
 
 
-def _packets(container: InputContainer) -> Iterator[Packet[Any]]:
+def _packets(container: InputContainer, index: int | None = None) -> Iterator[Packet[Any]]:
     for packet in container.demux():
-        if packet.size:
+        if packet.size and index in {None, packet.stream_index}:
             yield packet
 
 

@@ -113,6 +113,15 @@ def resolve(options: Options) -> Settings:
     provider = _choose_provider(options)
     target_lufs = _either(options.target_lufs, delivery.target_lufs)
     music_lufs = _either(options.music_lufs, delivery.music_lufs)
+    ceiling_dbtp = _either(options.true_peak_dbtp, delivery.true_peak_dbtp)
+    margin_lu = _either(options.speech_margin_lu, delivery.speech_margin_lu)
+    _check_figures(
+        target_lufs=target_lufs,
+        music_lufs=music_lufs,
+        true_peak_dbtp=ceiling_dbtp,
+        speech_margin_lu=margin_lu,
+        audio_bitrate_kbps=delivery.audio_bitrate_kbps,
+    )
     return Settings(
         delivery=delivery,
         provider=provider.name,
@@ -131,11 +140,11 @@ def resolve(options: Options) -> Settings:
         ),
         duck=DuckSettings(
             enabled=options.duck,
-            speech_margin_lu=_either(options.speech_margin_lu, delivery.speech_margin_lu),
+            speech_margin_lu=margin_lu,
         ),
         target=LoudnessTarget(
             integrated_lufs=target_lufs,
-            true_peak_dbtp=_either(options.true_peak_dbtp, delivery.true_peak_dbtp),
+            true_peak_dbtp=ceiling_dbtp,
         ),
         keep_production=options.production_audio == "keep",
     )
@@ -154,6 +163,7 @@ _RANGES: dict[str, tuple[float, float, str]] = {
     "target_lufs": (-60, 0, " LUFS"),
     "true_peak_dbtp": (-20, 0, " dBTP"),
     "seed": (0, 2**63 - 1, ""),
+    "audio_bitrate_kbps": (32, 640, " kbit/s"),
 }
 _CHOICES: dict[str, tuple[str, ...]] = {
     "quality": ("draft", "standard", "high"),
@@ -162,19 +172,30 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 
 
 def _check_ranges(options: Options) -> None:
-    for name, (least, most, unit) in _RANGES.items():
-        value = getattr(options, name)
-        # Written so that "not a number" is refused too.
-        if value is not None and not least <= value <= most:
-            raise SettingsError(
-                f"{_flag(name)} {value} is out of range",
-                remedy=f"Give a value from {least:g} to {most:g}{unit}.",
-            )
+    values = {name: getattr(options, name) for name in _RANGES if hasattr(options, name)}
+    _check_figures(**{name: value for name, value in values.items() if value is not None})
     for name, choices in _CHOICES.items():
         if getattr(options, name) not in choices:
             raise SettingsError(
                 f"{_flag(name)} {getattr(options, name)!r} is not known",
                 remedy=f"Use one of: {', '.join(choices)}",
+            )
+    for text in (options.prompt, *options.tags):
+        if text != text.encode(errors="replace").decode():
+            raise SettingsError(
+                "--prompt or --tag holds bytes that are no text", remedy="Give it in UTF-8."
+            )
+
+
+def _check_figures(**figures: float) -> None:
+    """Holds options, and what presets put in their place, to their ranges."""
+    for name, value in figures.items():
+        least, most, unit = _RANGES[name]
+        # Written so that "not a number" is refused too.
+        if not least <= value <= most:
+            raise SettingsError(
+                f"{_flag(name)} {value} is out of range",
+                remedy=f"Give a value from {least:g} to {most:g}{unit}.",
             )
 
 

@@ -18,6 +18,7 @@ from scorebed.timecode import SAMPLE_RATE_HZ
 BLOCK_SAMPLES = 65_536
 """Samples per channel of one block (1.4 s)."""
 _RF64_FROM_BYTES = 4_000_000_000
+_ASK_BYTES = 1 << 16
 _SET_ADD_PEAK_CHUNK = 0x1050
 
 
@@ -42,9 +43,9 @@ class WavWriter:
         """
         try:
             self._file.write(np.ascontiguousarray(block, dtype=np.float32))
-        except (soundfile.LibsndfileError, AssertionError) as error:
-            # libsndfile knows only that fewer samples were written than given.
-            raise OSError(errno.ENOSPC, f"could not write {self._file.name}") from error
+        except AssertionError as error:
+            # soundfile asserts that all was written: less was, so there was no room.
+            raise OSError(errno.ENOSPC, f"{self._file.name} could not be written whole") from error
         self.length_samples += len(block)
 
 
@@ -61,14 +62,17 @@ def wav_writer(
             4 GB) is written as RF64, which has no limit.
     """
     large = expected_samples is None or expected_samples * channels * 4 > _RF64_FROM_BYTES
-    with soundfile.SoundFile(
-        path,
-        "w",
-        SAMPLE_RATE_HZ,
-        channels,
-        format="RF64" if large else "WAV",
-        subtype="FLOAT",
-    ) as file:
+    with (
+        _libsndfile(path),
+        soundfile.SoundFile(
+            path,
+            "w",
+            SAMPLE_RATE_HZ,
+            channels,
+            format="RF64" if large else "WAV",
+            subtype="FLOAT",
+        ) as file,
+    ):
         # libsndfile puts the time of day into a PEAK chunk: two equal takes would differ.
         soundfile._snd.sf_command(  # noqa: SLF001 - soundfile has no public way
             file._file,  # noqa: SLF001
@@ -77,6 +81,18 @@ def wav_writer(
             0,
         )
         yield WavWriter(file)
+
+
+@contextmanager
+def _libsndfile(path: Path) -> Iterator[None]:
+    """Says as an OSError what libsndfile says in words of its own, or only as a short count."""
+    try:
+        yield
+    except soundfile.LibsndfileError as error:
+        # It keeps the reason to itself: the operating system is asked again.
+        with path.open("ab", buffering=0) as file:
+            file.write(bytes(_ASK_BYTES))
+        raise OSError(errno.EIO, f"{path}: {error}") from error
 
 
 def write_wav(

@@ -209,13 +209,14 @@ def _claim(root: Path) -> None:
         root.mkdir(parents=True, exist_ok=True)
         if (root / _MARK).exists():
             return
-        if any(root.iterdir()):
+        # Only these two: a run was stopped, or another one is just now making the folder.
+        if any(entry.name not in {_MARK, _TAG} for entry in root.iterdir()):
             raise WorkspaceError(
                 f"workspace: {root} holds other files and is not a scorebed workspace",
                 remedy="Give --workspace an empty or new folder.",
             )
-        (root / _TAG).write_text(_TAG_TEXT)
         (root / _MARK).write_text("1\n")
+        (root / _TAG).write_text(_TAG_TEXT)
 
 
 def _lock(path: Path) -> filelock.FileLock:

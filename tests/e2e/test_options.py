@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,33 @@ import soundfile
 
 from scorebed.pipeline import STAGES
 
+FLAGS = [
+    "--preset",
+    "--style",
+    "--provider",
+    "--music",
+    "--prompt",
+    "--tag",
+    "--seed",
+    "--quality",
+    "--loudness",
+    "--guidance",
+    "--max-scenes",
+    "--speech-margin",
+    "--no-duck",
+    "--production-audio",
+    "--music-lufs",
+    "--target-lufs",
+    "--true-peak",
+    "--stems",
+    "--workspace",
+    "--plan",
+    "--json",
+    "--quiet",
+    "--overwrite",
+    "--offline",
+    "--traceback",
+]
 Scorebed = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -113,8 +141,13 @@ def test_another_extension_asks_for_that_container(
 
 @pytest.mark.parametrize(
     "options",
-    [("--style", "lofi"), ("--prompt", "very slow, sad, no drums"), ("--guidance", "1")]
-    + [("--quality", "draft"), ("--tag", "140 bpm")],
+    [
+        ("--style", "lofi"),
+        ("--prompt", "very slow, sad, no drums"),
+        ("--guidance", "1"),
+        ("--quality", "draft"),
+        ("--tag", "140 bpm"),
+    ],
     ids=lambda options: options[0],
 )
 def test_the_music_options_change_the_music(
@@ -129,9 +162,7 @@ def test_the_music_options_change_the_music(
     assert np.abs(plain - other).max() > 0.01
 
 
-def test_the_plan_does_nothing(
-    scorebed: Scorebed, short_talk: Path, tmp_path: Path
-) -> None:
+def test_the_plan_does_nothing(scorebed: Scorebed, short_talk: Path, tmp_path: Path) -> None:
     args = ("score", short_talk, "-o", tmp_path / "out.mp4", "--workspace", tmp_path / "work")
     said = scorebed(*args, "--plan")
     assert said.returncode == 0, said.stderr
@@ -212,11 +243,7 @@ def test_help_lists_every_group_with_defaults(scorebed: Scorebed) -> None:
     said = scorebed("score", "--help", COLUMNS="160", NO_COLOR="1").stdout
     for group in ("Picture", "Music", "Mix", "Output", "Run"):
         assert re.search(rf"─ {group} ─", said), group
-    for flag in (
-        "--preset --style --provider --music --prompt --tag --seed --quality --loudness --guidance "
-        "--max-scenes --speech-margin --no-duck --production-audio --music-lufs --target-lufs "
-        "--true-peak --stems --workspace --plan --json --quiet --overwrite --offline --traceback"
-    ).split():
+    for flag in FLAGS:
         assert flag in said, flag
     assert "[default: cinematic]" in said
 
@@ -260,8 +287,6 @@ def test_a_users_key_is_never_printed(scorebed: Scorebed) -> None:
 def test_the_entry_point_is_the_same_program(
     scorebed: Scorebed, environment: dict[str, str]
 ) -> None:
-    import sys
-
     script = Path(sys.executable).with_name("scorebed")
     said = subprocess.run(
         [script, "--version"], capture_output=True, text=True, check=True, env=environment

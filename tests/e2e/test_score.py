@@ -17,6 +17,8 @@ import soundfile
 
 import scorebed as package
 
+HASH = ["-f", "streamhash", "-hash", "sha256", "-"]
+METER = ["-af", "ebur128=peak=true:framelog=quiet", "-f", "null", "-"]
 Scorebed = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -54,8 +56,23 @@ def delivered(
 def streamhash(ffmpeg_exe: str, path: Path) -> str:
     """ffmpeg's own hash of the picture packets."""
     done = subprocess.run(
-        [ffmpeg_exe, "-v", "error", "-i", path, "-map", "0:v:0", "-c", "copy", "-copyinkf"]
-        + ["-f", "streamhash", "-hash", "sha256", "-"],
+        [
+            ffmpeg_exe,
+            "-v",
+            "error",
+            "-i",
+            path,
+            "-map",
+            "0:v:0",
+            "-c",
+            "copy",
+            "-copyinkf",
+            "-f",
+            "streamhash",
+            "-hash",
+            "sha256",
+            "-",
+        ],
         capture_output=True,
         text=True,
         check=True,
@@ -66,8 +83,19 @@ def streamhash(ffmpeg_exe: str, path: Path) -> str:
 def second_meter(ffmpeg_exe: str, path: Path) -> tuple[float, float]:
     """Integrated loudness and true peak by ffmpeg's ebur128."""
     done = subprocess.run(
-        [ffmpeg_exe, "-hide_banner", "-nostats", "-i", path, "-vn"]
-        + ["-af", "ebur128=peak=true:framelog=quiet", "-f", "null", "-"],
+        [
+            ffmpeg_exe,
+            "-hide_banner",
+            "-nostats",
+            "-i",
+            path,
+            "-vn",
+            "-af",
+            "ebur128=peak=true:framelog=quiet",
+            "-f",
+            "null",
+            "-",
+        ],
         capture_output=True,
         text=True,
         check=True,

@@ -112,6 +112,8 @@ class Picture:
     """Number of frames shown."""
     frame_rate: Fraction
     """Average frame rate in frames per second: frames over duration when it varies."""
+    hidden_frames: int
+    """Number of coded frames that an edit list hides."""
     variable_rate: bool
     """Whether the distance between frames varies by more than the clock's own grain."""
     width_px: int

@@ -40,6 +40,8 @@ class MuxPlan:
 
     muxer: str
     """ffmpeg's name of the container."""
+    muxer_options: tuple[tuple[str, str], ...]
+    """Options of the muxer: names and values."""
     audio_codec: str
     """ffmpeg's name of the encoder of the programme."""
     audio_channels: int

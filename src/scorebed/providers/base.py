@@ -71,7 +71,7 @@ def find(name: str) -> Provider:
 def _load(entry: EntryPoint) -> Provider:
     try:
         provider = entry.load()()
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # a plug-in's own code may fail in any way
         raise SettingsError(
             f"the provider {entry.name!r} ({entry.value}) cannot be loaded: {error}",
             remedy="Install or update the package that brings it.",

@@ -48,12 +48,13 @@ class FileProvider:
             raise SettingsError(
                 "the provider 'file' needs a track", remedy="Add --music FILE to the command."
             )
-        kept = folder / f"take{order.music.path.suffix}"
+        suffix = order.music.path.suffix
+        kept = folder / (f"take{suffix}" if suffix.isascii() else "take")
         shutil.copyfile(order.music.path, kept)
         progress(1.0)
         return Take(
             provider=self.name,
-            name=order.music.path.stem,
+            name=order.music.path.stem.encode(errors="backslashreplace").decode(),
             seed=None,
             audio=Artifact(path=kept, sha256=sha256_of(kept)),
             fitted=False,

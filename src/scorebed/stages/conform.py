@@ -108,7 +108,7 @@ def _decode(take: Take, target: Path, progress: Progress) -> None:
     )
     with wav_writer(target, channels=_CHANNELS) as writer:
         for block in decode_audio(decoding, stage=STAGE):
-            writer.write(np.nan_to_num(block))
+            writer.write(np.nan_to_num(block, posinf=0, neginf=0))
             progress(0.5)
 
 

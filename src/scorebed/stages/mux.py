@@ -22,7 +22,7 @@ from scorebed.model import (
 )
 from scorebed.packets import read_contents
 from scorebed.stages.mux_check import check_picture, listen
-from scorebed.stages.mux_plan import QUICKTIME, SUBTITLES, codec_name, mapped_streams, settle
+from scorebed.stages.mux_plan import SUBTITLES, codec_name, mapped_streams, settle
 from scorebed.timecode import SAMPLE_RATE_HZ, to_seconds
 
 VERSION = 1
@@ -143,7 +143,7 @@ def command(
         "map_chapters": str(number_of_read),
         "strict": "unofficial",  # Dolby Vision's record is kept
         "max_muxing_queue_size": 9999,
-        **_container_options(plan.muxer, part),
+        **dict(plan.muxer_options),
     }
     for number, fate in enumerate(mapped):
         if fate is None or fate.index == picture.production_index:
@@ -164,21 +164,14 @@ def _seconds(time_s: Fraction) -> str:
     return f"{float(time_s):.9f}"
 
 
-def _container_options(muxer: str, part: Path) -> dict[str, object]:
-    if muxer in QUICKTIME:
-        return {"movflags": "+faststart"}
-    if muxer in {"matroska", "webm"}:
-        return {"default_mode": "passthrough"}
-    if muxer == "mpegts" and ".m2ts" in part.name.lower():
-        return {"mpegts_m2ts_mode": 1}
-    return {}
-
-
 def _programme_options(
     number: int, picture: Picture, plan: MuxPlan, trim_db: float
 ) -> dict[str, object]:
     layout = LAYOUTS[plan.audio_channels]
     chain = f"aformat=sample_rates={SAMPLE_RATE_HZ}:channel_layouts={layout}"
+    if plan.audio_codec == "mp2":
+        # This encoder keeps its last 481 samples to itself: a packet of silence pushes them out.
+        chain = f"apad=pad_len=1152,{chain}"
     if trim_db:
         chain = f"volume={trim_db:.4f}dB:precision=float,{chain}"
     options: dict[str, object] = {

@@ -49,7 +49,7 @@ def check_picture(path: Path, picture: Picture, contents: Contents) -> None:
     # A coarse clock (1 ms, or a frame in AVI) may round both ends. Where an edit list hides frames,
     # ffmpeg's QuickTime muxer may show one or two of them at the end: the packets are the same.
     extra = clock.frame_count - picture.frame_count
-    allowed = min(clock.hidden_frames + max(extra, 0), _MAX_SHOWN_FRAMES) if extra else 0
+    allowed = min(picture.hidden_frames, _MAX_SHOWN_FRAMES)
     frames_s = (allowed + picture.variable_rate) / picture.frame_rate
     apart_s = abs(clock.duration_s - picture.duration_s)
     if not 0 <= extra <= allowed or apart_s > Fraction(1, 400) + frames_s:

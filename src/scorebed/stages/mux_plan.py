@@ -5,16 +5,13 @@ from __future__ import annotations
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import ffmpeg
 
 from scorebed.errors import MediaError
 from scorebed.ffmpeg import FfmpegError, arguments, file_url, kept_channels, run, source
 from scorebed.model import MuxPlan, Picture, SourceFile, StreamFate, StreamInfo, StreamKind
-
-if TYPE_CHECKING:
-    from scorebed.packets import Contents
+from scorebed.packets import Contents, leading_sha256, read_contents
 
 STAGE = "mux"
 
@@ -98,18 +95,63 @@ def plan_mux(
         )
     kbps = min(stereo_kbps, _MAX_KBPS.get(codec, stereo_kbps)) * channels // 2
     with tempfile.TemporaryDirectory(prefix="trial-", dir=folder) as trials:
+        _try_picture(source_file, picture, muxer, Path(trials))
         fates = [
             _fate(source_file, picture, stream, muxer, codec, Path(trials))
             for stream in picture.streams
         ]
     return MuxPlan(
         muxer=muxer,
+        muxer_options=_muxer_options(muxer, output),
         audio_codec=codec,
         audio_channels=channels,
         audio_kbps=None if codec in _LOSSLESS else kbps,
         kept=tuple(fate for fate in fates if fate.why is None),
         dropped=tuple(fate for fate in fates if fate.why is not None),
     )
+
+
+def _muxer_options(muxer: str, output: Path) -> tuple[tuple[str, str], ...]:
+    if muxer in QUICKTIME:
+        return (("movflags", "+faststart"),)
+    if muxer in {"matroska", "webm"}:
+        return (("default_mode", "passthrough"),)
+    if output.suffix.lower() == ".m2ts":
+        return (("mpegts_m2ts_mode", "1"),)
+    return ()
+
+
+def _try_picture(source_file: SourceFile, picture: Picture, muxer: str, folder: Path) -> None:
+    """Copies a second of the picture: does the container take it, and give it back untouched?"""
+    target = folder / "picture"
+    read = source(source_file.path)
+    graph = ffmpeg.output(
+        read[str(picture.video_index)],
+        file_url(target),
+        c="copy",
+        copyinkf=None,
+        t=_TRIAL_S,
+        f=muxer,
+        strict="unofficial",
+    )
+    remedy = f"Choose another container, for example: -o {source_file.path.stem}.scored.mkv"
+    try:
+        run(["-y", *arguments(graph)], stage=STAGE, subject=source_file.path)
+    except FfmpegError as error:
+        raise MediaError(
+            f"{STAGE}: a {muxer} file cannot hold the picture of {source_file.path} "
+            f"({error.message.rsplit(': ', 1)[-1]})",
+            remedy=remedy,
+        ) from error
+    trial = read_contents(target, stage=STAGE)
+    wanted = leading_sha256(
+        source_file.path, picture.video_index, trial.picture_packets, stage=STAGE
+    )
+    if trial.picture_packets and trial.picture_sha256 != wanted:
+        raise MediaError(
+            f"{STAGE}: a {muxer} file cannot hold the picture of {source_file.path} untouched",
+            remedy=remedy,
+        )
 
 
 def _choose_muxer(path: Path, picture: Picture, output: Path) -> str:
@@ -223,4 +265,5 @@ def mapped_streams(picture: Picture, plan: MuxPlan) -> list[StreamFate | None]:
     mapped: list[StreamFate | None] = [fate for fate in plan.kept if fate.index not in remade]
     if picture.production_index is None:
         mapped.append(None)
-    return mapped
+    # Streams behind an attachment would be taken for attachments by the Matroska muxer.
+    return sorted(mapped, key=lambda fate: (fate and fate.kind is StreamKind.ATTACHMENT) or False)

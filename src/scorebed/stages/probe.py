@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from scorebed.errors import MediaError
-from scorebed.ffmpeg import LAYOUTS, Decoding, decode_audio, kept_channels
+from scorebed.ffmpeg import LAYOUTS, Decoding, FfmpegError, decode_audio, kept_channels
 from scorebed.model import Artifact, Picture, Progress, SourceFile, Stem, no_progress
 from scorebed.packets import Contents, PictureClock, read_contents
 from scorebed.timecode import to_samples
@@ -58,7 +58,7 @@ def look(source: SourceFile, *, progress: Progress = no_progress) -> Picture:
         streams=contents.streams,
         video_index=contents.video_index,
         production_index=None if sound_start_s is None else contents.sound_index,
-        production_start_s=sound_start_s or clock.start_s,
+        production_start_s=clock.start_s if sound_start_s is None else sound_start_s,
         production_channels=contents.sound_channels if sound_start_s is not None else 0,
         start_s=clock.start_s,
         container_start_s=contents.start_s,
@@ -66,6 +66,7 @@ def look(source: SourceFile, *, progress: Progress = no_progress) -> Picture:
         frame_count=clock.frame_count,
         frame_rate=clock.frame_rate,
         variable_rate=clock.variable,
+        hidden_frames=clock.hidden_frames,
         width_px=contents.size_px[0],
         height_px=contents.size_px[1],
         packets_sha256=contents.picture_sha256,
@@ -84,7 +85,9 @@ def _require_picture(path: Path, contents: Contents) -> PictureClock:
             f"{STAGE}: {path} has a picture in its header but no frame of it in the file",
             remedy="The file is cut off: copy or export it again.",
         )
-    if contents.picture_packets < contents.promised_frames * _CUT_OFF_BELOW:
+    # AVI counts frames that were dropped in capture: its promise means nothing.
+    promised = 0 if contents.format_name == "avi" else contents.promised_frames
+    if contents.picture_packets < promised * _CUT_OFF_BELOW:
         raise MediaError(
             f"{STAGE}: {path} is cut off: its header promises {contents.promised_frames} frames, "
             f"it holds {contents.picture_packets}",
@@ -118,16 +121,15 @@ def _extract(picture: Picture, path: Path, folder: Path, progress: Progress) -> 
     decoding = extraction(picture, path)
     target = folder / "DX.wav"
     with wav_writer(target, channels=decoding.channels) as writer:
-        for block in decode_audio(decoding, stage=STAGE):
-            writer.write(np.nan_to_num(block))
-            progress(min(writer.length_samples / max(picture.length_samples, 1), 1.0))
+        try:
+            for block in decode_audio(decoding, stage=STAGE):
+                writer.write(np.nan_to_num(block, posinf=0, neginf=0))
+                progress(min(writer.length_samples / max(picture.length_samples, 1), 1.0))
+        except FfmpegError as error:
+            raise _undecodable(path, picture.production_index) from error
         length_samples = writer.length_samples
     if not length_samples:
-        raise MediaError(
-            f"{STAGE}: the sound of {path} (stream {picture.production_index}) cannot be decoded",
-            remedy="Export the file again, or remove the stream with: "
-            "ffmpeg -i FILE -map 0 -map -0:a -c copy NEW_FILE",
-        )
+        raise _undecodable(path, picture.production_index)
     start_s = min(picture.start_s, picture.production_start_s)
     return Stem(
         kind="DX",
@@ -135,4 +137,12 @@ def _extract(picture: Picture, path: Path, folder: Path, progress: Progress) -> 
         start_samples=to_samples(start_s) - to_samples(picture.start_s),
         length_samples=length_samples,
         channels=decoding.channels,
+    )
+
+
+def _undecodable(path: Path, index: int | None) -> MediaError:
+    return MediaError(
+        f"{STAGE}: the sound of {path} (stream {index}) cannot be decoded",
+        remedy="Export the file again, or remove the stream with: "
+        "ffmpeg -i FILE -map 0 -map -0:a -c copy NEW_FILE",
     )

@@ -1,0 +1,250 @@
+"""Spot: cuts on their frames, scenes that tile the picture, no speech where nobody speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from scorebed.errors import MediaError
+from scorebed.model import Picture, SourceFile, SpotSettings, SpottingNotes
+from scorebed.stages.spot import HOP_S, spot
+
+Probed = Callable[[Path], tuple[SourceFile, Picture]]
+RATE = 25
+SHOTS = (
+    ("testsrc2=size=160x90:rate=25", 80),
+    ("color=navy:size=160x90:rate=25", 100),
+    ("mandelbrot=size=160x90:rate=25", 86),
+    ("smptebars=size=160x90:rate=25", 30),
+    ("color=gold:size=160x90:rate=25", 95),
+    ("rgbtestsrc=size=160x90:rate=25", 81),
+)
+CUTS = tuple(int(at) for at in np.cumsum([frames for _, frames in SHOTS])[:-1])
+H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
+
+
+@pytest.fixture(scope="module")
+def edited(make_media: Callable[..., Path]) -> Path:
+    """Six pictures that have nothing in common, one after the other."""
+    inputs = [word for look, _ in SHOTS for word in ("-f", "lavfi", "-i", look)]
+    trims = [f"[{n}]trim=end_frame={frames}[{n}t];" for n, (_, frames) in enumerate(SHOTS)]
+    joined = "".join(f"[{n}t]" for n in range(len(SHOTS)))
+    graph = "".join(trims) + f"{joined}concat=n={len(SHOTS)}"
+    return make_media("edited.mp4", *inputs, "-filter_complex", graph, *H264)
+
+
+@pytest.fixture
+def spotted(probed: Probed, tmp_path: Path) -> Callable[..., SpottingNotes]:
+    def look(path: Path, *, max_scenes: int = 10, listen: bool = True) -> SpottingNotes:
+        source, picture = probed(path)
+        settings = SpotSettings(max_scenes=max_scenes, listen=listen)
+        notes = spot(source, picture, settings, folder=tmp_path)
+        _check_that_it_tiles(notes, picture)
+        return notes
+
+    return look
+
+
+def _check_that_it_tiles(notes: SpottingNotes, picture: Picture) -> None:
+    assert notes.duration_s == picture.duration_s
+    for parts in (notes.shots, notes.scenes):
+        ranges = [part.range for part in parts]
+        assert ranges[0].start_s == 0
+        assert ranges[-1].end_s == picture.duration_s
+        assert all(left.end_s == right.start_s for left, right in pairwise(ranges))
+        assert all(span.duration_s > 0 for span in ranges)
+    openings = {shot.range.start_s for shot in notes.shots}
+    assert {scene.range.start_s for scene in notes.scenes} <= openings
+    assert sum(scene.shots for scene in notes.scenes) == len(notes.shots)
+    if len(notes.scenes) > 1:
+        assert min(scene.range.duration_s for scene in notes.scenes) >= 3
+    for scene in notes.scenes:
+        assert all(0 <= m <= 1 for m in (scene.motion, scene.brightness, scene.saturation))
+        assert -1 <= scene.warmth <= 1
+    hops = -(-picture.duration_s // HOP_S)
+    assert len(notes.curve.motion) == len(notes.curve.brightness) == hops
+    assert [cue.number for cue in notes.cues] == ["1M1"]
+    assert notes.cues[0].range.end_s == picture.duration_s
+
+
+# --- cuts --------------------------------------------------------------------------------------
+
+
+def test_every_cut_is_on_its_frame(edited: Path, spotted: Callable[..., SpottingNotes]) -> None:
+    notes = spotted(edited)
+    starts = [shot.range.start_s for shot in notes.shots]
+    assert starts == [Fraction(0), *(Fraction(frame, RATE) for frame in CUTS)]
+    assert notes.damaged_frames == 0
+    assert all(shot.confidence > 0.5 for shot in notes.shots)
+
+
+@pytest.mark.parametrize("start_s", ["0.48", "1.2"])
+def test_cuts_count_from_the_first_shown_frame(
+    start_s: str, edited: Path, make_media: Any, make_bursts: Any, spotted: Any
+) -> None:
+    """A picture that starts late on the container's clock is still at zero."""
+    sound = make_bursts(20.0, [1.0])
+    film = make_media(
+        "late.mkv",
+        *("-itsoffset", start_s, "-i", edited, "-i", sound),
+        *("-map", "0:v", "-map", "1:a", "-c:v", "copy", "-c:a", "pcm_s16le"),
+    )
+    starts = [shot.range.start_s for shot in spotted(film).shots]
+    wanted = [Fraction(0), *(Fraction(frame, RATE) for frame in CUTS)]
+    assert starts == [pytest.approx(at_s, abs=0.0011) for at_s in wanted]
+
+
+@pytest.mark.parametrize("rate", ["30000/1001", "24", "50"])
+def test_cuts_at_other_rates(rate: str, make_media: Any, spotted: Any) -> None:
+    film = make_media(
+        "rate.mp4",
+        *("-f", "lavfi", "-i", f"testsrc2=size=160x90:rate={rate}"),
+        *("-f", "lavfi", "-i", f"smptebars=size=160x90:rate={rate}"),
+        "-filter_complex",
+        "[0]trim=end_frame=100[a];[1]trim=end_frame=77[b];[a][b]concat=n=2",
+        *H264,
+    )
+    assert [shot.range.start_s for shot in spotted(film).shots] == [0, 100 / Fraction(rate)]
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+def test_a_flash_is_no_cut(frames: int, make_media: Any, spotted: Any) -> None:
+    flash = f"drawbox=color=white:t=fill:enable='between(n,60,{59 + frames})'"
+    film = make_media(
+        "flash.mp4",
+        *("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25:duration=5"),
+        *("-vf", flash, *H264),
+    )
+    assert len(spotted(film).shots) == 1
+
+
+def test_a_fade_and_a_moving_picture_are_no_cuts(make_media: Any, spotted: Any) -> None:
+    film = make_media(
+        "fade.mp4",
+        *("-f", "lavfi", "-i", "mandelbrot=size=160x90:rate=25", "-t", "6"),
+        *("-vf", "fade=t=in:d=1.5,fade=t=out:st=4.5:d=1.5", *H264),
+    )
+    assert len(spotted(film).shots) == 1
+
+
+def test_hit_points_are_the_cuts(edited: Path, spotted: Any) -> None:
+    notes = spotted(edited)
+    points = notes.cues[0].hit_points
+    assert [point.at_s for point in points] == [shot.range.start_s for shot in notes.shots]
+    openings = {scene.range.start_s for scene in notes.scenes}
+    for point in points:
+        assert point.label == ("scene" if point.at_s in openings else "cut")
+        assert 0 <= point.weight <= 1
+
+
+# --- scenes ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 5, 100])
+def test_no_more_scenes_than_asked_for(most: int, edited: Path, spotted: Any) -> None:
+    notes = spotted(edited, max_scenes=most)
+    assert 1 <= len(notes.scenes) <= most
+    if most >= 5:
+        # The shot of 1.2 s is too short to be a scene; the five long ones differ.
+        assert len(notes.scenes) == 5
+
+
+def test_scenes_are_measured(edited: Path, spotted: Any) -> None:
+    notes = spotted(edited, max_scenes=100)
+    at = {int(scene.range.start_s * RATE): scene for scene in notes.scenes}
+    navy, gold, busy = at[80], next(at[n] for n in (296, 266) if n in at), at[0]
+    assert (navy.brightness < 0.2, gold.brightness > 0.5) == (True, True)
+    assert (navy.warmth < -0.1, gold.warmth > 0.1) == (True, True)
+    assert navy.motion < 0.01 < busy.motion
+    assert all(scene.saturation > 0.1 for scene in (navy, gold, busy))
+
+
+def test_quick_cutting_does_not_make_short_scenes(make_media: Any, spotted: Any) -> None:
+    looks = ("testsrc2", "smptebars", "rgbtestsrc", "color=navy", "color=gold", "mandelbrot")
+    inputs = [
+        word
+        for look in looks * 2
+        for word in ("-f", "lavfi", "-i", f"{look}{':' if '=' in look else '='}size=96x64:rate=25")
+    ]
+    trims = "".join(f"[{n}]trim=end_frame=20[{n}t];" for n in range(12))
+    joined = "".join(f"[{n}t]" for n in range(12))
+    film = make_media("quick.mp4", *inputs, "-filter_complex", f"{trims}{joined}concat=n=12", *H264)
+    notes = spotted(film)
+    assert len(notes.shots) == 12
+    assert 1 <= len(notes.scenes) <= 3
+    assert max(scene.cuts_per_minute for scene in notes.scenes) > 40
+
+
+def test_a_film_of_one_frame(make_media: Any, spotted: Any) -> None:
+    film = make_media(
+        "one.mp4", "-f", "lavfi", "-i", "testsrc2=size=96x64:rate=25", "-frames:v", "1", *H264
+    )
+    notes = spotted(film)
+    assert (len(notes.shots), len(notes.scenes)) == (1, 1)
+    assert notes.duration_s == Fraction(1, 25)
+
+
+# --- sound -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [
+        "sine=frequency=220",
+        "aevalsrc='0.3*sin(2*PI*(300+200*sin(2*PI*t))*t)'",
+        "anoisesrc=amplitude=0.2:seed=4",
+        "aevalsrc='0.4*sin(2*PI*110*t)*lt(mod(t\\,0.5)\\,0.1)'",
+        "anullsrc",
+    ],
+)
+def test_tones_and_noise_are_not_speech(
+    sound: str, make_media: Any, make_video: Any, spotted: Any
+) -> None:
+    film = make_media(
+        "tones.mkv",
+        *("-i", make_video("six.mkv", sound=None, duration_s=6.0), "-f", "lavfi", "-i", sound),
+        *("-t", "6", "-map", "0:v", "-map", "1:a", "-c:v", "copy", "-c:a", "pcm_s16le"),
+    )
+    assert spotted(film).speech == ()
+
+
+def test_speech_is_not_looked_for_when_it_does_not_count(make_video: Any, spotted: Any) -> None:
+    assert spotted(make_video("a.mkv"), listen=False).speech == ()
+    assert spotted(make_video("b.mkv", sound=None)).speech == ()
+
+
+# --- damage ------------------------------------------------------------------------------------
+
+
+def damaged(whole: Path, target: Path, share: float) -> Path:
+    """Noise over a share of the packets, spread over the film; the index stays."""
+    content = bytearray(whole.read_bytes())
+    first, last = content.index(b"mdat") + 2000, content.rindex(b"moov") - 8
+    rng = np.random.default_rng(3)
+    stretch = 400
+    places = np.arange(first, last - stretch, stretch)
+    for at in rng.choice(places, size=round(len(places) * share), replace=False):
+        content[at : at + stretch] = rng.bytes(stretch)
+    target.write_bytes(bytes(content))
+    return target
+
+
+def test_a_picture_that_is_mostly_damaged_is_refused(
+    edited: Path, tmp_path: Path, spotted: Any
+) -> None:
+    with pytest.raises(MediaError, match=r"spot: only \d+ of 472 frames.*decode") as caught:
+        spotted(damaged(edited, tmp_path / "noise.mp4", 0.7))
+    assert caught.value.exit_code == 3
+
+
+def test_a_little_damage_is_counted_and_lived_with(
+    edited: Path, tmp_path: Path, spotted: Any
+) -> None:
+    notes = spotted(damaged(edited, tmp_path / "scratch.mp4", 0.01))
+    assert 0 < notes.damaged_frames < 94

@@ -1,0 +1,129 @@
+"""Who may know whom: HOUSE.md's order of rooms, read from the imports."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src" / "scorebed"
+EXACT = {"errors", "timecode", "style", "model"}
+KNOWS: dict[str, set[str]] = {
+    "errors": set(),
+    "timecode": set(),
+    "style": set(),
+    "model": EXACT,
+    "wav": EXACT,
+    "dsp": EXACT,
+    "ffmpeg": EXACT,
+    "media": EXACT | {"ffmpeg"},
+    "packets": EXACT | {"media"},
+    "composer": EXACT | {"dsp"},
+    "providers": EXACT | {"wav", "dsp", "composer"},
+    "stages": EXACT | {"wav", "dsp", "ffmpeg", "media", "packets", "providers"},
+    "settings": EXACT | {"providers"},
+    "delivery": EXACT,
+    "result": EXACT | {"settings"},
+    "exporters": EXACT | {"wav", "dsp", "delivery", "result"},
+    "workspace": EXACT,
+    "ledger": EXACT | {"workspace"},
+}
+"""What the rooms below the pipeline may see; those above see all but the command line."""
+
+
+def _imports(path: Path) -> set[str]:
+    """Dotted names of all that a module imports, also inside functions and for the type checker."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+IMPORTS = {path: _imports(path) for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def _room(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def _rooms_seen(path: Path) -> set[str]:
+    inside = {name.split(".")[1] for name in IMPORTS[path] if name.startswith("scorebed.")}
+    return {
+        name for name in inside if (PACKAGE / name).is_dir() or (PACKAGE / f"{name}.py").exists()
+    }
+
+
+def _who_imports(*packages: str) -> set[str]:
+    return {
+        str(path.relative_to(PACKAGE))
+        for path, names in IMPORTS.items()
+        if any(
+            name == package or name.startswith(package + ".")
+            for name in names
+            for package in packages
+        )
+    }
+
+
+@pytest.mark.parametrize("path", IMPORTS, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_room_knows_only_those_below_it(path: Path) -> None:
+    room = _room(path)
+    allowed = KNOWS.get(room)
+    seen = _rooms_seen(path) - {room}
+    if allowed is not None:
+        assert seen <= allowed
+    assert room in {"cli", "__main__"} or "cli" not in seen
+
+
+def test_only_ffmpeg_starts_processes() -> None:
+    starters = (
+        "subprocess",
+        "multiprocessing",
+        "pty",
+        "os.system",
+        "os.popen",
+        "asyncio.subprocess",
+    )
+    assert _who_imports(*starters) <= {"ffmpeg.py"}
+    assert "ffmpeg.py" in _who_imports("subprocess"), "the test sees nothing"
+
+
+def test_only_three_rooms_open_media_in_process() -> None:
+    assert _who_imports("av") <= {"media.py", "packets.py", "stages/spot.py"}
+
+
+def test_http_lives_with_the_providers() -> None:
+    clients = _who_imports("httpx", "requests", "urllib", "urllib3", "http", "aiohttp", "socket")
+    assert all(name.startswith("providers/") for name in clients), clients
+
+
+def test_dsp_is_arrays_only() -> None:
+    files = _who_imports("pathlib", "io", "os", "soundfile", "ffmpeg", "wave", "shutil", "tempfile")
+    assert not {name for name in files if name.startswith("dsp/")}
+
+
+def test_the_composer_is_known_to_the_embedded_provider_alone() -> None:
+    knowing = {
+        name for name in _who_imports("scorebed.composer") if not name.startswith("composer/")
+    }
+    assert knowing == {"providers/embedded.py"}
+
+
+def test_the_pipeline_is_the_story_and_nothing_else() -> None:
+    for package in ("ffmpeg", "av", "scorebed.ffmpeg", "soundfile", "numpy", "httpx"):
+        assert "pipeline.py" not in _who_imports(package)
+
+
+def test_the_top_level_stays_as_listed() -> None:
+    needed = {"pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE", ".ci", "src", "presets"}
+    needed |= {"tests", "sample_media"}
+    made = {".git", ".gitignore", ".venv", "venv", "dist", "build", "__pycache__", ".hypothesis"}
+    found = {path.name for path in ROOT.iterdir() if not path.name.endswith("_cache")}
+    assert needed <= found
+    assert found <= needed | made
