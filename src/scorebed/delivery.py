@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import tempfile
+import uuid
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,7 +37,8 @@ def sidecar(output: Path) -> Path:
 def claim(output: Path, *, video: Path, overwrite: bool) -> Iterator[Path]:
     """Holds an output name for one run, and gives the temporary name beside it.
 
-    Whatever happens, nothing is left under the temporary name.
+    Whatever happens, nothing is left under the temporary name; what a killed run left under its
+    own is removed.
 
     Args:
         output: The final name.
@@ -46,8 +49,8 @@ def claim(output: Path, *, video: Path, overwrite: bool) -> Iterator[Path]:
         SettingsError: If the name is taken, is the input, or its folder is missing.
         WorkspaceError: If another run is writing it, or the folder is not writable.
     """
-    _check(output, video, overwrite=overwrite)
-    name = hashlib.sha256(os.fsencode(output.resolve())).hexdigest()[:24]
+    check_output(output, video=video, overwrite=overwrite)
+    name = hashlib.sha256(os.fsencode(output.resolve())).hexdigest()[:16]
     lock = filelock.FileLock(_lock_folder() / f"{name}.lock")
     try:
         lock.acquire(timeout=0)
@@ -55,9 +58,12 @@ def claim(output: Path, *, video: Path, overwrite: bool) -> Iterator[Path]:
         raise WorkspaceError(
             f"mux: another run is writing {output}", remedy="Wait for it, or give another -o."
         ) from error
-    # Hidden, short, and with an ending that no editor or watch folder takes for a finished video.
-    part = output.with_name(f".scorebed-{name}.part")
+    # Hidden, short, with an ending that no editor or watch folder takes for a finished video, and
+    # another in each run: the ffmpeg of a killed run may write on for a while, into its own.
+    part = output.with_name(f".scorebed-{name}-{uuid.uuid4().hex[:8]}.part")
     try:
+        for stale in output.parent.glob(f".scorebed-{name}-*.part"):
+            stale.unlink(missing_ok=True)
         yield part
     finally:
         part.unlink(missing_ok=True)
@@ -68,23 +74,35 @@ def _lock_folder() -> Path:
     """A folder of this user's own: another user's lock files could not be opened."""
     user = os.getuid() if hasattr(os, "getuid") else "user"
     folder = Path(tempfile.gettempdir()) / f"scorebed-{user}"
-    folder.mkdir(mode=0o700, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise WorkspaceError(
+            f"mux: the folder for locks {folder} cannot be made ({error.strerror})",
+            remedy="Remove what is there, or set TMPDIR to a folder of your own.",
+        ) from error
     return folder
 
 
-def _check(output: Path, video: Path, *, overwrite: bool) -> None:
+def check_output(output: Path, *, video: Path, overwrite: bool) -> None:
+    """Refuses an output that could not be written in the end.
+
+    Args:
+        output: The final name.
+        video: The input, which must not be it.
+        overwrite: Whether a file of that name may be replaced.
+
+    Raises:
+        SettingsError: If the name is taken, is the input, or its folder is missing.
+        WorkspaceError: If the folder is not writable.
+    """
     folder = output.parent
-    longest = f".{sidecar(output).name}.part"
-    if len(os.fsencode(longest)) > _MAX_NAME_BYTES:
+    if len(os.fsencode(f".{sidecar(output).name}.part")) > _MAX_NAME_BYTES:
         raise SettingsError(
             f"mux: the name of the output is too long: {output.name[:40]}...",
             remedy="Give a shorter name with -o.",
         )
-    if not folder.is_dir():
-        raise SettingsError(
-            f"mux: the folder {folder} of the output does not exist",
-            remedy=f"Make it first, for example: mkdir -p {folder}",
-        )
+    require_folder(folder)
     if output.exists() and video.exists() and output.samefile(video):
         raise SettingsError(
             f"mux: the output {output} is the input", remedy="Give another name with -o."
@@ -94,11 +112,56 @@ def _check(output: Path, video: Path, *, overwrite: bool) -> None:
             f"mux: the output {output} is a folder", remedy="Give the name of a file with -o."
         )
     refuse_existing(output, overwrite=overwrite)
+    # One without its video was left by a run that was stopped between the two.
+    refuse_existing(sidecar(output), overwrite=overwrite or _is_ours(sidecar(output)))
+
+
+def require_folder(folder: Path) -> None:
+    """Refuses a folder that is not there or may not be written to.
+
+    Raises:
+        SettingsError: If it is not there.
+        WorkspaceError: If it may not be written to.
+    """
+    if not folder.is_dir():
+        raise SettingsError(
+            f"mux: the folder {folder} of the output does not exist",
+            remedy=f"Make it first, for example: mkdir -p {folder}",
+        )
     if not os.access(folder, os.W_OK):
         raise WorkspaceError(
             f"mux: the folder {folder} may not be written to",
-            remedy="Give -o in a folder that you may write to.",
+            remedy="Name an output in a folder that you may write to.",
         )
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(told, dict) and {"schema", "picture", "programme"} <= told.keys()
+
+
+@contextmanager
+def told_of(path: Path) -> Iterator[None]:
+    """Turns what the operating system says of an output into an error with a remedy.
+
+    Raises:
+        WorkspaceError: In place of any OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        raise WorkspaceError(
+            f"mux: the disk of {path} is full"
+            if full
+            else f"mux: {path} cannot be written ({error.strerror or error})",
+            remedy="Make room, or name an output on another disk, and run the same command again."
+            if full
+            else "Check the folder and its permissions, and run the same command again.",
+        ) from error
 
 
 def refuse_existing(path: Path, *, overwrite: bool) -> None:

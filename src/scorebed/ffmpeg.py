@@ -106,9 +106,10 @@ def _locate(override: str | None, installed: str | None) -> Ffmpeg:
             remedy="Run: python -m pip install --force-reinstall imageio-ffmpeg",
         ) from error
     found = _ask_version(bundled)
-    if found is None:
+    if found is None or found[1] < MIN_LIBAVFORMAT:
+        state = "does not run" if found is None else f"is {found[0]}, too old"
         raise ToolError(
-            f"the ffmpeg of imageio-ffmpeg ({bundled}) does not run on this machine",
+            f"the ffmpeg that imageio-ffmpeg names ({bundled}) {state}",
             remedy=f"Install ffmpeg {MIN_RELEASE} or later and set SCOREBED_FFMPEG to its path.",
         )
     return Ffmpeg(path=bundled, version=found[0], origin="imageio-ffmpeg")
@@ -181,6 +182,7 @@ def run(
     subject: Path,
     duration_s: Fraction | None = None,
     progress: Progress = no_progress,
+    stall_s: float | None = None,
 ) -> str:
     """Runs ffmpeg to its end.
 
@@ -190,16 +192,17 @@ def run(
         subject: The file that is worked on, named in errors.
         duration_s: Length of what is made, in seconds, for ``progress``.
         progress: Called with the share that is done.
+        stall_s: How long it may make no headway, in seconds; None for ``STALL_S``.
 
     Returns:
         The end of what it said (warnings).
 
     Raises:
-        FfmpegError: If it ends with an error or makes no headway for ``STALL_S``.
+        FfmpegError: If it ends with an error or makes no headway.
         WorkspaceError: If the disk is full.
     """
     options = ["-nostats", "-progress", "pipe:1", "-stats_period", "0.2"]
-    with _process([*options, *args], stage=stage, subject=subject) as child:
+    with _process([*options, *args], stage=stage, subject=subject, stall_s=stall_s) as child:
         for line in child.lines():
             name, _, value = line.partition("=")
             # Figures that move are headway; a block is printed even when nothing does.
@@ -271,12 +274,13 @@ def decode_audio(decoding: Decoding, *, stage: str) -> Iterator[Audio]:
 class _Child:
     """A running ffmpeg: its output, the end of its log, and a watch for standstill."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], stall_s: float) -> None:
         assert process.stdout is not None
         assert process.stderr is not None
         self.process = process
         self.stdout: IO[bytes] = process.stdout
         self.stalled = False
+        self.stall_s = stall_s
         self._stderr: IO[bytes] = process.stderr
         self._log: deque[str] = deque(maxlen=40)
         self._figures: dict[str, str] = {}
@@ -338,14 +342,16 @@ class _Child:
     def _watch(self) -> None:
         while not self._ended.is_set():
             self._moved.clear()
-            if not self._moved.wait(STALL_S) and not self._ended.is_set():
+            if not self._moved.wait(self.stall_s) and not self._ended.is_set():
                 self.stalled = True
                 self.kill()
                 return
 
 
 @contextmanager
-def _process(args: list[str], *, stage: str, subject: Path) -> Iterator[_Child]:
+def _process(
+    args: list[str], *, stage: str, subject: Path, stall_s: float | None = None
+) -> Iterator[_Child]:
     tool = locate()
     try:
         process = subprocess.Popen(  # noqa: S603 - arguments are a list, inputs are file: URLs
@@ -361,7 +367,7 @@ def _process(args: list[str], *, stage: str, subject: Path) -> Iterator[_Child]:
             f"{stage}: {tool.path} could not be started ({error})",
             remedy="Run: scorebed doctor",
         ) from error
-    child = _Child(process)
+    child = _Child(process, STALL_S if stall_s is None else stall_s)
     try:
         yield child
         process.wait()
@@ -369,7 +375,7 @@ def _process(args: list[str], *, stage: str, subject: Path) -> Iterator[_Child]:
         child.end()
     if child.stalled:
         raise FfmpegError(
-            f"{stage}: ffmpeg made no headway on {subject} for {STALL_S:.0f} s and was ended",
+            f"{stage}: ffmpeg made no headway on {subject} for {child.stall_s:.0f} s and was ended",
             remedy="Check that the file is complete and its disk answers, then run again.",
             log=child.log,
         )
@@ -394,18 +400,9 @@ def _failure(stage: str, subject: Path, log: str) -> ToolError | WorkspaceError:
 
 # --- what it can do ----------------------------------------------------------------------------
 
-NEEDED_ENCODERS = (
-    "aac",
-    "libopus",
-    "libvorbis",
-    "pcm_s16le",
-    "pcm_s24le",
-    "mp2",
-    "wmav2",
-    "libx264",
-)
-NEEDED_FILTERS = ("aresample", "aformat", "pan", "volume", "scale", "fps", "adeclick")
-NEEDED_MUXERS = ("mp4", "mov", "matroska", "webm", "mpegts", "avi", "segment", "streamhash")
+NEEDED_ENCODERS = ("aac", "libopus", "libvorbis", "pcm_s16le", "pcm_s24le", "mp2", "wmav2")
+NEEDED_FILTERS = ("aresample", "aformat", "volume", "apad")
+NEEDED_MUXERS = ("mp4", "mov", "matroska", "webm", "mpegts", "avi", "vob", "ogg", "asf", "flv")
 
 
 def missing_parts() -> tuple[str, ...]:

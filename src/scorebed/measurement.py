@@ -26,6 +26,17 @@ if TYPE_CHECKING:
     from scorebed.model import Audio
 
 STAGE = "measure"
+_SAME_LU = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechMargin:
+    """Speech over music, as the run that made the file told it."""
+
+    least_lu: float | None
+    """Lowest in any 3 s of speech, in LU; None where nobody speaks."""
+    median_lu: float | None
+    """Median of the phrases, in LU; None where nobody speaks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +55,9 @@ class Measurement:
     """Phrases of speech."""
     speech_share: float
     """Share of the time that is speech, 0 to 1."""
-    speech_margin: dict[str, float | None] | None
-    """``least_lu`` and ``median_lu`` of speech over music, where the file is a result of scorebed
-    with its JSON beside it: from a finished mix alone the margin cannot be known."""
+    speech_margin: SpeechMargin | None
+    """Where the file is a result of scorebed with its JSON beside it: from a finished mix alone
+    the margin cannot be known."""
 
     def to_json(self) -> str:
         """One line of JSON (ASCII)."""
@@ -67,7 +78,11 @@ class Measurement:
                     }
                     for region in self.speech
                 ],
-                "speech_margin": self.speech_margin,
+                "speech_margin": self.speech_margin
+                and {
+                    "least_lu": self.speech_margin.least_lu,
+                    "median_lu": self.speech_margin.median_lu,
+                },
             }
         )
 
@@ -91,8 +106,12 @@ def measure(path: Path, *, progress: Progress = no_progress) -> Measurement:
         )
     kept = kept_channels(contents.sound_channels)
     hearing = _Hearing(kept, contents, progress)
+    start_s = min(contents.sound_start_s, contents.clock.start_s if contents.clock else Fraction(0))
+    zero_s = contents.clock.start_s if contents.clock else start_s
     speech = detect_speech(
-        hearing.blocks(path), kept, start_samples=to_samples(contents.sound_start_s)
+        hearing.blocks(path, to_samples(start_s)),
+        kept,
+        start_samples=to_samples(start_s) - to_samples(zero_s),
     )
     duration_s = hearing.length_samples / SAMPLE_RATE_HZ
     spoken_s = float(sum((region.range.duration_s for region in speech), Fraction(0)))
@@ -103,7 +122,7 @@ def measure(path: Path, *, progress: Progress = no_progress) -> Measurement:
         loudness=hearing.meter.loudness(),
         speech=speech,
         speech_share=spoken_s / duration_s if duration_s else 0.0,
-        speech_margin=_margin_beside(path, contents),
+        speech_margin=_margin_beside(path, contents, hearing.meter.loudness()),
     )
 
 
@@ -117,7 +136,7 @@ class _Hearing:
         self._contents = contents
         self._progress = progress
 
-    def blocks(self, path: Path) -> Iterator[Audio]:
+    def blocks(self, path: Path, first_samples: int) -> Iterator[Audio]:
         assert self._contents.sound_index is not None
         clock = self._contents.clock
         expected = to_samples(clock.duration_s) if clock else 0
@@ -125,7 +144,8 @@ class _Hearing:
             path=path,
             stream_index=self._contents.sound_index,
             channels=self._channels,
-            filters=f"aresample=48000:filter_size=64,"
+            filters="aresample=48000:async=1:min_comp=0.00001:"
+            f"first_pts={first_samples}:filter_size=64,"
             f"aformat=channel_layouts={LAYOUTS[self._channels]}",
         )
         for block in decode_audio(decoding, stage=STAGE):
@@ -136,22 +156,27 @@ class _Hearing:
             yield sound
 
 
-def _margin_beside(path: Path, contents: Contents) -> dict[str, float | None] | None:
-    """The margin from the JSON beside a result, if it speaks of this very picture."""
+def _margin_beside(path: Path, contents: Contents, heard: Loudness) -> SpeechMargin | None:
+    """The margin from the JSON beside a result, if it speaks of this very picture and sound."""
     beside = sidecar(path)
     if not beside.is_file():
         return None
     try:
         told: dict[str, Any] = json.loads(beside.read_text(encoding="utf-8"))
-        if told["picture"]["sha256"] != contents.picture_sha256:
-            return None
+        loudness = told["programme"]["integrated_lufs"]
+        same = (
+            told["picture"]["sha256"] == contents.picture_sha256
+            and (loudness is None) == (heard.integrated_lufs is None)
+            and abs((loudness or 0) - (heard.integrated_lufs or 0)) <= _SAME_LU
+        )
         duck = told["duck"]
-        return {"least_lu": duck["least_lu"], "median_lu": duck["median_lu"]}
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+        margin = SpeechMargin(least_lu=duck["least_lu"], median_lu=duck["median_lu"])
+    except (OSError, json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise MediaError(
             f"{STAGE}: {beside} is not the JSON of a result",
             remedy="Remove that file, or score the video again.",
         ) from error
+    return margin if same else None
 
 
 def _round(value: float | None) -> float | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from scorebed.delivery import claim, publish, publish_text, sidecar
+from scorebed.delivery import check_output, claim, publish, publish_text, sidecar, told_of
 from scorebed.exporters.plot import check_plot, write_plot
 from scorebed.exporters.stems import check_stems, write_stems
 from scorebed.media import identify
@@ -36,7 +36,7 @@ from scorebed.stages.mux_plan import plan_mux
 from scorebed.stages.probe import probe
 from scorebed.stages.reel import reel
 from scorebed.stages.spot import spot
-from scorebed.workspace import Workspace, check_room, prune
+from scorebed.workspace import Workspace, check_room, default_root, prune
 
 STAGES = ("probe", "spot", "reel", "compose", "conform", "level", "duck", "mix", "mux")
 
@@ -75,7 +75,7 @@ def score(job: Job, watch: Watch) -> Result:
         ScorebedError: One of its kinds; nothing is then left under a final name.
     """
     want = job.settings
-    _check_extras(job)
+    check_job(job)
     source = identify(job.video)
     music = None if want.music is None else identify(want.music)
     with (
@@ -90,6 +90,7 @@ def score(job: Job, watch: Watch) -> Result:
             job.output,
             folder=work.folder,
             stereo_kbps=want.delivery.audio_bitrate_kbps,
+            keep_production=want.keep_production,
         )
         _check_rooms(job, picture)
         notes = work.run(
@@ -146,10 +147,9 @@ def score(job: Job, watch: Watch) -> Result:
             scored=scored,
             stages=tuple(work.runs),
         )
-        _write_extras(job, result)
-        publish(part, job.output, overwrite=job.overwrite)
-        publish_text(result.to_json(), sidecar(job.output))
-    prune(job.workspace)
+        _deliver(job, result, part)
+    if job.workspace == default_root():
+        prune(job.workspace)
     return result
 
 
@@ -162,7 +162,14 @@ def _mix_target(target: LoudnessTarget, *, lossy: bool) -> LoudnessTarget:
     )
 
 
-def _check_extras(job: Job) -> None:
+def check_job(job: Job) -> None:
+    """Refuses outputs that could not be written in the end.
+
+    Raises:
+        SettingsError: If a name is taken, wrong, or the input.
+        WorkspaceError: If a folder may not be written to.
+    """
+    check_output(job.output, video=job.video, overwrite=job.overwrite)
     if job.stems is not None:
         check_stems(job.stems, overwrite=job.overwrite)
     if job.plot is not None:
@@ -176,15 +183,27 @@ def _check_rooms(job: Job, picture: Picture) -> None:
     check_room(job.output.parent, job.video.stat().st_size + picture.length_samples * channels)
 
 
-def _write_extras(job: Job, result: Result) -> None:
-    if job.stems is not None:
-        write_stems(
-            job.stems,
-            result.picture.length_samples,
-            result.levelled,
-            result.ducked,
-            result.mixed,
-            overwrite=job.overwrite,
-        )
-    if job.plot is not None:
-        write_plot(job.plot, result)
+def _deliver(job: Job, result: Result, part: Path) -> None:
+    """Gives all files their final names, when all are written; the video comes last."""
+    parts: list[tuple[Path, Path]] = []
+    try:
+        if job.stems is not None:
+            with told_of(job.stems):
+                parts += write_stems(
+                    job.stems,
+                    result.picture.length_samples,
+                    result.levelled,
+                    result.ducked,
+                    result.mixed,
+                )
+        if job.plot is not None:
+            with told_of(job.plot):
+                parts.append(write_plot(job.plot, result))
+        with told_of(job.output):
+            for written, final in parts:
+                publish(written, final, overwrite=job.overwrite)
+            publish_text(result.to_json(), sidecar(job.output))
+            publish(part, job.output, overwrite=job.overwrite)
+    finally:
+        for written, _ in parts:
+            written.unlink(missing_ok=True)

@@ -7,11 +7,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from scorebed.delivery import refuse_existing
 from scorebed.ffmpeg import locate
 from scorebed.media import identify
 from scorebed.model import Artifact, MuxPlan, Picture, Quote, Stem
-from scorebed.pipeline import STAGES, Job
+from scorebed.pipeline import STAGES, Job, check_job
 from scorebed.providers.base import find
 from scorebed.stages.mux import command
 from scorebed.stages.mux_plan import plan_mux
@@ -132,7 +131,7 @@ def make_plan(job: Job) -> Plan:
     Raises:
         ScorebedError: What the run itself would raise before it starts.
     """
-    refuse_existing(job.output, overwrite=job.overwrite)
+    check_job(job)
     source = identify(job.video)
     if job.settings.music is not None:
         identify(job.settings.music)
@@ -145,6 +144,7 @@ def make_plan(job: Job) -> Plan:
             job.output,
             folder=Path(trials),
             stereo_kbps=want.delivery.audio_bitrate_kbps,
+            keep_production=want.keep_production,
         )
     tool = locate().path
     mix = _planned_mix(job, picture, plan)

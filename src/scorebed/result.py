@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import statistics
 from dataclasses import dataclass
@@ -80,7 +81,7 @@ def _as_object(result: Result) -> dict[str, Any]:
             "integrated_lufs": _round(result.levelled.mx_loudness.integrated_lufs),
             "true_peak_dbtp": _round(result.levelled.mx_loudness.true_peak_dbtp),
         },
-        "duck": duck_figures(ducked, result.settings.duck.speech_margin_lu),
+        "duck": dataclasses.asdict(duck_figures(ducked, result.settings.duck.speech_margin_lu)),
         "programme": _loudness(result.scored.loudness),
         "streams": {
             "kept": [_fate(fate) for fate in result.scored.kept],
@@ -99,16 +100,36 @@ def _as_object(result: Result) -> dict[str, Any]:
     }
 
 
-def duck_figures(ducked: Ducked, wanted_lu: float) -> dict[str, float | None]:
-    """Margin wanted, least in any 3 s of speech, median over the phrases; deepest duck."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DuckFigures:
+    """What ducking reached, over all phrases."""
+
+    wanted_lu: float
+    """Speech margin that was asked for, in LU."""
+    least_lu: float | None
+    """Lowest margin in any 3 s of speech, in LU; None where nobody speaks."""
+    median_lu: float | None
+    """Median of the phrases, in LU; None where nobody speaks."""
+    deepest_db: float
+    """Deepest duck, as a positive number of dB."""
+
+
+def duck_figures(ducked: Ducked, wanted_lu: float) -> DuckFigures:
+    """Sums up the phrases.
+
+    Args:
+        ducked: The gain curve and what it reached.
+        wanted_lu: The margin that was asked for, in LU.
+    """
     margins = [phrase.margin_lu for phrase in ducked.phrases if phrase.margin_lu is not None]
     least = [phrase.least_lu for phrase in ducked.phrases if phrase.least_lu is not None]
-    return {
-        "wanted_lu": wanted_lu,
-        "least_lu": _round(min(least)) if least else None,
-        "median_lu": _round(statistics.median(margins)) if margins else None,
-        "deepest_db": _round(max((phrase.depth_db for phrase in ducked.phrases), default=0.0)),
-    }
+    deepest = max((phrase.depth_db for phrase in ducked.phrases), default=0.0)
+    return DuckFigures(
+        wanted_lu=wanted_lu,
+        least_lu=_round(min(least)) if least else None,
+        median_lu=_round(statistics.median(margins)) if margins else None,
+        deepest_db=round(deepest, 2),
+    )
 
 
 def _range(span: TimeRange) -> dict[str, float]:
@@ -176,7 +197,7 @@ def _loudness_warnings(result: Result) -> list[str]:
     ceiling = result.settings.target.true_peak_dbtp
     if peak is not None and peak > ceiling:
         found.append(f"the true peak is {peak:.2f} dBTP, over the ceiling of {ceiling:.1f}")
-    least = duck_figures(result.ducked, 0)["least_lu"]
+    least = duck_figures(result.ducked, 0).least_lu
     if least is not None and least < min(_LEAST_MARGIN_LU, result.settings.duck.speech_margin_lu):
         found.append(f"somewhere speech is only {least:.1f} LU over the music")
     return found

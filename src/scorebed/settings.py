@@ -136,7 +136,9 @@ def resolve(options: Options) -> Settings:
         ),
         spot=SpotSettings(max_scenes=options.max_scenes, listen=options.production_audio == "keep"),
         level=LevelSettings(
-            music_lufs=music_lufs + options.loudness * LOUDNESS_SPAN_LU, speech_lufs=target_lufs
+            music_lufs=music_lufs + options.loudness * LOUDNESS_SPAN_LU,
+            speech_lufs=target_lufs,
+            ceiling_dbtp=ceiling_dbtp,
         ),
         duck=DuckSettings(
             enabled=options.duck,

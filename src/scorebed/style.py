@@ -105,6 +105,35 @@ DEFAULT_PARTS = (
 )
 
 
+_RANGES = (
+    ("swing", 0.5, 0.75),
+    ("density", 0, 1),
+    ("looseness_ms", 0, 60),
+    ("drums_gain_db", -60, 12),
+    ("drums_enter_at", 0, 2),
+    ("accent_gain_db", -60, 12),
+    ("impact_gain_db", -60, 12),
+    ("swell_gain_db", -60, 12),
+    ("damping_hz", 200, 20_000),
+    ("near_send_db", -60, 6),
+    ("far_send_db", -60, 6),
+    ("top_hz", 1000, 20_000),
+    ("mix_gain_db", -24, 24),
+    ("gain_db", -60, 12),
+    ("pan", -1, 1),
+    ("enters_at", 0, 2),
+    ("leaves_at", 0, 2),
+)
+"""Least and most of the figures of a style and of its parts."""
+
+
+def _check_ranges(holder: object) -> None:
+    for name, least, most in _RANGES:
+        # Written so that "not a number" is refused too.
+        if not least <= getattr(holder, name, least) <= most:
+            raise ValueError(f"{name} must be {least:g} to {most:g}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Style:
     """A style preset (``presets/style/*.toml``)."""
@@ -183,6 +212,8 @@ class Style:
         Raises:
             ValueError: If a field has no sense; the message names it.
         """
+        for holder in (self, *self.parts):
+            _check_ranges(holder)
         low, high = self.tempo_bpm
         if not 20 <= low <= high <= 300:  # noqa: PLR2004
             raise ValueError("tempo_bpm must be two tempos from 20 to 300, the slower one first")
@@ -190,9 +221,9 @@ class Style:
             raise ValueError("beats_per_bar must be 2 to 7")
         if not self.modes or not self.parts or self.chord_bars < 1:
             raise ValueError("modes and parts must not be empty, chord_bars must be at least 1")
-        for progression in (*self.progressions_dark, *self.progressions_bright):
-            if not progression or not all(1 <= degree <= 7 for degree in progression):  # noqa: PLR2004
-                raise ValueError("progressions must hold degrees from 1 to 7")
+        degrees = [*self.progressions_dark, *self.progressions_bright]
+        if not all(one and min(one) >= 1 and max(one) <= 7 for one in degrees):  # noqa: PLR2004
+            raise ValueError("progressions must hold degrees from 1 to 7")
         if not self.progressions_dark or not self.progressions_bright:
             raise ValueError("progressions_dark and progressions_bright must not be empty")
         for part in self.parts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,26 @@ BLOCK_SAMPLES = 65_536
 _RF64_FROM_BYTES = 4_000_000_000
 _ASK_BYTES = 1 << 16
 _SET_ADD_PEAK_CHUNK = 0x1050
+
+
+def _name(path: Path) -> str | bytes:
+    """A name that soundfile opens whatever bytes it holds."""
+    return os.fsencode(path) if os.name == "posix" else str(path)
+
+
+@dataclass(frozen=True, slots=True)
+class WavFormat:
+    """What the header of a WAV says."""
+
+    sample_rate_hz: int
+    channels: int
+    length_samples: int
+
+
+def format_of(path: Path) -> WavFormat:
+    """Rate in hertz, channels, and length in samples per channel."""
+    with soundfile.SoundFile(_name(path)) as file:
+        return WavFormat(int(file.samplerate), int(file.channels), int(file.frames))
 
 
 def sha256_of(path: Path) -> str:
@@ -65,7 +86,7 @@ def wav_writer(
     with (
         _libsndfile(path),
         soundfile.SoundFile(
-            path,
+            _name(path),
             "w",
             SAMPLE_RATE_HZ,
             channels,
@@ -129,7 +150,7 @@ def read_wav(
         start_samples: First sample to read, from the start of the file.
         length_samples: How many; None for all that follow.
     """
-    with soundfile.SoundFile(path) as file:
+    with soundfile.SoundFile(_name(path)) as file:
         file.seek(start_samples)
         left = file.frames - start_samples if length_samples is None else length_samples
         while left > 0:
@@ -152,7 +173,7 @@ def read_stem(stem: Stem, *, start_samples: int, length_samples: int) -> Iterato
         length_samples: How many samples.
     """
     gain = np.float32(10 ** (stem.gain_db / 20))
-    with soundfile.SoundFile(stem.audio.path) as file:
+    with soundfile.SoundFile(_name(stem.audio.path)) as file:
         for at in range(start_samples, start_samples + length_samples, BLOCK_SAMPLES):
             size = min(BLOCK_SAMPLES, start_samples + length_samples - at)
             block = np.zeros((size, stem.channels), dtype=np.float32)
@@ -176,7 +197,7 @@ class WavPart:
     @staticmethod
     def whole(path: Path) -> WavPart:
         """All of a WAV."""
-        return WavPart(path, 0, soundfile.info(path).frames)
+        return WavPart(path, 0, format_of(path).length_samples)
 
     def part(self, start_samples: int, length_samples: int) -> WavPart:
         """A stretch of this one."""
@@ -190,7 +211,7 @@ class WavPart:
 
     def read(self, start_samples: int, length_samples: int) -> Audio:
         """A stretch of it, shape (samples, channels), float32."""
-        with soundfile.SoundFile(self.path) as file:
+        with soundfile.SoundFile(_name(self.path)) as file:
             file.seek(self.start_samples + start_samples)
             block: Audio = file.read(length_samples, dtype="float32", always_2d=True)
             return block

@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import shutil
 import sys
 import time
@@ -45,6 +46,7 @@ _TAG_TEXT = (
 )
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 _RESULT = "result.json"
+_NAME = re.compile(r"[0-9a-f]{24}(\.gone)?")
 
 T = TypeVar("T")
 
@@ -137,11 +139,12 @@ class Workspace:
         return _lock(final.with_name(final.name + ".lock"))
 
     def _load(self, final: Path, gives: type[T]) -> T | None:
+        """The kept result, or None: also where a crash or a broken disk has left only a part."""
         try:
             raw = (final / _RESULT).read_bytes()
-        except FileNotFoundError:
+            return msgspec.json.decode(raw, type=gives, dec_hook=self._decode)
+        except (FileNotFoundError, msgspec.DecodeError):
             return None
-        return msgspec.json.decode(raw, type=gives, dec_hook=self._decode)
 
     def _make(
         self,
@@ -162,10 +165,12 @@ class Workspace:
                 value = final / value.relative_to(working)
             return self._encode(value)
 
-        with (working / _RESULT).open("wb") as file:
-            file.write(msgspec.json.encode(result, enc_hook=encode))
-            file.flush()
-            os.fsync(file.fileno())
+        (working / _RESULT).write_bytes(msgspec.json.encode(result, enc_hook=encode))
+        for path in working.rglob("*"):
+            if path.is_file():
+                _sync(path)
+        # What lies under the final name could not be read: it is a ruin.
+        shutil.rmtree(final, ignore_errors=True)
         working.rename(final)
         loaded = self._load(final, gives)
         assert loaded is not None
@@ -178,10 +183,19 @@ class Workspace:
 
     def _decode(self, kind: type[Any], value: Any) -> Any:  # noqa: ANN401 - msgspec's contract
         if kind is Path:
-            return self.folder / value
+            path = self.folder / value
+            if not path.is_file():
+                raise FileNotFoundError(errno.ENOENT, "a kept file is gone", str(path))
+            return path
         if kind is Fraction:
             return Fraction(value)
         raise NotImplementedError(kind)  # what msgspec asks for
+
+
+def _sync(path: Path) -> None:
+    """Waits until a file is on the disk: a power cut must not leave an empty one."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def _encode_exact(value: object) -> object:
@@ -288,12 +302,20 @@ def prune(root: Path, limit_bytes: int = CACHE_LIMIT_BYTES) -> None:
         if total <= limit_bytes:
             return
         if not _in_use(folder):
-            shutil.rmtree(folder, ignore_errors=True)
+            # Away with the name first: what is half removed must not be found by a run.
+            gone = folder.with_name(f"{folder.name}.gone")
+            try:
+                folder.rename(gone)
+            except OSError:  # a run has just opened it (Windows), or another one removes it too
+                continue
+            shutil.rmtree(gone, ignore_errors=True)
             total -= sizes[folder]
 
 
 def _workspaces(root: Path) -> list[Path]:
-    return [entry for entry in root.iterdir() if entry.is_dir()] if root.is_dir() else []
+    if not (root / _MARK).is_file():
+        return []
+    return [entry for entry in root.iterdir() if entry.is_dir() and _NAME.fullmatch(entry.name)]
 
 
 def _folder_bytes(folder: Path) -> int:

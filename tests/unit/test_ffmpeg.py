@@ -124,7 +124,7 @@ def test_parts_that_it_lacks_are_named(tmp_path: Path, plain: pytest.MonkeyPatch
     bare = pretender(tmp_path / "ffmpeg", RECENT, 'echo " A..... aac  aresample mp4"')
     plain.setenv("SCOREBED_FFMPEG", str(bare))
     missing = missing_parts()
-    assert {"encoder libx264", "filter scale", "muxer matroska"} <= set(missing)
+    assert {"encoder libopus", "filter apad", "muxer matroska"} <= set(missing)
     assert not {"encoder aac", "filter aresample", "muxer mp4"} & set(missing)
 
 

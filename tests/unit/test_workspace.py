@@ -189,6 +189,7 @@ def test_every_result_comes_back_as_it_was(kind: type[Any], workspace_root: Path
     @given(value=st.from_type(kind))
     def check(value: Any) -> None:
         def tell(_key: str, *, folder: Path, progress: Progress) -> Any:
+            (folder / "DX.wav").touch()
             return _placed(value, folder)
 
         with Workspace(workspace_root, FILM) as work:
@@ -208,6 +209,8 @@ def test_reels_come_back_as_they_were(workspace_root: Path) -> None:
     def cut(_number: int, *, folder: Path, progress: Progress) -> ReelSet:
         half = Fraction(1001, 60)
         proxy = Artifact(path=folder / "deep" / "reel.mp4", sha256="0" * 64)
+        proxy.path.parent.mkdir()
+        proxy.path.touch()
         first = Reel(range=TimeRange(start_s=Fraction(0), duration_s=half), proxy=proxy)
         second = Reel(range=TimeRange(start_s=half, duration_s=half), proxy=None)
         return ReelSet(duration_s=2 * half, reels=(first, second))
@@ -573,3 +576,35 @@ def test_a_result_without_a_json_form_is_our_fault(workspace_root: Path) -> None
     with Workspace(workspace_root, FILM) as work, pytest.raises(TypeError, match="no JSON form"):
         work.run(odd, gives=_Strange, progress=no_progress)
     assert finished(workspace_root) == []
+
+
+@pytest.mark.parametrize("harm", ["empty", "half", "no result", "no file"])
+def test_what_a_crash_has_spoilt_is_made_again(harm: str, workspace_root: Path) -> None:
+    with Workspace(workspace_root, FILM) as work:
+        made = hang(work)
+        place = made.path.parent
+        result = place / "result.json"
+        if harm == "empty":
+            result.write_bytes(b"")
+        elif harm == "half":
+            result.write_bytes(result.read_bytes()[:-20])
+        elif harm == "no result":
+            result.unlink()
+        else:
+            made.path.unlink()
+        again = hang(work)
+        assert again.path.read_text() == "a red 1/3"
+        assert [run.cached for run in work.runs if run.name == work.runs[-1].name] == [False] * 2
+
+
+def test_a_folder_of_the_users_own_is_never_pruned(workspace_root: Path) -> None:
+    with Workspace(workspace_root, FILM) as work:
+        hang(work)
+    mine = workspace_root / "my notes"
+    mine.mkdir()
+    (mine / "note.txt").write_text("mine")
+    prune(workspace_root, 0)
+    assert (mine / "note.txt").read_text() == "mine"
+    assert not any(
+        entry.name != "my notes" and entry.is_dir() for entry in workspace_root.iterdir()
+    )

@@ -16,6 +16,9 @@ from scorebed.errors import INTERRUPTED_EXIT_CODE, Interrupted, ScorebedError, S
 if TYPE_CHECKING:
     from types import FrameType
 
+# SIGHUP: the terminal was closed. Windows has none.
+_ENDING = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -51,9 +54,10 @@ def _root(
 
 
 def main() -> None:
-    """Runs the command line and exits with the code that HOUSE.md's error tree gives."""
+    """Runs the command line and exits with the code of the error, as ``errors`` lists them."""
     forgive_names()
-    signal.signal(signal.SIGTERM, _on_terminate)
+    for number in _ENDING:
+        signal.signal(number, _on_terminate)
     sys.exit(_run(sys.argv[1:]))
 
 
@@ -74,11 +78,20 @@ def _run(arguments: list[str]) -> int:
         return SettingsError.exit_code
     except (KeyboardInterrupt, Interrupted, typer.Abort):
         # A second signal must not cut the clean-up short.
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        for number in _ENDING:
+            signal.signal(number, signal.SIG_IGN)
         say("\nstopped; run the same command again to go on where it stopped")
         return INTERRUPTED_EXIT_CODE
     except BrokenPipeError:
         # Whoever read our output has left (``| head``); there is nobody to tell.
         sys.stderr.close()
         return 1
+    except Exception as error:  # noqa: BLE001 - what nobody foresaw still ends in a sentence and a code
+        if "--traceback" in arguments:
+            traceback.print_exc()
+        say(
+            f"error: unexpected: {type(error).__name__}: {error}\n"
+            "  Run the same command with --traceback and report what it prints."
+        )
+        return ScorebedError.exit_code
     return int(code or 0)

@@ -37,7 +37,7 @@ def measure(
     elif found.speech_margin is None:
         put("speech margin  not known: speech and music cannot be told apart in a finished mix")
     else:
-        least, median = found.speech_margin["least_lu"], found.speech_margin["median_lu"]
+        least, median = found.speech_margin.least_lu, found.speech_margin.median_lu
         put(f"speech margin  {_figure(median, 'LU')} (least {_figure(least, 'LU')})")
 
 

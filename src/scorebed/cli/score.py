@@ -299,10 +299,10 @@ def _summarise(result: Result) -> None:
         f"{'s' if scenes != 1 else ''}, packets untouched"
     )
     say(f"music      {result.take.name} by {result.take.provider}")
-    if phrases and figures["median_lu"] is not None:
+    if phrases and figures.median_lu is not None:
         say(
-            f"speech     {phrases} phrases, {figures['median_lu']:.1f} LU over the music "
-            f"(least {figures['least_lu']:.1f}, deepest duck {figures['deepest_db']:.1f} dB)"
+            f"speech     {phrases} phrases, {figures.median_lu:.1f} LU over the music "
+            f"(least {figures.least_lu:.1f}, deepest duck {figures.deepest_db:.1f} dB)"
         )
     if programme.integrated_lufs is not None and programme.true_peak_dbtp is not None:
         say(

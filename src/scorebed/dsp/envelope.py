@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from scorebed.model import DuckSettings
 
 MAX_SLOPE_DB_PER_S: Final = 40.0
-"""Fastest move of the music (SOUND.md)."""
+"""Fastest move of the music, in dB/s: an engineering choice, no standard has one."""
 _SAMPLES_PER_MS: Final = SAMPLE_RATE_HZ / 1000.0
 _LEAST_UP_SAMPLES: Final = SAMPLE_RATE_HZ // 2
 """Music that comes up in a pause stays up for half a second, or it would be heard to pump."""

@@ -17,7 +17,7 @@ MAX_STATIC_GAIN_DB = 30.0
 """Largest static gain, in dB, that is derived from a measured loudness.
 
 A programme that would need more is next to silent, and its noise would be all that is heard
-(engineering choice; SOUND.md asks for a cap).
+(engineering choice).
 """
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from scorebed.model import Audio
 
 POWER_HOP_SAMPLES: Final = 480
-"""Samples of one value of a power series: 10 ms, fine enough for momentary maxima (SOUND.md)."""
+"""Samples of one value of a power series: 10 ms, fine enough for momentary maxima."""
 SHORT_TERM_HOPS: Final = 300
 """Hops of EBU Tech 3341's short-term window: 3 s."""
 MOMENTARY_HOPS: Final = 40

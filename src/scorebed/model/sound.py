@@ -39,6 +39,8 @@ class LevelSettings:
     """Loudness of the music before ducking, in LUFS."""
     speech_lufs: float
     """Loudness that the speech of the production audio is brought to, in LUFS."""
+    ceiling_dbtp: float = -1.0
+    """True peak that the music may not pass, in dBTP."""
     max_production_gain_db: float = 20.0
     """Largest static gain, up or down, of the production audio, in dB."""
 

@@ -6,14 +6,13 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
-import soundfile
 
 from scorebed.errors import MediaError
 from scorebed.ffmpeg import Decoding, decode_audio
 from scorebed.model import Artifact, Conformed, Stem, StreamKind, no_progress
 from scorebed.packets import read_contents
 from scorebed.timecode import SAMPLE_RATE_HZ, to_seconds
-from scorebed.wav import BLOCK_SAMPLES, WavPart, wav_writer, write_wav
+from scorebed.wav import BLOCK_SAMPLES, WavPart, format_of, wav_writer, write_wav
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,11 +77,16 @@ def _conformed(audio: Artifact, length: int, *, passes: int, fade_samples: int) 
 
 
 def _require_fitted(take: Take, length: int) -> None:
-    found = soundfile.info(take.audio.path)
-    if (found.samplerate, found.channels, found.frames) != (SAMPLE_RATE_HZ, _CHANNELS, length):
+    found = format_of(take.audio.path)
+    if (found.sample_rate_hz, found.channels, found.length_samples) != (
+        SAMPLE_RATE_HZ,
+        _CHANNELS,
+        length,
+    ):
         raise MediaError(
             f"{STAGE}: the provider {take.provider!r} said that its take fits the picture; it has "
-            f"{found.frames} samples in {found.channels} channels at {found.samplerate} Hz, not "
+            f"{found.length_samples} samples in {found.channels} channels at "
+            f"{found.sample_rate_hz} Hz, not "
             f"{length} in {_CHANNELS} at {SAMPLE_RATE_HZ}",
             remedy="Report this to whoever made the provider.",
         )
@@ -156,7 +160,9 @@ def _play(
     for at in range(0, length, BLOCK_SAMPLES):
         size = min(BLOCK_SAMPLES, length - at)
         block = np.zeros((size, _CHANNELS), dtype=np.float32)
-        for number in range(passes):
+        # Only the passes that reach into this block: a short take over a long film has thousands.
+        earliest = max(0, (at - part.length_samples) // step)
+        for number in range(earliest, min(passes, (at + size) // step + 1)):
             begin = number * step
             first = max(at, begin)
             last = min(at + size, begin + part.length_samples)

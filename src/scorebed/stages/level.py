@@ -1,6 +1,7 @@
 """level: music and production audio brought to the loudness they are mixed at.
 
-By static gain only, which the stems carry: no file is written and no sample is changed.
+By static gain, which the stems carry. Only music that would pass the ceiling at its level is
+written anew, with the gain in it and its peaks limited.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import numpy as np
 from scorebed.dsp.gain import MAX_STATIC_GAIN_DB
 from scorebed.dsp.loudness import POWER_HOP_SAMPLES, Meter
 from scorebed.dsp.margin import part_lufs
-from scorebed.model import Levelled, Loudness
+from scorebed.model import Levelled, Loudness, LoudnessTarget, no_progress
+from scorebed.stages.limited import write_limited
 from scorebed.timecode import to_samples
 from scorebed.wav import read_stem
 
@@ -35,21 +37,22 @@ def level(
     notes: SpottingNotes,
     settings: LevelSettings,
     *,
-    folder: Path,  # noqa: ARG001 - every stage is called alike; this one writes nothing
+    folder: Path,
     progress: Progress,
 ) -> Levelled:
     """Sets the static gains of music and production audio.
 
     The music is brought to ``music_lufs``. The production audio is brought to ``speech_lufs`` by
     the loudness of its speech alone, within ``max_production_gain_db``; without speech it keeps
-    its place. What is silent or shorter than 400 ms gets no gain.
+    its place. What is silent or shorter than 400 ms gets no gain. Music whose true peak would be
+    over the ceiling is limited.
 
     Args:
         mx: The music.
         dx: The production audio, or None.
         notes: For the phrases of speech.
         settings: Wanted loudness.
-        folder: Not used.
+        folder: Where ``MX.wav`` is written, if it is limited.
         progress: Called with the share that is done.
     """
     share = 1.0 if dx is None else mx.length_samples / max(1, mx.length_samples + dx.length_samples)
@@ -58,6 +61,10 @@ def level(
     if mx_loudness.integrated_lufs is not None:
         mx_gain_db = settings.music_lufs - mx_loudness.integrated_lufs
         mx_gain_db = min(mx_gain_db, MAX_STATIC_GAIN_DB)
+    mx, mx_loudness = _gained(mx, mx_gain_db), _raised(mx_loudness, mx_gain_db)
+    peak_dbtp = mx_loudness.true_peak_dbtp
+    if peak_dbtp is not None and peak_dbtp > settings.ceiling_dbtp:
+        mx, mx_loudness = _limited(mx, settings, folder)
     dx_loudness, speech_lufs = None, None
     if dx is not None:
         dx_loudness, speech_lufs = _measure_speech(
@@ -71,12 +78,26 @@ def level(
         dx, dx_loudness = _gained(dx, dx_gain_db), _raised(dx_loudness, dx_gain_db)
     progress(1.0)
     return Levelled(
-        mx=_gained(mx, mx_gain_db),
+        mx=mx,
         dx=dx,
-        mx_loudness=_raised(mx_loudness, mx_gain_db),
+        mx_loudness=mx_loudness,
         dx_loudness=dx_loudness,
         speech_lufs=speech_lufs,
     )
+
+
+def _limited(mx: Stem, settings: LevelSettings, folder: Path) -> tuple[Stem, Loudness]:
+    audio, loudness, _ = write_limited(
+        folder / "MX.wav",
+        lambda: _read(mx, no_progress),
+        channels=mx.channels,
+        length_samples=mx.length_samples,
+        target=LoudnessTarget(
+            integrated_lufs=settings.music_lufs, true_peak_dbtp=settings.ceiling_dbtp
+        ),
+        progress=no_progress,
+    )
+    return replace(mx, audio=audio, gain_db=0.0), loudness
 
 
 def _gained(stem: Stem, gain_db: float) -> Stem:

@@ -1,7 +1,6 @@
 """Mix: production audio and ducked music become the programme, at delivery loudness.
 
-One static gain for both and a true-peak limiter, nothing else. The gain is found by arithmetic on
-what a first pass measured; a second pass writes the file and measures it again.
+One static gain for both and a true-peak limiter, nothing else.
 """
 
 from __future__ import annotations
@@ -11,25 +10,18 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from scorebed.dsp.delivery import Delivery, Programme, deliver
 from scorebed.dsp.gain import curve_gain
-from scorebed.dsp.limiter import limit
-from scorebed.dsp.loudness import Meter, PowerFollower
-from scorebed.dsp.peak import PeakFollower
-from scorebed.model import GainCurve, LoudnessTarget, Mixed, Stem, no_progress
-from scorebed.wav import read_stem, write_wav
+from scorebed.model import GainCurve, LoudnessTarget, Mixed, Stem
+from scorebed.stages.limited import write_limited
+from scorebed.wav import read_stem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from scorebed.model import Artifact, Audio, Ducked, Levelled, Loudness, Progress
+    from scorebed.model import Audio, Ducked, Levelled, Progress
 
 VERSION: Final = 1
-_MAX_RENDERS: Final = 3
-"""The first is right nearly always; the others correct what it was measured to miss."""
-_CLOSE_LU: Final = 0.05
-_SURVEY_SHARE: Final = 0.4
 _STEREO: Final = 2
 
 
@@ -69,16 +61,14 @@ def mix(
         progress: Called with the share that is done.
     """
     bed = _bed(levelled, ducked, picture_samples)
-    programme = _survey(bed, lambda done: progress(_SURVEY_SHARE * done))
-    aim, watched = target, lambda done: progress(_SURVEY_SHARE + (1.0 - _SURVEY_SHARE) * done)
-    for _ in range(_MAX_RENDERS):
-        delivery = deliver(programme, aim)
-        audio, loudness = _render(bed, delivery, folder / "MIX.wav", watched)
-        corrected = _corrected(aim, target, delivery, loudness)
-        if corrected is None:
-            break
-        aim, watched = corrected, no_progress
-    progress(1.0)
+    audio, loudness, delivery = write_limited(
+        folder / "MIX.wav",
+        lambda: _summed(bed),
+        channels=bed.channels,
+        length_samples=bed.length_samples,
+        target=target,
+        progress=progress,
+    )
     stem = Stem(
         kind="MIX",
         audio=audio,
@@ -122,54 +112,3 @@ def _summed(bed: _Bed) -> Iterator[Audio]:
         block[:, :_STEREO] += music * gain[:, np.newaxis]
         at_samples += len(music)
         yield block
-
-
-def _survey(bed: _Bed, progress: Progress) -> Programme:
-    """Loudness and peaks of the programme at unity."""
-    follower, peak_follower = PowerFollower(bed.channels), PeakFollower(bed.channels)
-    peaks = []
-    for block in _watched(_summed(bed), bed.length_samples, progress):
-        follower.add(block)
-        peaks.append(peak_follower.add(block))
-    envelope = np.concatenate([*peaks, peak_follower.rest()])
-    return Programme(powers=follower.powers, envelope=envelope)
-
-
-def _render(
-    bed: _Bed, delivery: Delivery, path: Path, progress: Progress
-) -> tuple[Artifact, Loudness]:
-    """Writes the programme with its delivery gain and measures what was written."""
-    meter = Meter(bed.channels)
-
-    def metered() -> Iterator[Audio]:
-        limited = limit(_summed(bed), delivery.reduction_db, gain_db=delivery.gain_db)
-        for block in _watched(limited, bed.length_samples, progress):
-            meter.add(block)
-            yield block
-
-    audio = write_wav(path, metered(), channels=bed.channels, length_samples=bed.length_samples)
-    return audio, meter.loudness()
-
-
-def _watched(blocks: Iterable[Audio], length_samples: int, progress: Progress) -> Iterator[Audio]:
-    done = 0
-    for block in blocks:
-        yield block
-        done += len(block)
-        progress(done / length_samples)
-
-
-def _corrected(
-    aim: LoudnessTarget, target: LoudnessTarget, delivery: Delivery, measured: Loudness
-) -> LoudnessTarget | None:
-    """Where to aim next, so that the target is met; None when it is."""
-    if measured.integrated_lufs is None or measured.true_peak_dbtp is None:
-        return None
-    missing_lu = 0.0 if delivery.capped else target.integrated_lufs - measured.integrated_lufs
-    over_db = measured.true_peak_dbtp - target.true_peak_dbtp
-    if abs(missing_lu) <= _CLOSE_LU and over_db <= 0.0:
-        return None
-    return LoudnessTarget(
-        integrated_lufs=aim.integrated_lufs + missing_lu,
-        true_peak_dbtp=aim.true_peak_dbtp - max(0.0, over_db),
-    )

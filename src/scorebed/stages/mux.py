@@ -8,7 +8,7 @@ from pathlib import Path
 import ffmpeg
 
 from scorebed.errors import MediaError
-from scorebed.ffmpeg import LAYOUTS, FfmpegError, arguments, file_url, run, source
+from scorebed.ffmpeg import LAYOUTS, STALL_S, FfmpegError, arguments, file_url, run, source
 from scorebed.model import (
     Mixed,
     MuxPlan,
@@ -29,6 +29,7 @@ VERSION = 1
 STAGE = "mux"
 _MAX_ENCODES = 4
 _UNDER_CEILING_DB = 0.05
+_SLOW_DISK_BYTES_PER_S = 5e6
 
 
 def mux(
@@ -61,7 +62,9 @@ def mux(
     trim_db = 0.0
     for attempt in range(_MAX_ENCODES):
         _write(source_file, picture, mixed.mix, plan, trim_db, part, progress)
-        contents = read_contents(part, stage=STAGE)
+        contents = read_contents(
+            part, stage=STAGE, progress=lambda share: progress(0.7 + 0.1 * share)
+        )
         check_picture(source_file.path, picture, contents)
         loudness = listen(part, picture, mixed.mix, plan, contents, progress)
         peak = loudness.true_peak_dbtp
@@ -96,7 +99,9 @@ def _write(
             stage=STAGE,
             subject=source_file.path,
             duration_s=to_seconds(mix.length_samples),
-            progress=lambda share: progress(share * 0.8),
+            progress=lambda share: progress(share * 0.7),
+            # Faststart moves the whole file once more, and says nothing while it does.
+            stall_s=STALL_S + source_file.path.stat().st_size / _SLOW_DISK_BYTES_PER_S,
         )
     except FfmpegError as error:
         raise MediaError(

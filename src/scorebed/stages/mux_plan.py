@@ -68,10 +68,17 @@ SUBTITLES = {"mp4": "mov_text", "mov": "mov_text", "matroska": "srt", "webm": "w
 QUICKTIME = {"mp4", "mov", "3gp", "3g2"}
 """Muxers that make timecode and chapter tracks themselves, from tags."""
 _TRIAL_S = 1
+_TRIAL_FRAMES = 50
 
 
 def plan_mux(
-    source_file: SourceFile, picture: Picture, output: Path, *, folder: Path, stereo_kbps: int
+    source_file: SourceFile,
+    picture: Picture,
+    output: Path,
+    *,
+    folder: Path,
+    stereo_kbps: int,
+    keep_production: bool = True,
 ) -> MuxPlan:
     """Decides container, codec and the fate of every stream, by trying.
 
@@ -81,12 +88,13 @@ def plan_mux(
         output: Where the result goes; another extension than the input's asks for that container.
         folder: For short trial files, which are removed.
         stereo_kbps: Bit rate of a stereo programme, in kbit/s.
+        keep_production: Whether the production audio, and so its layout, stays.
 
     Raises:
         MediaError: If the container cannot be written or cannot hold the programme.
     """
     muxer = _choose_muxer(source_file.path, picture, output)
-    channels = max(2, kept_channels(picture.production_channels or 2))
+    channels = max(2, kept_channels(picture.production_channels or 2)) if keep_production else 2
     codec = _CODECS.get(muxer, "aac")
     if codec in _STEREO_ONLY and channels > 2:  # noqa: PLR2004 - more than stereo
         raise MediaError(
@@ -122,7 +130,7 @@ def _muxer_options(muxer: str, output: Path) -> tuple[tuple[str, str], ...]:
 
 
 def _try_picture(source_file: SourceFile, picture: Picture, muxer: str, folder: Path) -> None:
-    """Copies a second of the picture: does the container take it, and give it back untouched?"""
+    """Copies some frames of the picture: does the container take it, and give it back untouched?"""
     target = folder / "picture"
     read = source(source_file.path)
     graph = ffmpeg.output(
@@ -130,9 +138,9 @@ def _try_picture(source_file: SourceFile, picture: Picture, muxer: str, folder: 
         file_url(target),
         c="copy",
         copyinkf=None,
-        t=_TRIAL_S,
         f=muxer,
         strict="unofficial",
+        **{"frames:v": _TRIAL_FRAMES},
     )
     remedy = f"Choose another container, for example: -o {source_file.path.stem}.scored.mkv"
     try:
@@ -147,7 +155,7 @@ def _try_picture(source_file: SourceFile, picture: Picture, muxer: str, folder: 
     wanted = leading_sha256(
         source_file.path, picture.video_index, trial.picture_packets, stage=STAGE
     )
-    if trial.picture_packets and trial.picture_sha256 != wanted:
+    if trial.picture_sha256 != wanted:
         raise MediaError(
             f"{STAGE}: a {muxer} file cannot hold the picture of {source_file.path} untouched",
             remedy=remedy,
@@ -156,7 +164,8 @@ def _try_picture(source_file: SourceFile, picture: Picture, muxer: str, folder: 
 
 def _choose_muxer(path: Path, picture: Picture, output: Path) -> str:
     suffix = output.suffix.lower()
-    if suffix != path.suffix.lower():
+    # A film without an extension becomes NAME.scored, which asks for no other container.
+    if suffix != path.suffix.lower() and not (suffix == ".scored" and not path.suffix):
         if suffix not in _BY_EXTENSION:
             raise MediaError(
                 f"{STAGE}: no container is known by the extension of {output.name}",
