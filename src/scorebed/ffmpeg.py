@@ -46,6 +46,7 @@ STALL_S = 120.0
 """A process that makes no headway for this long is ended."""
 _END_S = 2.0
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
+_ENDING = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 _FULL_DISK = re.compile(r"No space left on device|Disk quota exceeded", re.IGNORECASE)
 
 
@@ -352,6 +353,27 @@ class _Child:
 def _process(
     args: list[str], *, stage: str, subject: Path, stall_s: float | None = None
 ) -> Iterator[_Child]:
+    child: _Child | None = None
+    try:
+        with _signals_held():
+            child = _spawn(args, stage, STALL_S if stall_s is None else stall_s)
+        yield child
+        child.process.wait()
+    finally:
+        if child is not None:
+            with _signals_held():
+                child.end()
+    if child.stalled:
+        raise FfmpegError(
+            f"{stage}: ffmpeg made no headway on {subject} for {child.stall_s:.0f} s and was ended",
+            remedy="Check that the file is complete and its disk answers, then run again.",
+            log=child.log,
+        )
+    if child.process.returncode:
+        raise _failure(stage, subject, child.log)
+
+
+def _spawn(args: list[str], stage: str, stall_s: float) -> _Child:
     tool = locate()
     try:
         process = subprocess.Popen(  # noqa: S603 - arguments are a list, inputs are file: URLs
@@ -367,20 +389,30 @@ def _process(
             f"{stage}: {tool.path} could not be started ({error})",
             remedy="Run: scorebed doctor",
         ) from error
-    child = _Child(process, STALL_S if stall_s is None else stall_s)
+    return _Child(process, stall_s)
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Lets signals wait while a child is born or ended, so that none is ever lost sight of.
+
+    Handlers run, and raise, in the main thread only; elsewhere there is nothing to hold.
+    """
+    held: list[int] = []
+    former = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in _ENDING:
+            handler = signal.getsignal(number)
+            if callable(handler):
+                former[number] = handler
+                signal.signal(number, lambda caught, _frame: held.append(caught))
     try:
-        yield child
-        process.wait()
+        yield
     finally:
-        child.end()
-    if child.stalled:
-        raise FfmpegError(
-            f"{stage}: ffmpeg made no headway on {subject} for {child.stall_s:.0f} s and was ended",
-            remedy="Check that the file is complete and its disk answers, then run again.",
-            log=child.log,
-        )
-    if process.returncode:
-        raise _failure(stage, subject, child.log)
+        for number, handler in former.items():
+            signal.signal(number, handler)
+        for caught in held:
+            signal.raise_signal(caught)
 
 
 def _failure(stage: str, subject: Path, log: str) -> ToolError | WorkspaceError:

@@ -16,8 +16,9 @@ from scorebed.errors import INTERRUPTED_EXIT_CODE, Interrupted, ScorebedError, S
 if TYPE_CHECKING:
     from types import FrameType
 
-# SIGHUP: the terminal was closed. Windows has none.
-_ENDING = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+# SIGINT too: typer turns a KeyboardInterrupt into a bare exit. SIGHUP: the terminal was closed;
+# Windows has none.
+_ENDING = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 
 app = typer.Typer(
     add_completion=False,
