@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import filelock
 
-from scorebed.errors import SettingsError, WorkspaceError
+from scorebed.errors import MediaError, SettingsError, WorkspaceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,13 @@ _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.E
 
 
 def default_output(video: Path) -> Path:
-    """``film.mp4`` becomes ``film.scored.mp4``, beside it."""
+    """``film.mp4`` becomes ``film.scored.mp4``, beside it.
+
+    Raises:
+        MediaError: If it has no name: ``.`` and ``/`` are folders.
+    """
+    if not video.name:
+        raise MediaError(f"probe: {video} is a folder", remedy="Give the path of one video file.")
     return video.with_name(f"{video.stem}.scored{video.suffix}")
 
 

@@ -159,7 +159,7 @@ def _fate(fate: StreamFate) -> dict[str, Any]:
 # --- warnings ----------------------------------------------------------------------------------
 
 _OFF_TARGET_LU = 0.5
-_LEAST_MARGIN_LU = 10.0
+_CLOSE_LU = 0.5
 
 
 def _warnings(result: Result) -> list[str]:
@@ -198,6 +198,11 @@ def _loudness_warnings(result: Result) -> list[str]:
     if peak is not None and peak > ceiling:
         found.append(f"the true peak is {peak:.2f} dBTP, over the ceiling of {ceiling:.1f}")
     least = duck_figures(result.ducked, 0).least_lu
-    if least is not None and least < min(_LEAST_MARGIN_LU, result.settings.duck.speech_margin_lu):
-        found.append(f"somewhere speech is only {least:.1f} LU over the music")
+    wanted_lu = result.settings.duck.speech_margin_lu
+    if least is not None and least < wanted_lu - _CLOSE_LU:
+        deepest = f", ducked by {result.settings.duck.max_depth_db:g} dB at most"
+        found.append(
+            f"somewhere speech is only {least:.1f} LU over the music, not {wanted_lu:g}"
+            + (deepest if result.settings.duck.enabled else "")
+        )
     return found

@@ -68,14 +68,15 @@ def _on_terminate(_number: int, _frame: FrameType | None) -> None:
 
 def _run(arguments: list[str]) -> int:
     try:
-        code = app(args=arguments, standalone_mode=False)
+        code = app(args=arguments or ["--help"], standalone_mode=False)
     except ScorebedError as error:
         if "--traceback" in arguments:
             traceback.print_exc()
         say(f"error: {error.message}\n  {error.remedy}")
         return error.exit_code
     except typer.TyperException as error:
-        say(f"error: {error.format_message()}\n  Run: scorebed --help")
+        verb = [word for word in arguments[:1] if word in {"score", "measure", "presets"}]
+        say(f"error: {error.format_message()}\n  Run: {' '.join(['scorebed', *verb, '--help'])}")
         return SettingsError.exit_code
     except (KeyboardInterrupt, Interrupted, typer.Abort):
         # A second signal must not cut the clean-up short.

@@ -11,7 +11,9 @@ from scorebed.cli.console import progress_watch, put
 
 
 def measure(
-    file: Annotated[Path, typer.Argument(help="A video or a sound file.", show_default=False)],
+    file: Annotated[
+        Path, typer.Argument(help="A video or a sound file.", show_default=False, readable=False)
+    ],
     *,
     json_: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,

@@ -35,7 +35,9 @@ _PICTURE, _MUSIC, _MIX, _OUTPUT, _RUN = "Picture", "Music", "Mix", "Output", "Ru
 
 
 def score(
-    video: Annotated[Path, typer.Argument(help="The finished cut.", show_default=False)],
+    video: Annotated[
+        Path, typer.Argument(help="The finished cut.", show_default=False, readable=False)
+    ],
     *,
     max_scenes: Annotated[
         int,

@@ -142,7 +142,10 @@ def _try_picture(source_file: SourceFile, picture: Picture, muxer: str, folder: 
         strict="unofficial",
         **{"frames:v": _TRIAL_FRAMES},
     )
-    remedy = f"Choose another container, for example: -o {source_file.path.stem}.scored.mkv"
+    remedy = (
+        f"Leave -o out, or let it end in {source_file.path.suffix or 'the extension of the input'}:"
+        " the picture is copied, never converted."
+    )
     try:
         run(["-y", *arguments(graph)], stage=STAGE, subject=source_file.path)
     except FfmpegError as error:
