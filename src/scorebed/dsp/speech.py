@@ -95,7 +95,13 @@ def _phrases(probabilities: NDArray[np.float64]) -> Iterator[tuple[int, int, flo
             joined[-1] = (joined[-1][0], last)
         else:
             joined.append((first, last))
-    phrases = [span for span in joined if span[1] - span[0] >= MIN_SPEECH_CHUNKS]
+    phrases = [
+        (first, last)
+        for first, last in joined
+        # Doubtful as a whole: the detector was startled by a tone or a shout. Phrases of recorded
+        # talk were at 0.77 and above.
+        if last - first >= MIN_SPEECH_CHUNKS and probabilities[first:last].mean() >= ONSET
+    ]
     middles = [(left[1] + right[0]) // 2 for left, right in pairwise(phrases)]
     limits = [0, *middles, len(probabilities)]
     for (first, last), low, high in zip(phrases, limits, limits[1:], strict=False):
