@@ -14,7 +14,7 @@ from scorebed.delivery import sidecar
 from scorebed.dsp.loudness import Meter
 from scorebed.dsp.speech import detect_speech
 from scorebed.errors import MediaError
-from scorebed.ffmpeg import LAYOUTS, Decoding, decode_audio, kept_channels
+from scorebed.ffmpeg import Decoding, decode_audio, kept_channels, on_time_line
 from scorebed.media import identify
 from scorebed.model import Loudness, Progress, SpeechRegion, no_progress
 from scorebed.packets import Contents, read_contents
@@ -144,9 +144,7 @@ class _Hearing:
             path=path,
             stream_index=self._contents.sound_index,
             channels=self._channels,
-            filters="aresample=48000:async=1:min_comp=0.00001:"
-            f"first_pts={first_samples}:filter_size=64,"
-            f"aformat=channel_layouts={LAYOUTS[self._channels]}",
+            filters=on_time_line(first_samples, self._channels),
         )
         for block in decode_audio(decoding, stage=STAGE):
             sound = np.nan_to_num(block, posinf=0, neginf=0)

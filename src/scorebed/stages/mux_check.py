@@ -10,7 +10,7 @@ import numpy as np
 
 from scorebed.dsp.loudness import Meter
 from scorebed.errors import MediaError
-from scorebed.ffmpeg import LAYOUTS, Decoding, decode_audio
+from scorebed.ffmpeg import Decoding, decode_audio, on_time_line
 from scorebed.stages.mux_plan import mapped_streams
 from scorebed.timecode import to_samples
 from scorebed.wav import BLOCK_SAMPLES, read_wav
@@ -97,8 +97,7 @@ def listen(
         path=part,
         stream_index=index,
         channels=mix.channels,
-        filters=f"aresample=48000:async=1:min_comp=0.00001:first_pts={first},"
-        f"aformat=channel_layouts={LAYOUTS[mix.channels]}",
+        filters=on_time_line(first, mix.channels),
     )
     for block in decode_audio(decoding, stage=STAGE):
         # Encoders pad the last packet; what lies behind the programme is not it.

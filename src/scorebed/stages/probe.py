@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from scorebed.errors import MediaError
-from scorebed.ffmpeg import LAYOUTS, Decoding, FfmpegError, decode_audio, kept_channels
+from scorebed.ffmpeg import Decoding, FfmpegError, decode_audio, kept_channels, on_time_line
 from scorebed.model import Artifact, Picture, Progress, SourceFile, Stem, no_progress
 from scorebed.packets import Contents, PictureClock, read_contents
 from scorebed.timecode import to_samples
@@ -105,15 +105,12 @@ def extraction(picture: Picture, path: Path) -> Decoding:
     """How the production audio is decoded: on the picture's time line, gaps filled."""
     assert picture.production_index is not None
     kept = kept_channels(picture.production_channels)
-    # copyts (in Decoding) and first_pts put the first sample where its time stamp says; without
-    # them a late or early start is lost and everything after it is out of sync.
     first = to_samples(min(picture.start_s, picture.production_start_s))
     return Decoding(
         path=path,
         stream_index=picture.production_index,
         channels=kept,
-        filters=f"aresample=48000:async=1:min_comp=0.00001:first_pts={first}:filter_size=64,"
-        f"aformat=sample_fmts=flt:channel_layouts={LAYOUTS[kept]}",
+        filters=on_time_line(first, kept),
     )
 
 
