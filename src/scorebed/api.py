@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from scorebed.delivery import default_output
 from scorebed.measurement import measure as measure_path
-from scorebed.model import Progress, Quality, no_progress
+from scorebed.model import ApiForm, Progress, Quality, no_progress
 from scorebed.pipeline import Job, Watch
 from scorebed.pipeline import score as run_job
 from scorebed.settings import DEFAULT_PRESET, DEFAULT_SEED, DEFAULT_STYLE, Options, resolve
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 def _unwatched(_stage: str) -> Progress:
     return no_progress
+
+
+def _unheard(_sentence: str) -> None:
+    pass
 
 
 def score(
@@ -45,11 +49,31 @@ def score(
     target_lufs: float | None = None,
     true_peak_dbtp: float | None = None,
     offline: bool = False,
+    duration_s: float | None = None,
+    service: str | None = None,
+    base_url: str | None = None,
+    api_form: ApiForm | None = None,
+    model: str | None = None,
+    output_format: str | None = None,
+    sfx: bool = False,
+    separate_tracks: bool = False,
+    reference_audio: bool = False,
+    c2pa: bool = False,
+    zero_retention: bool = False,
+    refine_plan: bool = False,
+    key_file: str | Path | None = None,
+    price_per_minute: float | None = None,
+    max_spend: float | None = None,
+    purse: str | None = None,
+    ledger: str | Path | None = None,
+    buy_again: bool = False,
+    fallback: Literal["embedded"] | None = None,
     stems: str | Path | None = None,
     plot: str | Path | None = None,
     workspace: str | Path | None = None,
     overwrite: bool = False,
     watch: Watch = _unwatched,
+    tell: Callable[[str], None] = _unheard,
 ) -> Result:
     """Scores a video. Safe to call from several threads and processes at once.
 
@@ -58,7 +82,8 @@ def score(
         output: Where the result goes; by default ``<name>.scored.<ext>`` beside it.
         preset: Delivery preset: a name, or the path of a TOML file.
         style: Style preset: a name, or the path of a TOML file.
-        provider: Who makes the music; by default the embedded composer.
+        provider: Who makes the music; by default ElevenLabs if its key is set, else the embedded
+            composer.
         music: A finished track to use instead.
         prompt: The brief in words.
         tags: Further words.
@@ -74,11 +99,31 @@ def score(
         target_lufs: Loudness of the programme; None as the preset says.
         true_peak_dbtp: True-peak ceiling; None as the preset says.
         offline: Refuse whatever needs the network.
+        duration_s: Music for so many seconds from the first frame on; None for the whole picture.
+        service: Service preset: a name, or the path of a TOML file.
+        base_url: Where the service is.
+        api_form: Form of the request.
+        model: The service's model; None as the quality asks.
+        output_format: What the service sends; None as the quality asks.
+        sfx: Ask for sound effects with the music.
+        separate_tracks: Ask for music and effects as files of their own.
+        reference_audio: Send the production audio as a reference of style.
+        c2pa: Ask the service to sign its mp3.
+        zero_retention: Ask the service to keep nothing.
+        refine_plan: Let the service's free planner refine the plan (text to music).
+        key_file: File that holds the key.
+        price_per_minute: Your price of a minute of picture, for estimates.
+        max_spend: Send nothing if the estimate is over this.
+        purse: Runs that name the same purse share ``max_spend``.
+        ledger: Where receipts and bought takes are kept.
+        buy_again: Buy what may have been billed already, or came unusable.
+        fallback: Who makes the music if the service fails.
         stems: A folder for DX, MX-dry, MX-ducked and MIX.
         plot: A PNG of the result.
         workspace: Root of the workspaces; by default the user's cache.
         overwrite: Whether files of those names may be replaced.
         watch: Told the name of each stage; returns what is told the share that is done.
+        tell: Told, in sentences, what a person should know at once: the price before it is spent.
 
     Returns:
         What was done; ``to_json()`` gives what the command line prints.
@@ -106,6 +151,25 @@ def score(
             target_lufs=target_lufs,
             true_peak_dbtp=true_peak_dbtp,
             offline=offline,
+            duration_s=duration_s,
+            service=service,
+            base_url=base_url,
+            api_form=api_form,
+            model=model,
+            output_format=output_format,
+            sfx=sfx,
+            separate_tracks=separate_tracks,
+            reference_audio=reference_audio,
+            c2pa=c2pa,
+            zero_retention=zero_retention,
+            refine_plan=refine_plan,
+            key_file=None if key_file is None else Path(key_file),
+            price_per_minute=price_per_minute,
+            max_spend=max_spend,
+            purse=purse,
+            ledger=None if ledger is None else Path(ledger),
+            buy_again=buy_again,
+            fallback=fallback,
         )
     )
     job = Job(
@@ -116,6 +180,7 @@ def score(
         stems=None if stems is None else Path(stems),
         plot=None if plot is None else Path(plot),
         overwrite=overwrite,
+        tell=tell,
     )
     return run_job(job, watch)
 

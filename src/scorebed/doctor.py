@@ -9,8 +9,8 @@ from importlib.util import find_spec
 
 from scorebed.errors import ScorebedError
 from scorebed.ffmpeg import locate, missing_parts
+from scorebed.presets import preset_names
 from scorebed.providers.base import names
-from scorebed.settings import preset_names
 from scorebed.timecode import SAMPLE_RATE_HZ
 from scorebed.workspace import CACHE_LIMIT_BYTES, default_root, size_bytes
 

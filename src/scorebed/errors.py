@@ -5,6 +5,13 @@
      +- MediaError               3   unreadable, no picture, the container cannot hold the result
      +- ToolError                4   ffmpeg missing, too old, failed or timed out
      +- ProviderError            5   the provider of music refused or failed
+     |   +- MissingKey                there is no key, or the service does not know it
+     |   +- OverLimit                 more than the service takes, or than may be spent
+     |   +- RequestRejected           the service refused; nothing was bought
+     |   +- RateLimited               the service is busy or the account's limit is reached
+     |   +- ProviderUnavailable       it cannot be reached; nothing was bought
+     |   +- OutcomeUnknown            the answer was lost; it may have been billed
+     |   +- BadAnswer                 it answered with something else than music; kept on disk
      +- WorkspaceError           6   locked, not ours, disk full
 
 Every error says what happened, on which file and in which stage, and carries a ``remedy``:
@@ -35,7 +42,7 @@ class ScorebedError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         # Exceptions are pickled by their args alone: without this a process pool loses the remedy.
-        return _rebuild, (type(self), self.message, self.remedy)
+        return _rebuild, (type(self), self.message, self.remedy), self.__dict__
 
 
 def _rebuild(kind: type[ScorebedError], message: str, remedy: str) -> ScorebedError:
@@ -64,6 +71,61 @@ class ProviderError(ScorebedError):
     """The provider of music refused the request or failed."""
 
     exit_code = 5
+
+
+class MissingKey(ProviderError):
+    """There is no key for the service, or the service does not know the one that there is."""
+
+
+class OverLimit(ProviderError):
+    """More than the service takes, or more than may be spent; nothing was bought."""
+
+
+class RequestRejected(ProviderError):
+    """The service refused the request; nothing was bought."""
+
+
+class _Passing(ProviderError):
+    """The service did nothing, for now.
+
+    Args:
+        message: As for every error.
+        remedy: As for every error.
+        wait_s: How long the service asks to be left alone, in seconds; None if it does not say.
+    """
+
+    def __init__(self, message: str, *, remedy: str, wait_s: float | None = None) -> None:
+        super().__init__(message, remedy=remedy)
+        self.wait_s = wait_s
+
+
+class RateLimited(_Passing):
+    """The service is busy, or has as many requests of the account as it takes at once.
+
+    Args:
+        message: As for every error.
+        remedy: As for every error.
+        wait_s: How long the service asks to be left alone, in seconds; None if it does not say.
+        concurrent: Whether the account's own requests are too many.
+    """
+
+    def __init__(
+        self, message: str, *, remedy: str, wait_s: float | None = None, concurrent: bool = False
+    ) -> None:
+        super().__init__(message, remedy=remedy, wait_s=wait_s)
+        self.concurrent = concurrent
+
+
+class ProviderUnavailable(_Passing):
+    """The service cannot be reached, or says that it is down; nothing was bought."""
+
+
+class OutcomeUnknown(ProviderError):
+    """The request was sent and its answer lost: it may have been billed."""
+
+
+class BadAnswer(ProviderError):
+    """The service answered with something that cannot be used; the answer is kept on disk."""
 
 
 class WorkspaceError(ScorebedError):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scorebed.delivery import check_output, claim, publish, publish_text, sidecar, told_of
+from scorebed.errors import ProviderError
 from scorebed.exporters.plot import check_plot, write_plot
 from scorebed.exporters.stems import check_stems, write_stems
 from scorebed.media import identify
@@ -20,13 +21,14 @@ from scorebed.model import (
     Picture,
     Progress,
     ReelSet,
+    SourceFile,
     SpottingNotes,
     Take,
 )
-from scorebed.providers.base import find
+from scorebed.providers.base import Service, find
 from scorebed.result import Result
 from scorebed.settings import LOSSLESS_HEADROOM_DB, LOSSY_HEADROOM_DB, Settings
-from scorebed.stages.compose import compose
+from scorebed.stages.compose import announcement, compose
 from scorebed.stages.conform import conform
 from scorebed.stages.duck import duck
 from scorebed.stages.level import level
@@ -42,6 +44,10 @@ STAGES = ("probe", "spot", "reel", "compose", "conform", "level", "duck", "mix",
 
 Watch = Callable[[str], Progress]
 """Told the name of a stage as it begins; what it returns is told the share that is done."""
+
+
+def _no_words(_sentence: str) -> None:
+    """For callers that do not listen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +68,8 @@ class Job:
     """A PNG of the result, if it is wanted."""
     overwrite: bool = False
     """Whether files of those names may be replaced."""
+    tell: Callable[[str], None] = _no_words
+    """Told, in a sentence, what a person should know at once."""
 
 
 def score(job: Job, watch: Watch) -> Result:
@@ -76,8 +84,8 @@ def score(job: Job, watch: Watch) -> Result:
     """
     want = job.settings
     check_job(job)
+    check_provider(want, key=True)
     source = identify(job.video)
-    music = None if want.music is None else identify(want.music)
     with (
         claim(job.output, video=job.video, overwrite=job.overwrite) as part,
         Workspace(job.workspace, source) as work,
@@ -93,21 +101,9 @@ def score(job: Job, watch: Watch) -> Result:
             keep_production=want.keep_production,
         )
         _check_rooms(job, picture)
-        notes = work.run(
-            spot, source, picture, want.spot, gives=SpottingNotes, progress=watch("spot")
-        )
-        reels = work.run(
-            reel,
-            source,
-            picture,
-            notes,
-            find(want.provider).limits(),
-            gives=ReelSet,
-            progress=watch("reel"),
-        )
-        order = Order(notes=notes, brief=want.brief, reels=reels, music=music)
-        take = work.run(compose, want.provider, order, gives=Take, progress=watch("compose"))
-        fitted = work.run(conform, picture, take, gives=Conformed, progress=watch("conform"))
+        notes, order = prepare(job, work, source, picture, watch)
+        take = _compose(job, work, order, watch)
+        fitted = work.run(conform, picture, notes, take, gives=Conformed, progress=watch("conform"))
         dx = picture.production if want.keep_production else None
         levelled = work.run(
             level, fitted.mx, dx, notes, want.level, gives=Levelled, progress=watch("level")
@@ -153,6 +149,53 @@ def score(job: Job, watch: Watch) -> Result:
     return result
 
 
+def prepare(
+    job: Job, work: Workspace, source: SourceFile, picture: Picture, watch: Watch
+) -> tuple[SpottingNotes, Order]:
+    """Where the music goes, and what is ordered: all that comes before money is spent."""
+    want = job.settings
+    spotted = work.run(
+        spot, source, picture, want.spot, gives=SpottingNotes, progress=watch("spot")
+    )
+    notes = spotted.cued(want.music_s)
+    limits = find(want.provider).limits(want.service)
+    reels = work.run(reel, source, picture, notes, limits, gives=ReelSet, progress=watch("reel"))
+    order = Order(
+        notes=notes.within(notes.cues[0].range),
+        brief=want.brief,
+        reels=reels,
+        music=None if want.music is None else identify(want.music),
+        picture_sha256=picture.packets_sha256,
+        service=want.service,
+    )
+    return notes, order
+
+
+def _compose(job: Job, work: Workspace, order: Order, watch: Watch) -> Take:
+    """The take, by the provider that was asked for, or by its fallback if it fails."""
+    want = job.settings
+    beside = {"purse": replace(want.purse, title=job.video.name)}
+    job.tell(announcement(want.provider, order, want.purse, chosen=want.chosen))
+    try:
+        return work.run(
+            compose,
+            want.provider,
+            order,
+            gives=Take,
+            progress=watch("compose"),
+            beside=beside,
+        )
+    except ProviderError as error:
+        if want.fallback is None:
+            raise
+        job.tell(f"{error.message}; {want.fallback} music takes over")
+        order = replace(order, service=None)
+        take = work.run(
+            compose, want.fallback, order, gives=Take, progress=watch("compose"), beside=beside
+        )
+        return replace(take, fallback_from=error.message)
+
+
 def _mix_target(target: LoudnessTarget, *, lossy: bool) -> LoudnessTarget:
     """A little under the ceiling, which the encoder may overshoot."""
     headroom_db = LOSSY_HEADROOM_DB if lossy else LOSSLESS_HEADROOM_DB
@@ -160,6 +203,23 @@ def _mix_target(target: LoudnessTarget, *, lossy: bool) -> LoudnessTarget:
         integrated_lufs=target.integrated_lufs,
         true_peak_dbtp=target.true_peak_dbtp - headroom_db,
     )
+
+
+def check_provider(want: Settings, *, key: bool) -> None:
+    """Refuses, before any work, what a service would refuse.
+
+    Args:
+        want: What is wanted.
+        key: Whether the key is looked at as well.
+
+    Raises:
+        ScorebedError: An option, a text or the key cannot be used.
+    """
+    provider = find(want.provider)
+    if want.service is not None and isinstance(provider, Service):
+        provider.check(want.brief, want.service)
+        if key and want.fallback is None:
+            provider.check_key(want.service)
 
 
 def check_job(job: Job) -> None:
@@ -189,13 +249,7 @@ def _deliver(job: Job, result: Result, part: Path) -> None:
     try:
         if job.stems is not None:
             with told_of(job.stems):
-                parts += write_stems(
-                    job.stems,
-                    result.picture.length_samples,
-                    result.levelled,
-                    result.ducked,
-                    result.mixed,
-                )
+                parts += write_stems(job.stems, result)
         if job.plot is not None:
             with told_of(job.plot):
                 parts.append(write_plot(job.plot, result))

@@ -6,16 +6,21 @@ import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from scorebed.ffmpeg import locate
 from scorebed.media import identify
-from scorebed.model import Artifact, MuxPlan, Picture, Quote, Stem
-from scorebed.pipeline import STAGES, Job, check_job
-from scorebed.providers.base import find
+from scorebed.model import Artifact, MuxPlan, Order, Picture, Quote, Reel, SourceFile, Stem
+from scorebed.pipeline import STAGES, Job, Watch, check_job, check_provider, prepare
+from scorebed.providers.base import Service, find
+from scorebed.stages import purchase
 from scorebed.stages.mux import command
 from scorebed.stages.mux_plan import plan_mux
-from scorebed.stages.probe import extraction, look
+from scorebed.stages.probe import extraction, look, probe
 from scorebed.timecode import to_clock
+from scorebed.workspace import Workspace
+
+_FREE = Quote(requests=0, amount=0.0, currency="USD")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,14 +31,19 @@ class Plan:
     picture: Picture
     mux: MuxPlan
     quote: Quote
+    """What is left to pay; of a service, exact: its proxies are made."""
+    order: Order | None
+    """What a service would be asked; None for a provider on this machine."""
     workspace_bytes: int
     """Room that the stages take, in bytes."""
+    bought: tuple[bool, ...]
+    """Per request: whether its answer is in the ledger already."""
     commands: tuple[tuple[str, ...], ...]
     """The ffmpeg commands; the rest is done in this process."""
 
     def lines(self) -> list[str]:
         """For a person."""
-        want, quote = self.job.settings, self.quote
+        want = self.job.settings
         kept = ", ".join(f"{fate.index} {fate.kind} {fate.codec}" for fate in self.mux.kept)
         lines = [
             f"input      {self.job.video}",
@@ -55,8 +65,57 @@ class Plan:
             *lines,
             f"output     {self.job.output}",
             f"workspace  {self.job.workspace}, about {self.workspace_bytes / 1e6:.0f} MB",
-            f"cost       {quote.requests} requests, {quote.amount:.2f} {quote.currency}",
+            *self._requests(),
+            self._cost(),
             "commands",
+        ]
+
+    def _cost(self) -> str:
+        quote = self.quote
+        return (
+            f"cost       {quote.requests} requests, {quote.seconds:.1f} s, "
+            f"{quote.amount:.2f} {quote.currency}"
+        )
+
+    def _requests(self) -> list[str]:
+        """What a service would be sent."""
+        if self.order is None:
+            return []
+        service = find(self.job.settings.provider)
+        assert isinstance(service, Service)
+        lines = []
+        for part, told in zip(self.order.parts, self.requests(), strict=True):
+            span = f"{to_clock(part.range.start_s)} to {to_clock(part.range.end_s)}"
+            lines.append(
+                f"request    {part.number + 1}: {span}, {len(told['files'])} files, "
+                f"{told['bytes']} bytes" + (", in the ledger" if told["bought"] else "")
+            )
+            lines += [f"           {line}" for line in service.outline(part)]
+        return lines
+
+    def requests(self) -> list[dict[str, Any]]:
+        """What a service would be sent, request by request."""
+        if self.order is None:
+            return []
+        return [
+            {
+                "start_s": float(part.range.start_s),
+                "end_s": float(part.range.end_s),
+                "bytes": sum(size_bytes_of(reel) for reel in part.reels),
+                "files": [
+                    {
+                        "seconds": float(reel.range.duration_s),
+                        "bytes": size_bytes_of(reel),
+                        "width_px": reel.width_px,
+                        "height_px": reel.height_px,
+                        "audio": reel.audio,
+                    }
+                    for reel in part.reels
+                    if reel.proxy is not None
+                ],
+                "bought": bought,
+            }
+            for part, bought in zip(self.order.parts, self.bought, strict=True)
         ]
 
     def _picture(self) -> str:
@@ -115,8 +174,10 @@ class Plan:
                 },
                 "workspace": str(self.job.workspace),
                 "workspace_bytes": self.workspace_bytes,
+                "requests": self.requests(),
                 "cost": {
                     "requests": self.quote.requests,
+                    "seconds": self.quote.seconds,
                     "amount": self.quote.amount,
                     "currency": self.quote.currency,
                 },
@@ -125,13 +186,21 @@ class Plan:
         )
 
 
-def make_plan(job: Job) -> Plan:
-    """Reads the packets of the video and asks the container; decodes and writes nothing.
+def make_plan(job: Job, watch: Watch) -> Plan:
+    """Reads the packets of the video and asks the container.
+
+    For a provider on this machine nothing is decoded or written. What a service would be sent is
+    made, as the run itself would make it, and kept in the workspace; nothing is sent.
+
+    Args:
+        job: What is wanted.
+        watch: Told of progress.
 
     Raises:
         ScorebedError: What the run itself would raise before it starts.
     """
     check_job(job)
+    check_provider(job.settings, key=False)
     source = identify(job.video)
     if job.settings.music is not None:
         identify(job.settings.music)
@@ -146,6 +215,7 @@ def make_plan(job: Job) -> Plan:
             stereo_kbps=want.delivery.audio_bitrate_kbps,
             keep_production=want.keep_production,
         )
+    order = _order(job, source, watch) if want.service is not None else None
     tool = locate().path
     mix = _planned_mix(job, picture, plan)
     commands = [[tool, *command(source, picture, mix, plan, 0.0, job.output)]]
@@ -155,7 +225,9 @@ def make_plan(job: Job) -> Plan:
         job=job,
         picture=picture,
         mux=plan,
-        quote=find(want.provider).quote(picture.duration_s),
+        quote=_FREE if order is None else purchase.to_pay(_service(job), order, want.purse),
+        order=order,
+        bought=() if order is None else purchase.bought(_service(job), order, want.purse),
         workspace_bytes=picture.length_samples * 4 * (4 + 2 * plan.audio_channels),
         commands=tuple(tuple(one) for one in commands),
     )
@@ -169,3 +241,21 @@ def _planned_mix(job: Job, picture: Picture, plan: MuxPlan) -> Stem:
         length_samples=picture.length_samples,
         channels=plan.audio_channels,
     )
+
+
+def _service(job: Job) -> Service:
+    service = find(job.settings.provider)
+    assert isinstance(service, Service)
+    return service
+
+
+def _order(job: Job, source: SourceFile, watch: Watch) -> Order:
+    with Workspace(job.workspace, source) as work:
+        picture = work.run(probe, source, gives=Picture, progress=watch("probe"))
+        _, order = prepare(job, work, source, picture, watch)
+    return order
+
+
+def size_bytes_of(reel: Reel) -> int:
+    """Bytes of a reel's proxy."""
+    return reel.proxy.path.stat().st_size if reel.proxy is not None else 0

@@ -13,10 +13,12 @@ from typing import Any
 from scorebed.model import (
     Conformed,
     Ducked,
+    Join,
     Levelled,
     Loudness,
     Mixed,
     Picture,
+    Quote,
     ScoredVideo,
     SpottingNotes,
     StageRun,
@@ -51,6 +53,13 @@ class Result:
     stages: tuple[StageRun, ...]
 
     @property
+    def spent(self) -> Quote:
+        """What this run paid: nothing for a take that an earlier run had bought."""
+        if any(run.name == "compose" and run.cached for run in self.stages):
+            return dataclasses.replace(self.take.spent, requests=0, seconds=0.0, amount=0.0)
+        return self.take.spent
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What a person should know though the run succeeded."""
         return tuple(_warnings(self))
@@ -80,6 +89,8 @@ def _as_object(result: Result) -> dict[str, Any]:
             "take": result.take.name,
             "integrated_lufs": _round(result.levelled.mx_loudness.integrated_lufs),
             "true_peak_dbtp": _round(result.levelled.mx_loudness.true_peak_dbtp),
+            "fallback_from": result.take.fallback_from,
+            "joins": [_join(join) for join in result.conformed.joins],
         },
         "duck": dataclasses.asdict(duck_figures(ducked, result.settings.duck.speech_margin_lu)),
         "programme": _loudness(result.scored.loudness),
@@ -91,10 +102,13 @@ def _as_object(result: Result) -> dict[str, Any]:
             {"name": run.name, "elapsed_s": run.elapsed_s, "cached": run.cached}
             for run in result.stages
         ],
+        "receipts": list(result.take.receipts),
+        "uploads": [dataclasses.asdict(upload) for upload in result.take.uploads],
         "spent": {
-            "requests": result.take.spent.requests,
-            "amount": result.take.spent.amount,
-            "currency": result.take.spent.currency,
+            "requests": result.spent.requests,
+            "seconds": round(result.spent.seconds, 3),
+            "amount": round(result.spent.amount, 4),
+            "currency": result.spent.currency,
         },
         "warnings": list(result.warnings),
     }
@@ -134,6 +148,15 @@ def duck_figures(ducked: Ducked, wanted_lu: float) -> DuckFigures:
 
 def _range(span: TimeRange) -> dict[str, float]:
     return {"start_s": _seconds(span.start_s), "end_s": _seconds(span.end_s)}
+
+
+def _join(join: Join) -> dict[str, Any]:
+    return {
+        "at_s": _seconds(join.at_s),
+        "kind": join.kind,
+        "loudness_step_lu": _round(join.loudness_step_lu),
+        "spectral_step_db": _round(join.spectral_step_db),
+    }
 
 
 def _seconds(time_s: Fraction) -> float:
@@ -178,11 +201,23 @@ def _warnings(result: Result) -> list[str]:
     if others:
         listed = ", ".join(map(str, others))
         found.append(f"only one audio stream is scored; kept as it was: stream {listed}")
+    if result.take.fallback_from is not None:
+        found.append(f"{result.take.provider} music, because {result.take.fallback_from}")
+    found += result.take.warnings
+    found += [_join_warning(join) for join in result.conformed.joins if join.rough]
     if result.conformed.passes > 1:
         found.append(f"the music was too short and is played {result.conformed.passes} times")
     if result.take.unused_words:
         found.append(f"the composer could not use: {', '.join(result.take.unused_words)}")
     return found + _loudness_warnings(result)
+
+
+def _join_warning(join: Join) -> str:
+    return (
+        f"where two pieces of music meet, at {float(join.at_s):.1f} s, the loudness steps by "
+        f"{join.loudness_step_lu or 0.0:.1f} LU and the spectrum by "
+        f"{join.spectral_step_db or 0.0:.1f} dB"
+    )
 
 
 def _loudness_warnings(result: Result) -> list[str]:

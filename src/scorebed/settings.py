@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
-import tomllib
-import typing
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal, TypeVar
-
-import msgspec
+from typing import Literal
 
 from scorebed.errors import SettingsError
+from scorebed.ledger import default_ledger
 from scorebed.model import (
+    ApiForm,
     Brief,
     DuckSettings,
     LevelSettings,
     LoudnessTarget,
+    Purse,
     Quality,
+    ServiceSettings,
     SpotSettings,
 )
-from scorebed.providers.base import Provider, find
+from scorebed.presets import load_preset
+from scorebed.providers.base import Provider, Service, find
+from scorebed.providers.elevenlabs import keys
 from scorebed.style import Style
 
 DEFAULT_PRESET = "youtube"
@@ -32,8 +34,6 @@ LOUDNESS_SPAN_LU = 6.0
 LOSSY_HEADROOM_DB = 0.7
 """How far under the ceiling a mix stays that a lossy codec is still to encode, in dB."""
 LOSSLESS_HEADROOM_DB = 0.1
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +84,25 @@ class Options:
     target_lufs: float | None = None
     true_peak_dbtp: float | None = None
     offline: bool = False
+    duration_s: float | None = None
+    service: str | None = None
+    base_url: str | None = None
+    api_form: ApiForm | None = None
+    model: str | None = None
+    output_format: str | None = None
+    sfx: bool = False
+    separate_tracks: bool = False
+    reference_audio: bool = False
+    c2pa: bool = False
+    zero_retention: bool = False
+    refine_plan: bool = False
+    key_file: Path | None = None
+    price_per_minute: float | None = None
+    max_spend: float | None = None
+    purse: str | None = None
+    ledger: Path | None = None
+    buy_again: bool = False
+    fallback: Literal["embedded"] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,10 +118,24 @@ class Settings:
     duck: DuckSettings
     target: LoudnessTarget
     keep_production: bool
+    music_s: Fraction | None
+    """Length of the music from the first frame on, in seconds; None for the whole picture."""
+    service: ServiceSettings | None
+    """How the provider is asked; None for one that works on this machine."""
+    purse: Purse
+    """What may be spent, and where that is written down."""
+    fallback: str | None
+    """The provider that takes over when a service fails."""
+    chosen: bool
+    """Whether the user named the provider; else it was found by its key, or is the default."""
 
 
-def resolve(options: Options) -> Settings:
+def resolve(options: Options, *, defaults: Options | None = None) -> Settings:
     """Checks options and merges them with their presets.
+
+    Args:
+        options: What is wanted.
+        defaults: What stood there before the user said anything; what differs from it was said.
 
     Raises:
         SettingsError: If a value is out of range, a preset is unknown, or two options conflict.
@@ -111,6 +144,8 @@ def resolve(options: Options) -> Settings:
     delivery = load_preset("delivery", options.preset, Delivery)
     style = load_preset("style", options.style, Style)
     provider = _choose_provider(options)
+    if not isinstance(provider, Service):
+        _refuse_service_options(options, defaults or Options(), provider)
     target_lufs = _either(options.target_lufs, delivery.target_lufs)
     music_lufs = _either(options.music_lufs, delivery.music_lufs)
     ceiling_dbtp = _either(options.true_peak_dbtp, delivery.true_peak_dbtp)
@@ -149,6 +184,16 @@ def resolve(options: Options) -> Settings:
             true_peak_dbtp=ceiling_dbtp,
         ),
         keep_production=options.production_audio == "keep",
+        music_s=None if options.duration_s is None else Fraction(str(options.duration_s)),
+        service=_service_settings(options, provider),
+        purse=Purse(
+            ledger=options.ledger or default_ledger(),
+            max_spend=options.max_spend,
+            name=options.purse,
+            buy_again=options.buy_again,
+        ),
+        fallback=options.fallback if isinstance(provider, Service) else None,
+        chosen=options.provider is not None or options.music is not None,
     )
 
 
@@ -165,11 +210,17 @@ _RANGES: dict[str, tuple[float, float, str]] = {
     "target_lufs": (-60, 0, " LUFS"),
     "true_peak_dbtp": (-20, 0, " dBTP"),
     "seed": (0, 2**63 - 1, ""),
+    "duration_s": (0.1, 86_400, " s"),
+    "price_per_minute": (0, 1000, ""),
+    "max_spend": (0, 1e6, ""),
+    "read_timeout_s": (1, 86_400, " s"),
     "audio_bitrate_kbps": (32, 640, " kbit/s"),
 }
-_CHOICES: dict[str, tuple[str, ...]] = {
+_CHOICES: dict[str, tuple[str | None, ...]] = {
     "quality": ("draft", "standard", "high"),
     "production_audio": ("keep", "drop"),
+    "api_form": ("current", "brief", None),
+    "fallback": ("embedded", None),
 }
 
 
@@ -180,7 +231,7 @@ def _check_ranges(options: Options) -> None:
         if getattr(options, name) not in choices:
             raise SettingsError(
                 f"{_flag(name)} {getattr(options, name)!r} is not known",
-                remedy=f"Use one of: {', '.join(choices)}",
+                remedy=f"Use one of: {', '.join(choice for choice in choices if choice)}",
             )
     for text in (options.prompt, *options.tags):
         if text != text.encode(errors="replace").decode():
@@ -202,7 +253,11 @@ def _check_figures(**figures: float) -> None:
 
 
 def _flag(name: str) -> str:
-    spoken = {"speech_margin_lu": "speech-margin", "true_peak_dbtp": "true-peak"}
+    spoken = {
+        "speech_margin_lu": "speech-margin",
+        "true_peak_dbtp": "true-peak",
+        "duration_s": "duration",
+    }
     return "--" + spoken.get(name, name.replace("_", "-"))
 
 
@@ -216,8 +271,8 @@ def _choose_provider(options: Options) -> Provider:
         raise SettingsError(
             "--provider file needs a track", remedy="Add --music FILE to the command."
         )
-    provider = find("file" if options.music is not None else options.provider or "embedded")
-    if options.offline and provider.limits().network:
+    provider = find(_provider_name(options))
+    if options.offline and provider.limits(None).network:
         raise SettingsError(
             f"--offline and --provider {provider.name} cannot go together",
             remedy="Use --provider embedded, which needs no network.",
@@ -225,88 +280,70 @@ def _choose_provider(options: Options) -> Provider:
     return provider
 
 
-# --- presets -----------------------------------------------------------------------------------
-
-Kind = Literal["delivery", "style"]
-
-
-def preset_folder(kind: Kind) -> Path:
-    """Where the presets of scorebed lie: in the package, or beside src in a checkout."""
-    inside = Path(__file__).parent / "presets"
-    folder = inside if inside.is_dir() else Path(__file__).parents[2] / "presets"
-    return folder / kind
+def _provider_name(options: Options) -> str:
+    """The one that was asked for, else the service whose key is there, else our own composer."""
+    if options.music is not None:
+        return "file"
+    if options.provider is not None:
+        return options.provider
+    return "elevenlabs" if not options.offline and keys.is_set(options.key_file) else "embedded"
 
 
-def preset_names(kind: Kind) -> tuple[str, ...]:
-    """Names of the presets that come with scorebed."""
-    return tuple(sorted(path.stem for path in preset_folder(kind).glob("*.toml")))
+def _service_settings(options: Options, provider: Provider) -> ServiceSettings | None:
+    """How a service is asked: its own defaults, then a preset, the environment, the options."""
+    if not isinstance(provider, Service):
+        return None
+    settings = provider.settings()
+    if options.service is not None:
+        settings = load_preset("service", options.service, ServiceSettings, over=settings)
+    base_url = options.base_url or os.environ.get(keys.URL_VARIABLE) or settings.base_url
+    settings = replace(
+        settings,
+        base_url=base_url,
+        api_form=options.api_form or settings.api_form,
+        model=options.model or settings.model,
+        output_format=options.output_format or settings.output_format,
+        sfx=options.sfx or settings.sfx,
+        separate_tracks=options.separate_tracks or settings.separate_tracks,
+        reference_audio=options.reference_audio or settings.reference_audio,
+        c2pa=options.c2pa or settings.c2pa,
+        zero_retention=options.zero_retention or settings.zero_retention,
+        refine_plan=options.refine_plan or settings.refine_plan,
+        key_file=options.key_file or settings.key_file,
+        price_per_minute=_either(options.price_per_minute, settings.price_per_minute),
+        loudness=options.loudness,
+    )
+    _check_figures(
+        price_per_minute=settings.price_per_minute, read_timeout_s=settings.read_timeout_s
+    )
+    keys.host_of(settings.base_url)
+    return settings
 
 
-def load_preset(kind: Kind, name: str, form: type[T]) -> T:
-    """A preset by name, or by the path of a user's own TOML file.
+_SERVICE_ONLY = (
+    "service",
+    "base_url",
+    "api_form",
+    "model",
+    "output_format",
+    "sfx",
+    "separate_tracks",
+    "reference_audio",
+    "c2pa",
+    "zero_retention",
+    "refine_plan",
+    "buy_again",
+)
 
-    Args:
-        kind: Which sort.
-        name: A name as ``preset_names`` gives it, or a path that ends in ``.toml``.
-        form: The frozen type that its keys fill.
 
-    Raises:
-        SettingsError: If there is none, a key is unknown, or a value is of the wrong type.
+def _refuse_service_options(options: Options, defaults: Options, provider: Provider) -> None:
+    """An option that would do nothing is refused, not passed over.
+
+    Limits and fallbacks are not: whoever works on this machine keeps to any limit.
     """
-    own = name.lower().endswith(".toml")
-    path = Path(name) if own else preset_folder(kind) / f"{name}.toml"
-    if not own and name not in preset_names(kind):
-        near = difflib.get_close_matches(name, preset_names(kind), n=1)
-        raise SettingsError(
-            f"there is no {kind} preset {name!r}",
-            remedy=(f"Did you mean {near[0]!r}? " if near else "")
-            + f"Use one of: {', '.join(preset_names(kind))}, or the path of a .toml file.",
-        )
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError(
-            f"the {kind} preset {path} cannot be read ({error.strerror})",
-            remedy="Check the path.",
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(
-            f"the {kind} preset {path} is not TOML: {error}", remedy="Mend the file there."
-        ) from error
-    _refuse_unknown(table, form, path, "")
-    try:
-        return msgspec.convert(table, form)
-    except msgspec.ValidationError as error:
-        raise SettingsError(
-            f"the {kind} preset {path} is not right: {error}",
-            remedy=f"Compare it with: scorebed presets {preset_names(kind)[0]}",
-        ) from error
-
-
-def _refuse_unknown(table: dict[str, Any], form: type[Any], path: Path, where: str) -> None:
-    hints = typing.get_type_hints(form)
-    known = [field.name for field in dataclasses.fields(form)]
-    for key, value in table.items():
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=1, cutoff=0.4)
+    for name in _SERVICE_ONLY:
+        if getattr(options, name) != getattr(defaults, name):
             raise SettingsError(
-                f"the preset {path} has an unknown key {where + key!r}",
-                remedy=f"Did you mean {where + near[0]!r}?"
-                if near
-                else f"Known keys are: {', '.join(known)}",
+                f"{_flag(name)} is for services; the provider {provider.name!r} is none",
+                remedy="Add --provider elevenlabs, or leave it out.",
             )
-        inner = _inner_form(hints[key])
-        for entry in value if isinstance(value, list) else [value]:
-            if inner is not None and isinstance(entry, dict):
-                _refuse_unknown(entry, inner, path, f"{where}{key}.")
-
-
-def _inner_form(hint: Any) -> type[Any] | None:  # noqa: ANN401 - any annotation
-    """The dataclass inside an annotation such as ``Reverb`` or ``tuple[Player, ...]``."""
-    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        return hint
-    for argument in typing.get_args(hint):
-        inner = _inner_form(argument)
-        if inner is not None:
-            return inner
-    return None

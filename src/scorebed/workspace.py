@@ -11,6 +11,7 @@ ROOT/<source>/use-*.lock                          held by a run while it needs t
 from __future__ import annotations
 
 import errno
+import functools
 import hashlib
 import os
 import re
@@ -18,7 +19,7 @@ import shutil
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -94,7 +95,12 @@ class Workspace:
             Path(self._use.lock_file).unlink(missing_ok=True)
 
     def run(
-        self, stage: Callable[..., T], *inputs: object, gives: type[T], progress: Progress
+        self,
+        stage: Callable[..., T],
+        *inputs: object,
+        gives: type[T],
+        progress: Progress,
+        beside: Mapping[str, object] | None = None,
     ) -> T:
         """The result of a stage: from an earlier run if there is one, else by running it.
 
@@ -104,6 +110,7 @@ class Workspace:
             inputs: What it works on; paths do not count for the key, contents do.
             gives: The type of its result.
             progress: Handed to the stage.
+            beside: Further arguments that do not change the result and are not in the key.
 
         Raises:
             WorkspaceError: If the disk is full or the folder cannot be written.
@@ -119,7 +126,11 @@ class Workspace:
                 result = self._load(final, gives)
                 cached = result is not None
                 if result is None:
-                    result = self._make(stage, inputs, final, gives, progress)
+                    result = self._make(
+                        functools.partial(stage, *inputs, progress=progress, **(beside or {})),
+                        final,
+                        gives,
+                    )
         self._note(name, begun, cached=cached)
         return result
 
@@ -149,16 +160,14 @@ class Workspace:
     def _make(
         self,
         stage: Callable[..., T],
-        inputs: tuple[object, ...],
         final: Path,
         gives: type[T],
-        progress: Progress,
     ) -> T:
         working = final.with_name(final.name + ".tmp")
         # We hold the lock: what lies here was left by a run that was killed.
         shutil.rmtree(working, ignore_errors=True)
         working.mkdir()
-        result = stage(*inputs, folder=working, progress=progress)
+        result = stage(folder=working)
 
         def encode(value: object) -> object:
             if isinstance(value, Path) and value.is_relative_to(working):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from fractions import Fraction
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from scorebed.errors import SettingsError
+from scorebed.model import Order
 from scorebed.providers.base import Provider, find, names
 
 
@@ -35,8 +36,8 @@ WHOLE = """
 class Mine:
     name = "mine"
     description = "mine"
-    def limits(self): ...
-    def quote(self, duration_s): ...
+    def limits(self, service): ...
+    def quote(self, order): ...
     def compose(self, order, *, folder, progress): ...
 """
 
@@ -47,10 +48,10 @@ def test_the_built_in_ones(name: str) -> None:
     assert isinstance(provider, Provider)
     assert provider.name == name
     assert provider.description
-    limits = provider.limits()
+    limits = provider.limits(None)
     assert not limits.network
     assert not limits.needs_proxies
-    quote = provider.quote(Fraction(600))
+    quote = provider.quote(Mock(spec=Order))
     assert (quote.requests, quote.amount) == (0, 0.0)
 
 

@@ -26,9 +26,9 @@ from scorebed.model import (
     TimeRange,
     no_progress,
 )
+from scorebed.presets import load_preset
 from scorebed.providers.embedded import EmbeddedProvider
 from scorebed.providers.file import FileProvider
-from scorebed.settings import load_preset
 from scorebed.style import Style
 from scorebed.timecode import to_samples
 from scorebed.wav import sha256_of
@@ -77,8 +77,8 @@ def test_the_embedded_take_fits_to_the_sample(tmp_path: Path) -> None:
     assert (take.provider, take.seed) == ("embedded", 1)
     assert take.name.startswith("ambient, ")
     assert take.name.endswith(" bpm, seed 1")
-    assert take.audio.sha256 == sha256_of(take.audio.path)
-    audio, rate_hz = soundfile.read(take.audio.path, always_2d=True)
+    assert take.pieces[0].audio.sha256 == sha256_of(take.pieces[0].audio.path)
+    audio, rate_hz = soundfile.read(take.pieces[0].audio.path, always_2d=True)
     assert rate_hz == 48_000
     assert audio.shape == (to_samples(duration_s), 2)
     assert 0.02 < np.abs(audio).max() <= 1.0
@@ -96,7 +96,7 @@ def test_one_seed_one_take(tmp_path: Path) -> None:
         take = EmbeddedProvider().compose(
             order(Fraction(6), seed=seed), folder=folder, progress=no_progress
         )
-        hashes.append(take.audio.sha256)
+        hashes.append(take.pieces[0].audio.sha256)
     assert hashes[0] == hashes[1] != hashes[2]
 
 
@@ -108,9 +108,9 @@ def test_a_track_of_ones_own_is_kept_as_it_is(tmp_path: Path) -> None:
         order(Fraction(6), music=track), folder=folder, progress=no_progress
     )
     track.unlink()
-    assert take.audio.path.parent == folder
-    assert take.audio.path.read_bytes() == b"ID3 something"
-    assert take.audio.sha256 == sha256_of(take.audio.path)
+    assert take.pieces[0].audio.path.parent == folder
+    assert take.pieces[0].audio.path.read_bytes() == b"ID3 something"
+    assert take.pieces[0].audio.sha256 == sha256_of(take.pieces[0].audio.path)
     assert (take.provider, take.name, take.seed, take.fitted) == (
         "file",
         "My Song (final)",

@@ -12,8 +12,22 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from scorebed.dsp.joins import spectral_step_db, window_lufs
 from scorebed.errors import MediaError
-from scorebed.model import Artifact, Conformed, Picture, Quote, Take
+from scorebed.model import (
+    MAX_SPECTRAL_STEP_DB,
+    MAX_STEP_LU,
+    Artifact,
+    Conformed,
+    Picture,
+    PictureCurve,
+    Quote,
+    SpeechRegion,
+    SpottingNotes,
+    Take,
+    TakePiece,
+    TimeRange,
+)
 from scorebed.stages.conform import conform
 from scorebed.timecode import to_samples
 from scorebed.wav import sha256_of, write_wav
@@ -44,12 +58,40 @@ def picture(duration_s: Fraction) -> Picture:
     )
 
 
-def take(path: Path, *, fitted: bool = False) -> Take:
+def notes(duration_s: Fraction, *speech: tuple[float, float]) -> SpottingNotes:
+    return SpottingNotes(
+        duration_s=duration_s,
+        frame_rate=Fraction(25),
+        shots=(),
+        scenes=(),
+        speech=tuple(
+            SpeechRegion(
+                range=TimeRange.between(Fraction(start_s), Fraction(end_s)), confidence=1.0
+            )
+            for start_s, end_s in speech
+        ),
+        curve=PictureCurve(hop_s=Fraction(1, 10), motion=(), brightness=()),
+        cues=(),
+    )
+
+
+def take(
+    path: Path | list[Path], *ends_s: Fraction, fitted: bool = False, provider: str = "file"
+) -> Take:
+    """Pieces that end where ``ends_s`` says, in order."""
+    paths = path if isinstance(path, list) else [path]
+    starts_s = (Fraction(0), *ends_s)
     return Take(
-        provider="file",
-        name=path.stem,
+        provider=provider,
+        name=paths[0].stem,
         seed=None,
-        audio=Artifact(path=path, sha256=sha256_of(path)),
+        pieces=tuple(
+            TakePiece(
+                audio=Artifact(path=piece, sha256=sha256_of(piece)),
+                range=TimeRange.between(starts_s[number], end_s),
+            )
+            for number, (piece, end_s) in enumerate(zip(paths, ends_s, strict=True))
+        ),
         fitted=fitted,
         unused_words=(),
         spent=FREE,
@@ -86,7 +128,13 @@ def fit(tmp_path: Path) -> Fit:
         folder = tmp_path / "conform"
         folder.mkdir()
         shares: list[float] = []
-        done = conform(picture(duration_s), take(path), folder=folder, progress=shares.append)
+        done = conform(
+            picture(duration_s),
+            notes(duration_s),
+            take(path, duration_s),
+            folder=folder,
+            progress=shares.append,
+        )
         audio, rate_hz = soundfile.read(done.mx.audio.path, dtype="float32", always_2d=True)
         assert rate_hz == RATE_HZ
         assert audio.shape == (to_samples(duration_s), 2)
@@ -304,7 +352,12 @@ def test_a_fitted_take_is_handed_on_untouched(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     track = music(4)
     made = write_wav(tmp_path / "take.wav", [track], channels=2, length_samples=len(track))
-    done = conform(picture(Fraction(4)), take(made.path, fitted=True), folder=tmp_path / "out")
+    done = conform(
+        picture(Fraction(4)),
+        notes(Fraction(4)),
+        take(made.path, Fraction(4), fitted=True),
+        folder=tmp_path / "out",
+    )
     assert done.mx.audio == made
     assert (done.passes, done.fade_out_s) == (1, Fraction(0))
     assert not list((tmp_path / "out").iterdir())
@@ -320,7 +373,12 @@ def test_a_fitted_take_that_does_not_fit_is_refused(
     path = tmp_path / "take.wav"
     soundfile.write(path, np.zeros((length, channels), dtype=np.float32), rate_hz)
     with pytest.raises(MediaError, match="not 192000 in 2 at 48000") as caught:
-        conform(picture(Fraction(4)), take(path, fitted=True), folder=tmp_path)
+        conform(
+            picture(Fraction(4)),
+            notes(Fraction(4)),
+            take(path, Fraction(4), fitted=True),
+            folder=tmp_path,
+        )
     assert "provider" in caught.value.remedy
 
 
@@ -329,6 +387,260 @@ def test_the_same_track_gives_the_same_music(tmp_path: Path) -> None:
     hashes = set()
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        done = conform(picture(Fraction(12)), take(tmp_path / "track.wav"), folder=tmp_path / name)
+        done = conform(
+            picture(Fraction(12)),
+            notes(Fraction(12)),
+            take(tmp_path / "track.wav", Fraction(12)),
+            folder=tmp_path / name,
+        )
         hashes.add(done.mx.audio.sha256)
     assert len(hashes) == 1
+
+
+# --- a cue that ends before the picture --------------------------------------------------------
+
+
+def test_after_the_cue_there_is_silence(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "track.wav", music(20), RATE_HZ, subtype="FLOAT")
+    done = conform(
+        picture(Fraction(15)),
+        notes(Fraction(15)),
+        take(tmp_path / "track.wav", Fraction(9)),
+        folder=tmp_path,
+    )
+    audio, _ = soundfile.read(done.mx.audio.path, dtype="float32", always_2d=True)
+    assert audio.shape == (15 * RATE_HZ, 2)
+    assert np.abs(audio[9 * RATE_HZ :]).max() == 0
+    assert rms_db(audio)[1 : 5 * 20].min() > -19.5
+    assert rms_db(audio)[9 * 20 - 1] < -50
+    assert done.fade_out_s == 4
+
+
+def test_a_fitted_take_of_a_shorter_cue(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    track = music(4)
+    made = write_wav(tmp_path / "take.wav", [track], channels=2, length_samples=len(track))
+    done = conform(
+        picture(Fraction(7)),
+        notes(Fraction(7)),
+        take(made.path, Fraction(4), fitted=True),
+        folder=tmp_path / "out",
+    )
+    audio, _ = soundfile.read(done.mx.audio.path, dtype="float32", always_2d=True)
+    assert np.array_equal(audio[: len(track)], track)
+    assert audio.shape == (7 * RATE_HZ, 2)
+    assert not audio[len(track) :].any()
+
+
+# --- an ending of its own ----------------------------------------------------------------------
+
+
+def dying(audio: NDArray[np.float32], over_s: float = 2.0) -> NDArray[np.float32]:
+    """Music that fades away by itself."""
+    size = round(over_s * RATE_HZ)
+    audio = audio.copy()
+    audio[-size:] *= np.linspace(1, 0, size, dtype=np.float32)[:, np.newaxis] ** 3
+    return audio
+
+
+def test_an_ending_of_its_own_is_kept(fit: Fit) -> None:
+    done, audio = fit(dying(music(19.4)), Fraction(20))
+    assert (done.passes, done.fade_out_s) == (1, Fraction(0))
+    assert np.abs(audio[round(19.5 * RATE_HZ) :]).max() < 1e-3
+
+
+def test_music_that_breaks_off_is_no_ending(fit: Fit) -> None:
+    done, audio = fit(music(19.4), Fraction(20))
+    assert done.passes == 2
+    assert rms_db(audio)[1 : 16 * 20].min() > -19.5
+
+
+# --- several pieces ----------------------------------------------------------------------------
+
+Joined = Callable[..., tuple[Conformed, NDArray[np.float32]]]
+
+
+@pytest.fixture
+def joined(tmp_path: Path) -> Joined:
+    """Conforms pieces to ranges of given lengths; checks the figures against the audio."""
+
+    def run(
+        tracks: list[NDArray[np.float32]],
+        lengths_s: list[Fraction],
+        *speech: tuple[float, float],
+        rest_s: int = 0,
+    ) -> tuple[Conformed, NDArray[np.float32]]:
+        paths = []
+        for number, track in enumerate(tracks):
+            paths.append(tmp_path / f"piece{number}.wav")
+            soundfile.write(paths[-1], track, RATE_HZ, subtype="FLOAT")
+        ends_s = [sum(lengths_s[: number + 1], Fraction(0)) for number in range(len(lengths_s))]
+        folder = tmp_path / "conform"
+        folder.mkdir()
+        shares: list[float] = []
+        whole_s = ends_s[-1] + rest_s
+        done = conform(
+            picture(whole_s),
+            notes(whole_s, *speech),
+            take(paths, *ends_s, provider="elevenlabs"),
+            folder=folder,
+            progress=shares.append,
+        )
+        audio, _ = soundfile.read(done.mx.audio.path, dtype="float32", always_2d=True)
+        assert audio.shape == (to_samples(whole_s), 2)
+        assert [entry.name for entry in folder.iterdir()] == ["MX.wav"]
+        assert shares == sorted(shares)
+        assert [join.at_s for join in done.joins] == ends_s[:-1]
+        assert len(done.covers) == len(tracks)
+        for join in done.joins:
+            at = to_samples(join.at_s)
+            if join.kind != "silence":
+                last = to_samples(ends_s[-1])
+                before = audio[max(0, at - 3 * RATE_HZ) : at]
+                after = audio[at : min(at + 3 * RATE_HZ, last)]
+                loud = window_lufs(after), window_lufs(before)
+                assert loud[0] is not None
+                assert loud[1] is not None
+                assert join.loudness_step_lu == pytest.approx(loud[0] - loud[1], abs=1e-6)
+                spectral = spectral_step_db(before, after)
+                assert join.spectral_step_db == pytest.approx(spectral, abs=1e-6)
+        return done, np.asarray(audio)
+
+    return run
+
+
+def test_pieces_lie_on_their_ranges(joined: Joined) -> None:
+    """Each begins on its boundary, to the sample, whatever silence it came with."""
+    first, second = music(14, seed=1), music(12, seed=2)
+    silence = np.zeros((round(0.4 * RATE_HZ), 2), dtype=np.float32)
+    boundary_s = Fraction(1001, 100)
+    done, audio = joined(
+        [first, np.concatenate([silence, second])], [boundary_s, Fraction(9)], rest_s=2
+    )
+    at = to_samples(boundary_s)
+    end = at + 9 * RATE_HZ
+    gain = float(audio[at + 3 * RATE_HZ, 0] / second[3 * RATE_HZ, 0])
+    assert gain == pytest.approx(1.0, abs=0.03)
+    ring = round(1.5 * RATE_HZ)
+    # After the crossfade it is the second piece alone, shifted by nothing.
+    alone = slice(at + ring, end - 4 * RATE_HZ)
+    assert np.allclose(audio[alone], second[ring : 5 * RATE_HZ] * gain, atol=1e-5)
+    # Under it rings the first.
+    under = audio[at + 480 : at + ring] - second[480:ring] * gain
+    wanted = first[at + 480 : at + ring]
+    shape = np.cos(np.arange(480, ring) / ring * np.pi / 2)[:, np.newaxis]
+    assert np.abs(under - wanted * shape).max() < 1e-3
+    assert np.array_equal(audio[480:at], first[480:at])
+    assert done.joins[0].kind == "downbeat"
+    assert list(done.covers) == pytest.approx([14 / 10.01, 12 / 9], abs=1e-3)
+    assert not audio[end:].any()
+    assert done.passes == 1
+
+
+def test_the_new_piece_rises_within_10_ms(joined: Joined) -> None:
+    quiet = np.full((12 * RATE_HZ, 2), 0.0, dtype=np.float32)
+    quiet[:, 0] = tone_at(220, 12)
+    second = np.zeros_like(quiet)
+    second[:, 1] = tone_at(330, 12)
+    _, audio = joined([quiet, second], [Fraction(8), Fraction(8)])
+    at = 8 * RATE_HZ
+    loud = np.abs(audio[at + 480 : at + 1480, 1]).max()
+    assert loud == pytest.approx(np.abs(audio[at + 48_000 : at + 49_000, 1]).max(), rel=0.02)
+    assert np.abs(audio[at - 100 : at, 1]).max() == 0
+    # No click: nowhere steeper than the tones themselves.
+    steepest = np.abs(np.diff(tone_at(330, 1))).max()
+    assert np.abs(np.diff(audio, axis=0)).max() < 1.6 * steepest
+
+
+def tone_at(hz: float, duration_s: float) -> NDArray[np.float32]:
+    times_s = np.arange(round(duration_s * RATE_HZ)) / RATE_HZ
+    return np.asarray(0.3 * np.sin(2 * np.pi * hz * times_s + 1), dtype=np.float32)
+
+
+def test_a_piece_without_more_is_faded_before_the_boundary(joined: Joined) -> None:
+    done, audio = joined([music(6, seed=1), music(12, seed=2)], [Fraction(6), Fraction(6)])
+    at = 6 * RATE_HZ
+    levels = rms_db(audio[at - RATE_HZ // 2 : at], 0.025)
+    assert levels[:9].min() > -19.5
+    assert (np.diff(levels[-8:]) < 0).all()
+    assert levels[-1] < -30
+    assert done.passes == 1
+
+
+def test_a_piece_that_is_too_short_is_played_again_up_to_the_join(joined: Joined) -> None:
+    done, audio = joined([music(5, seed=1), music(12, seed=2)], [Fraction(13), Fraction(8)])
+    assert done.passes == 5
+    assert done.covers[0] == pytest.approx(5 / 13, abs=1e-3)
+    assert rms_db(audio)[1 : 16 * 20].min() > -19.5
+    assert rms_db(audio)[1 : 16 * 20].max() < -14.5  # both sound at the join itself
+
+
+def test_pieces_are_brought_to_one_loudness(joined: Joined) -> None:
+    tracks = [music(24, seed=1), music(14, seed=2) * 0.6, music(14, seed=3) * 0.1]
+    done, audio = joined(tracks, [Fraction(20), Fraction(12), Fraction(12)])
+    middle = [rms_db(audio[slice(a * RATE_HZ, b * RATE_HZ)], 1.0) for a, b in [(5, 15), (22, 25)]]
+    assert np.abs(middle[0].mean() - middle[1].mean()) < 0.1
+    # What rings over the boundary adds to the first second and a half.
+    assert abs(done.joins[0].loudness_step_lu or 9) < 1.2
+    # 20 dB apart: 6 dB in all, and the rest is met half-way around the join.
+    last = rms_db(audio[41 * RATE_HZ : 42 * RATE_HZ - 1], 0.5)
+    assert last.mean() < middle[0].mean() - 12
+
+
+@pytest.mark.parametrize("difference_db", [-13.0, -10.0, 10.0, 13.0])
+def test_a_step_is_tapered_under_the_threshold(joined: Joined, difference_db: float) -> None:
+    """Pieces of one loudness, whose end and beginning are apart."""
+    first, second = music(30, seed=1), music(30, seed=2)
+    near = np.clip((np.arange(len(first)) / RATE_HZ - 14) / 2, 0, 1)[:, np.newaxis]
+    first = (first * 10 ** (-difference_db / 2 * near / 20)).astype(np.float32)
+    back = np.clip((8 - np.arange(len(second)) / RATE_HZ) / 2, 0, 1)[:, np.newaxis]
+    second = (second * 10 ** (difference_db / 2 * back / 20)).astype(np.float32)
+    done, audio = joined([np.clip(first, -1, 1), second], [Fraction(24), Fraction(24)])
+    step = done.joins[0].loudness_step_lu
+    assert step is not None
+    assert abs(step) <= MAX_STEP_LU
+    # It was over it, and is still the same way round.
+    assert step * difference_db > 0
+    assert abs(step) > 2.0
+    # Far from the join nothing moved.
+    assert np.abs(rms_db(audio[2 * RATE_HZ : 12 * RATE_HZ], 1.0) - rms_db(audio)[60]).max() < 0.7
+
+
+def test_a_join_in_silence(joined: Joined) -> None:
+    silence = np.zeros((round(0.3 * RATE_HZ), 2), dtype=np.float32)
+    first, second = dying(music(9.6, seed=1)), np.concatenate([silence, music(12, seed=2)])
+    done, audio = joined([first, second], [Fraction(10), Fraction(10)], (9.0, 11.0))
+    assert done.joins[0].kind == "silence"
+    assert done.joins[0].loudness_step_lu is None
+    around = audio[round(9.9 * RATE_HZ) : round(10.1 * RATE_HZ)]
+    assert np.abs(around).max() < 1e-3
+
+
+@pytest.mark.parametrize(("start_s", "kind"), [(7.5, "speech"), (8.0, "speech"), (8.1, "downbeat")])
+def test_a_join_under_speech(joined: Joined, start_s: float, kind: str) -> None:
+    done, _ = joined(
+        [music(10, seed=1), music(10, seed=2)], [Fraction(8), Fraction(8)], (start_s, 9.0)
+    )
+    assert done.joins[0].kind == kind
+    assert (done.joins[0].spectral_step_db or 9) < 1
+
+
+def test_colour_is_measured_without_level() -> None:
+    noise = music(3)
+    assert spectral_step_db(noise, noise * 0.1) < 1e-6
+    dull = np.apply_along_axis(lambda it: np.convolve(it, np.ones(64) / 64, "same"), 0, noise)
+    assert spectral_step_db(noise, dull.astype(np.float32)) > MAX_SPECTRAL_STEP_DB / 2
+
+
+def test_segments_of_short_scenes(joined: Joined) -> None:
+    lengths = [Fraction(7, 10), Fraction(1, 2), Fraction(3), Fraction(1, 5)]
+    tracks = [music(float(length), seed=number) for number, length in enumerate(lengths)]
+    done, audio = joined(tracks, lengths)
+    assert len(done.joins) == 3
+    assert np.isfinite(audio).all()
+
+
+def test_a_silent_piece_is_named(joined: Joined) -> None:
+    with pytest.raises(MediaError, match=r"\(piece 2\) is silent") as caught:
+        joined([music(5), music(5) * 0], [Fraction(4), Fraction(4)])
+    assert "--seed" in caught.value.remedy

@@ -6,6 +6,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,9 +21,13 @@ from scorebed.model import (
     Loudness,
     Mixed,
     Picture,
+    PictureCurve,
     Quote,
     SourceFile,
+    SpottingNotes,
     Take,
+    TakePiece,
+    TimeRange,
 )
 from scorebed.packets import read_contents
 from scorebed.stages.conform import conform
@@ -152,18 +157,30 @@ def test_a_crafted_playlist_is_no_music(tmp_path: Path, make_video: Any, address
     for number, target in enumerate(("good.mov", f"{address}/good.mov")):
         music = tmp_path / f"song{number}.mp3"
         music.write_text(PLAYLISTS["list.mp4"].format(target=target))
+        whole = TimeRange(start_s=Fraction(0), duration_s=Fraction(3))
         take = Take(
             provider="file",
             name="song",
             seed=None,
-            audio=Artifact(path=music, sha256=""),
+            pieces=(TakePiece(audio=Artifact(path=music, sha256=""), range=whole),),
             fitted=False,
             unused_words=(),
             spent=FREE,
         )
         with pytest.raises(MediaError):
-            conform(_picture_of(tmp_path, film), take, folder=tmp_path)
+            conform(_picture_of(tmp_path, film), NOTES, take, folder=tmp_path)
     assert _Server.hits == []
+
+
+NOTES = SpottingNotes(
+    duration_s=Fraction(3),
+    frame_rate=Fraction(25),
+    shots=(),
+    scenes=(),
+    speech=(),
+    curve=PictureCurve(hop_s=Fraction(1, 10), motion=(), brightness=()),
+    cues=(),
+)
 
 
 def _picture_of(folder: Path, film: Path) -> Picture:

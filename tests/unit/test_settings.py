@@ -16,15 +16,13 @@ import pytest
 
 from scorebed import settings
 from scorebed.errors import SettingsError
+from scorebed.presets import load_preset, preset_folder, preset_names
 from scorebed.settings import (
     DEFAULT_PRESET,
     DEFAULT_STYLE,
     Delivery,
     Options,
     Settings,
-    load_preset,
-    preset_folder,
-    preset_names,
     resolve,
 )
 from scorebed.style import Style
@@ -364,7 +362,7 @@ def test_a_wheel_brings_presets_and_schema(tmp_path: Path) -> None:
     assert not [name for name in held if name.startswith(("tests/", "sample_media/"))]
     shutil.rmtree(tmp_path / "checkout")
     code = (
-        "import scorebed, scorebed.settings as s, scorebed.result as r\n"
+        "import scorebed, scorebed.presets as s, scorebed.result as r\n"
         "from scorebed.style import Style\n"
         "print(scorebed.__file__)\n"
         "print(*s.preset_names('style'))\n"

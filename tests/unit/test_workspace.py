@@ -275,7 +275,7 @@ def test_a_take_of_any_name_is_kept(workspace_root: Path, tmp_path: Path, name: 
 
     with Workspace(workspace_root, FILM) as work:
         take = work.run(compose, order, gives=Take, progress=no_progress)
-        assert take.audio.path.read_bytes() == b"RIFF"
+        assert take.pieces[0].audio.path.read_bytes() == b"RIFF"
         assert work.run(compose, order, gives=Take, progress=no_progress) == take
 
 

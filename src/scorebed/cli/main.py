@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scorebed.cli import doctor, measure, presets, providers, score
+from scorebed.cli import doctor, ledger, measure, presets, providers, score
 from scorebed.cli.console import forgive_names, put, say
 from scorebed.errors import INTERRUPTED_EXIT_CODE, Interrupted, ScorebedError, SettingsError
 
@@ -33,6 +33,7 @@ app.command("score")(score.score)
 app.command("measure")(measure.measure)
 app.command("presets")(presets.presets)
 app.command("providers")(providers.providers)
+app.add_typer(ledger.app, name="ledger")
 app.command("doctor")(doctor.doctor)
 
 
@@ -75,7 +76,7 @@ def _run(arguments: list[str]) -> int:
         say(f"error: {error.message}\n  {error.remedy}")
         return error.exit_code
     except typer.TyperException as error:
-        verb = [word for word in arguments[:1] if word in {"score", "measure", "presets"}]
+        verb = [word for word in arguments[:1] if word in {"score", "measure", "presets", "ledger"}]
         say(f"error: {error.format_message()}\n  Run: {' '.join(['scorebed', *verb, '--help'])}")
         return SettingsError.exit_code
     except (KeyboardInterrupt, Interrupted, typer.Abort):

@@ -16,13 +16,13 @@ def presets(
 ) -> None:
     """Lists the presets, or prints one as the TOML it is: a start for your own."""
     from scorebed.errors import SettingsError  # noqa: PLC0415 - `--help` must not wait
-    from scorebed.settings import (  # noqa: PLC0415
-        Delivery,
+    from scorebed.presets import (  # noqa: PLC0415
         Kind,
         load_preset,
         preset_folder,
         preset_names,
     )
+    from scorebed.settings import Delivery  # noqa: PLC0415
     from scorebed.style import Style  # noqa: PLC0415
 
     if name is None:
@@ -36,10 +36,14 @@ def presets(
         put("style (--style)")
         for known in preset_names("style"):
             put(f"  {known:<17} {load_preset('style', known, Style).description}")
+        put("service (--service)")
+        for known in preset_names("service"):
+            path = preset_folder("service") / f"{known}.toml"
+            put(f"  {known:<17} {path.read_text(encoding='utf-8').splitlines()[0].lstrip('# ')}")
         return
     kinds = [kind for kind in get_args(Kind) if name in preset_names(kind)]
     if not kinds:
-        everything = [*preset_names("delivery"), *preset_names("style")]
+        everything = [known for kind in get_args(Kind) for known in preset_names(kind)]
         raise SettingsError(
             f"there is no preset {name!r}", remedy=f"Use one of: {', '.join(everything)}"
         )

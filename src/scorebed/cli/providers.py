@@ -14,7 +14,7 @@ def providers() -> None:
         try:
             provider = find(name)
         except SettingsError as error:
-            put(f"{name:<12} cannot be used: {error.message}")
+            put(f"{name:<16} cannot be used: {error.message}")
             continue
-        where = "needs the network" if provider.limits().network else "works offline"
-        put(f"{name:<12} {provider.description} ({where})")
+        where = "needs the network" if provider.limits(None).network else "works offline"
+        put(f"{name:<16} {provider.description} ({where})")

@@ -2,273 +2,101 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import shlex
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Any
 
-import typer
+import typer  # noqa: TC002 - read when the program runs
 
-from scorebed.cli.console import progress_watch, put, say
+from scorebed.cli import options
+from scorebed.cli.console import Watcher, progress_watch, put, say
 
 if TYPE_CHECKING:
     from scorebed.pipeline import Job
     from scorebed.result import Result
+    from scorebed.settings import Options
 
-
-class Quality(StrEnum):
-    """How much work goes into the sound."""
-
-    DRAFT = "draft"
-    STANDARD = "standard"
-    HIGH = "high"
-
-
-class ProductionAudio(StrEnum):
-    """What becomes of the video's own sound."""
-
-    KEEP = "keep"
-    DROP = "drop"
-
-
-_PICTURE, _MUSIC, _MIX, _OUTPUT, _RUN = "Picture", "Music", "Mix", "Output", "Run"
+_FILE_VARIABLE = "SCOREBED_SETTINGS"
 
 
 def score(
-    video: Annotated[
-        Path, typer.Argument(help="The finished cut.", show_default=False, readable=False)
-    ],
+    context: typer.Context,
+    video: options.Video,
     *,
-    max_scenes: Annotated[
-        int,
-        typer.Option(help="Most scenes that the picture is split into.", rich_help_panel=_PICTURE),
-    ] = 10,
-    style: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME|FILE", help="Style preset of the music.", rich_help_panel=_MUSIC
-        ),
-    ] = "cinematic",
-    provider: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Who makes the music; see `scorebed providers`.",
-            show_default="embedded",
-            rich_help_panel=_MUSIC,
-        ),
-    ] = None,
-    music: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="A finished track to use instead of composing.",
-            show_default=False,
-            rich_help_panel=_MUSIC,
-        ),
-    ] = None,
-    prompt: Annotated[
-        str,
-        typer.Option(
-            metavar="TEXT",
-            help='The brief in words: "slow, dark, no drums".',
-            rich_help_panel=_MUSIC,
-        ),
-    ] = "",
-    tag: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="TEXT",
-            help="A further word: genre, mood, instrument. Repeatable.",
-            show_default=False,
-            rich_help_panel=_MUSIC,
-        ),
-    ] = None,
-    seed: Annotated[
-        int,
-        typer.Option(
-            help="Names the take: the same seed gives the same music.", rich_help_panel=_MUSIC
-        ),
-    ] = 1,
-    quality: Annotated[
-        Quality, typer.Option(help="Work that goes into the sound.", rich_help_panel=_MUSIC)
-    ] = Quality.STANDARD,
-    guidance: Annotated[
-        float,
-        typer.Option(
-            metavar="0..1",
-            help="How closely the music follows the picture: 0 its own form, 1 every cut.",
-            rich_help_panel=_MUSIC,
-        ),
-    ] = 0.5,
-    preset: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME|FILE",
-            help="Delivery preset: loudness, ceiling, speech margin.",
-            rich_help_panel=_MIX,
-        ),
-    ] = "youtube",
-    loudness: Annotated[
-        float,
-        typer.Option(
-            metavar="-1..1",
-            help="Music softer or louder than the preset's: -1 is -6 LU, 1 is +6 LU.",
-            rich_help_panel=_MIX,
-        ),
-    ] = 0.0,
-    speech_margin: Annotated[
-        float | None,
-        typer.Option(
-            metavar="LU",
-            help="Speech over music, in LU.",
-            show_default="preset: 14",
-            rich_help_panel=_MIX,
-        ),
-    ] = None,
-    no_duck: Annotated[
-        bool,
-        typer.Option("--no-duck", help="Leave the music up under speech.", rich_help_panel=_MIX),
-    ] = False,
-    production_audio: Annotated[
-        ProductionAudio,
-        typer.Option(help="Keep or drop the video's own sound.", rich_help_panel=_MIX),
-    ] = ProductionAudio.KEEP,
-    music_lufs: Annotated[
-        float | None,
-        typer.Option(
-            metavar="LUFS",
-            help="Loudness of the music before ducking.",
-            show_default="preset: -14",
-            rich_help_panel=_MIX,
-        ),
-    ] = None,
-    target_lufs: Annotated[
-        float | None,
-        typer.Option(
-            metavar="LUFS",
-            help="Integrated loudness of the programme.",
-            show_default="preset: -14",
-            rich_help_panel=_MIX,
-        ),
-    ] = None,
-    true_peak: Annotated[
-        float | None,
-        typer.Option(
-            metavar="DBTP",
-            help="True-peak ceiling of the programme.",
-            show_default="preset: -1",
-            rich_help_panel=_MIX,
-        ),
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="OUT",
-            help="The scored video; its extension names the container.",
-            show_default="<name>.scored.<ext> beside the input",
-            rich_help_panel=_OUTPUT,
-        ),
-    ] = None,
-    stems: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Write DX, MX-dry, MX-ducked and MIX as WAV.",
-            show_default=False,
-            rich_help_panel=_OUTPUT,
-        ),
-    ] = None,
-    plot: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE.png",
-            help="Draw waveform and loudness before and after.",
-            show_default=False,
-            rich_help_panel=_OUTPUT,
-        ),
-    ] = None,
-    overwrite: Annotated[
-        bool,
-        typer.Option("--overwrite", help="Replace files of those names.", rich_help_panel=_OUTPUT),
-    ] = False,
-    json_: Annotated[
-        bool,
-        typer.Option("--json", help="One JSON object on stdout.", rich_help_panel=_OUTPUT),
-    ] = False,
-    workspace: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Where finished stages are kept.",
-            show_default="the user's cache",
-            rich_help_panel=_RUN,
-        ),
-    ] = None,
-    plan: Annotated[
-        bool,
-        typer.Option(
-            "--plan",
-            help="Print what would be done, its cost and the commands; do nothing.",
-            rich_help_panel=_RUN,
-        ),
-    ] = False,
-    offline: Annotated[
-        bool,
-        typer.Option("--offline", help="Refuse whatever needs the network.", rich_help_panel=_RUN),
-    ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", help="No progress, no summary.", rich_help_panel=_RUN)
-    ] = False,
-    traceback: Annotated[  # noqa: ARG001 - read where errors are caught
-        bool,
-        typer.Option("--traceback", help="Show where an error came from.", rich_help_panel=_RUN),
-    ] = False,
+    max_scenes: options.MaxScenes = 10,
+    style: options.Style = "cinematic",
+    provider: options.Provider = None,
+    music: options.Music = None,
+    prompt: options.Prompt = "",
+    tag: options.Tag = None,
+    seed: options.Seed = 1,
+    quality: options.QualityOption = options.Quality.STANDARD,
+    guidance: options.Guidance = 0.5,
+    preset: options.Preset = "youtube",
+    loudness: options.Loudness = 0.0,
+    speech_margin: options.SpeechMargin = None,
+    no_duck: options.NoDuck = False,
+    production_audio: options.ProductionAudioOption = options.ProductionAudio.KEEP,
+    music_lufs: options.MusicLufs = None,
+    target_lufs: options.TargetLufs = None,
+    true_peak: options.TruePeak = None,
+    output: options.Output = None,
+    stems: options.Stems = None,
+    plot: options.Plot = None,
+    overwrite: options.Overwrite = False,
+    json_: options.Json = False,
+    workspace: options.Workspace = None,
+    plan: options.Plan = False,
+    offline: options.Offline = False,
+    quiet: options.Quiet = False,
+    duration_s: options.Duration = None,
+    service: options.ServiceOption = None,
+    base_url: options.BaseUrl = None,
+    api_form: options.ApiFormOption = None,
+    model: options.Model = None,
+    output_format: options.OutputFormat = None,
+    sfx: options.Sfx = False,
+    separate_tracks: options.SeparateTracks = False,
+    reference_audio: options.ReferenceAudio = False,
+    c2pa: options.C2pa = False,
+    zero_retention: options.ZeroRetention = False,
+    refine_plan: options.RefinePlan = False,
+    key_file: options.KeyFile = None,
+    price_per_minute: options.PricePerMinute = None,
+    max_spend: options.MaxSpend = None,
+    purse: options.PurseOption = None,
+    ledger: options.LedgerOption = None,
+    buy_again: options.BuyAgain = False,
+    fallback: options.FallbackOption = None,
+    settings: options.SettingsFile = None,
+    traceback: options.Traceback = False,
 ) -> None:
     """Scores VIDEO: the same picture comes back with music that fits."""
     # Imported here: `--help` must not wait for numpy and ffmpeg.
     from scorebed.delivery import default_output  # noqa: PLC0415
     from scorebed.pipeline import Job  # noqa: PLC0415
     from scorebed.pipeline import score as run_job  # noqa: PLC0415
-    from scorebed.settings import Options, resolve  # noqa: PLC0415
+    from scorebed.settings import resolve  # noqa: PLC0415
     from scorebed.workspace import default_root  # noqa: PLC0415
 
+    defaults = _defaults(settings)
     job = Job(
         video=video,
         output=output or default_output(video),
-        settings=resolve(
-            Options(
-                preset=preset,
-                style=style,
-                provider=provider,
-                music=music,
-                prompt=prompt,
-                tags=tuple(tag or ()),
-                seed=seed,
-                quality=quality.value,
-                loudness=loudness,
-                guidance=guidance,
-                max_scenes=max_scenes,
-                speech_margin_lu=speech_margin,
-                duck=not no_duck,
-                production_audio=production_audio.value,
-                music_lufs=music_lufs,
-                target_lufs=target_lufs,
-                true_peak_dbtp=true_peak,
-                offline=offline,
-            )
-        ),
+        settings=resolve(_options(context, defaults), defaults=defaults),
         workspace=workspace or default_root(),
         stems=stems,
         plot=plot,
         overwrite=overwrite,
+        tell=_unheard if quiet else say,
     )
-    if plan:
-        _print_plan(job, as_json=json_)
-        return
-    with progress_watch(quiet=quiet) as watch:
+    with progress_watch(quiet=quiet or (json_ and plan)) as watch:
+        if plan:
+            _print_plan(job, watch, as_json=json_)
+            return
         result = run_job(job, watch)
     if json_:
         put(result.to_json())
@@ -276,10 +104,53 @@ def score(
         _summarise(result)
 
 
-def _print_plan(job: Job, *, as_json: bool) -> None:
+def _unheard(_sentence: str) -> None:
+    pass
+
+
+def _defaults(file: Path | None) -> Options:
+    """What stands where the user says nothing."""
+    from scorebed.presets import default_options_file, load_options  # noqa: PLC0415 - as above
+    from scorebed.settings import Options  # noqa: PLC0415
+
+    path = file or default_options_file()
+    if file is None and not path.is_file() and _FILE_VARIABLE not in os.environ:
+        return Options()
+    return load_options(path, Options, Options())
+
+
+_RENAMED = {
+    "tag": "tags",
+    "speech_margin": "speech_margin_lu",
+    "true_peak": "true_peak_dbtp",
+    "no_duck": "duck",
+}
+
+
+def _options(context: typer.Context, defaults: Options) -> Options:
+    """The defaults with what stands on the command line."""
+    known = {field.name for field in dataclasses.fields(defaults)}
+    given: dict[str, Any] = {}
+    for name, value in context.params.items():
+        option = _RENAMED.get(name, name)
+        source = context.get_parameter_source(name)
+        if option in known and source is not None and source.name == "COMMANDLINE":
+            given[option] = _plain_value(name, value)
+    return dataclasses.replace(defaults, **given)
+
+
+def _plain_value(name: str, value: object) -> object:
+    if name == "no_duck":
+        return not value
+    if isinstance(value, StrEnum):
+        return value.value
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _print_plan(job: Job, watch: Watcher, *, as_json: bool) -> None:
     from scorebed.plan import make_plan  # noqa: PLC0415 - as above
 
-    plan = make_plan(job)
+    plan = make_plan(job, watch)
     if as_json:
         put(plan.to_json())
         return

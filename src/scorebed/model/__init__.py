@@ -7,9 +7,23 @@ count of samples at 48 kHz on the same time line. ``float`` is for decibels, lou
 from __future__ import annotations
 
 from scorebed.model.files import Artifact, Audio, Progress, SourceFile, no_progress
-from scorebed.model.music import Brief, Conformed, Limits, Order, Quality, Quote, Take
+from scorebed.model.music import (
+    MAX_SPECTRAL_STEP_DB,
+    MAX_STEP_LU,
+    Brief,
+    Conformed,
+    Join,
+    Limits,
+    Order,
+    PartOrder,
+    Quality,
+    Quote,
+    Take,
+    TakePiece,
+)
 from scorebed.model.picture import Picture, Stem, StreamInfo, StreamKind, TimeRange
 from scorebed.model.result import MuxPlan, ScoredVideo, StageRun, StreamFate
+from scorebed.model.service import Answer, ApiForm, Expected, Purse, ServiceSettings, Upload
 from scorebed.model.sound import (
     Ducked,
     DuckSettings,
@@ -35,6 +49,10 @@ from scorebed.model.spotting import (
 )
 
 __all__ = [
+    "MAX_SPECTRAL_STEP_DB",
+    "MAX_STEP_LU",
+    "Answer",
+    "ApiForm",
     "Artifact",
     "Audio",
     "Brief",
@@ -42,8 +60,10 @@ __all__ = [
     "Cue",
     "DuckSettings",
     "Ducked",
+    "Expected",
     "GainCurve",
     "HitPoint",
+    "Join",
     "LevelSettings",
     "Levelled",
     "Limits",
@@ -52,16 +72,19 @@ __all__ = [
     "Mixed",
     "MuxPlan",
     "Order",
+    "PartOrder",
     "PhraseMargin",
     "Picture",
     "PictureCurve",
     "Progress",
+    "Purse",
     "Quality",
     "Quote",
     "Reel",
     "ReelSet",
     "Scene",
     "ScoredVideo",
+    "ServiceSettings",
     "Shot",
     "SourceFile",
     "SpeechRegion",
@@ -73,6 +96,8 @@ __all__ = [
     "StreamInfo",
     "StreamKind",
     "Take",
+    "TakePiece",
     "TimeRange",
+    "Upload",
     "no_progress",
 ]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import itertools
+import math
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Protocol, TypeVar
 
 from scorebed.errors import ScorebedError
 from scorebed.model.files import Artifact
@@ -118,7 +121,67 @@ class SpottingNotes:
     curve: PictureCurve
     """Motion and brightness over time."""
     cues: tuple[Cue, ...]
-    """The pieces of music that are wanted; here always one over the whole picture."""
+    """The pieces of music that are wanted; here always one, from the first frame on."""
+
+    def cued(self, music_s: Fraction | None) -> SpottingNotes:
+        """The notes with music for so many seconds from the first frame on; None for all."""
+        if music_s is None or music_s >= self.duration_s:
+            return self
+        span = TimeRange(start_s=Fraction(0), duration_s=music_s)
+        kept = [
+            replace(cue, hit_points=_hits_within(cue.hit_points, span))
+            for cue in _within(self.cues, span)
+        ]
+        return replace(self, cues=tuple(kept))
+
+    def within(self, span: TimeRange) -> SpottingNotes:
+        """The notes of a part of the picture, its times from the part's start on."""
+        first = math.floor(span.start_s / self.curve.hop_s)
+        last = math.ceil(span.end_s / self.curve.hop_s)
+        return replace(
+            self,
+            duration_s=span.duration_s,
+            shots=_within(self.shots, span),
+            scenes=_within(self.scenes, span),
+            speech=_within(self.speech, span),
+            curve=replace(
+                self.curve,
+                motion=self.curve.motion[first:last],
+                brightness=self.curve.brightness[first:last],
+            ),
+            cues=tuple(
+                replace(cue, hit_points=_hits_within(cue.hit_points, span))
+                for cue in _within(self.cues, span)
+            ),
+        )
+
+
+class _Ranged(Protocol):
+    @property
+    def range(self) -> TimeRange: ...
+
+
+_R = TypeVar("_R", bound=_Ranged)
+
+
+def _within(found: tuple[_R, ...], span: TimeRange) -> tuple[_R, ...]:
+    """What lies in a part of the picture, cut at its ends and moved to its start."""
+    kept = []
+    for one in found:
+        start_s = max(one.range.start_s, span.start_s)
+        end_s = min(one.range.end_s, span.end_s)
+        if start_s < end_s:
+            moved = TimeRange.between(start_s - span.start_s, end_s - span.start_s)
+            kept.append(replace(one, range=moved))  # type: ignore[type-var]
+    return tuple(kept)
+
+
+def _hits_within(hits: tuple[HitPoint, ...], span: TimeRange) -> tuple[HitPoint, ...]:
+    return tuple(
+        replace(hit, at_s=hit.at_s - span.start_s)
+        for hit in hits
+        if span.start_s <= hit.at_s < span.end_s
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,21 +191,35 @@ class Reel:
     range: TimeRange
     """Which part; starts and ends on frames."""
     proxy: Artifact | None
-    """Small, audio-free H.264 file, or None for a provider that needs no picture."""
+    """Small H.264 file, or None for a provider that needs no picture."""
+    width_px: int = 0
+    """Width of the proxy in pixels."""
+    height_px: int = 0
+    """Height of the proxy in pixels."""
+    audio: bool = False
+    """Whether the proxy carries sound."""
+    part: int = 0
+    """Number of the request that it goes with, from 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReelSet:
-    """Reels that tile the picture: no gap, no overlap.
+    """Reels that tile the cued picture: no gap, no overlap.
 
     Raises:
         ScorebedError: If they do not.
     """
 
     duration_s: Fraction
-    """Length of the picture in seconds."""
+    """Length of the cued picture in seconds."""
     reels: tuple[Reel, ...]
     """In order."""
+
+    @property
+    def parts(self) -> tuple[tuple[Reel, ...], ...]:
+        """The reels of each request, in order."""
+        grouped = itertools.groupby(self.reels, key=lambda reel: reel.part)
+        return tuple(tuple(reels) for _, reels in grouped)
 
     def __post_init__(self) -> None:
         at_s = Fraction(0)

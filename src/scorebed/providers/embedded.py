@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from scorebed.composer import compose, render
-from scorebed.model import Limits, Quote, Take
+from scorebed.model import Limits, Quote, Take, TakePiece, TimeRange
 from scorebed.timecode import to_samples
 from scorebed.wav import write_wav
 
 if TYPE_CHECKING:
-    from fractions import Fraction
     from pathlib import Path
 
-    from scorebed.model import Order, Progress
+    from scorebed.model import Order, Progress, ServiceSettings
 
 _FREE = Quote(requests=0, amount=0.0, currency="USD")
 
@@ -24,7 +24,7 @@ class EmbeddedProvider:
     name = "embedded"
     description = "the embedded composer: writes to the picture, offline, free, the same by seed"
 
-    def limits(self) -> Limits:
+    def limits(self, service: ServiceSettings | None) -> Limits:  # noqa: ARG002 - the protocol's
         """It reads the notes, not the picture."""
         return Limits(
             needs_proxies=False,
@@ -34,7 +34,7 @@ class EmbeddedProvider:
             network=False,
         )
 
-    def quote(self, duration_s: Fraction) -> Quote:  # noqa: ARG002 - the protocol's argument
+    def quote(self, order: Order) -> Quote:  # noqa: ARG002 - the protocol's argument
         """Nothing."""
         return _FREE
 
@@ -51,7 +51,12 @@ class EmbeddedProvider:
             provider=self.name,
             name=composition.name,
             seed=order.brief.seed,
-            audio=audio,
+            pieces=(
+                TakePiece(
+                    audio=audio,
+                    range=TimeRange(start_s=Fraction(0), duration_s=order.notes.duration_s),
+                ),
+            ),
             fitted=True,
             unused_words=composition.unused_words,
             spent=_FREE,

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from scorebed.errors import SettingsError
-from scorebed.model import Artifact, Limits, Quote, Take
+from scorebed.model import Artifact, Limits, Quote, Take, TakePiece, TimeRange
 from scorebed.wav import sha256_of
 
 if TYPE_CHECKING:
-    from fractions import Fraction
     from pathlib import Path
 
-    from scorebed.model import Order, Progress
+    from scorebed.model import Order, Progress, ServiceSettings
 
 _FREE = Quote(requests=0, amount=0.0, currency="USD")
 
@@ -24,7 +24,7 @@ class FileProvider:
     name = "file"
     description = "a track of your own, given with --music FILE"
 
-    def limits(self) -> Limits:
+    def limits(self, service: ServiceSettings | None) -> Limits:  # noqa: ARG002 - the protocol's
         """It does not look at the picture."""
         return Limits(
             needs_proxies=False,
@@ -34,7 +34,7 @@ class FileProvider:
             network=False,
         )
 
-    def quote(self, duration_s: Fraction) -> Quote:  # noqa: ARG002 - the protocol's argument
+    def quote(self, order: Order) -> Quote:  # noqa: ARG002 - the protocol's argument
         """Nothing."""
         return _FREE
 
@@ -56,7 +56,12 @@ class FileProvider:
             provider=self.name,
             name=order.music.path.stem.encode(errors="backslashreplace").decode(),
             seed=None,
-            audio=Artifact(path=kept, sha256=sha256_of(kept)),
+            pieces=(
+                TakePiece(
+                    audio=Artifact(path=kept, sha256=sha256_of(kept)),
+                    range=TimeRange(start_s=Fraction(0), duration_s=order.notes.duration_s),
+                ),
+            ),
             fitted=False,
             unused_words=(),
             spent=_FREE,

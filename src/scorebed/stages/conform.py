@@ -3,195 +3,279 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scorebed.dsp.loudness import POWER_HOP_SAMPLES, PowerFollower, integrated_lufs
 from scorebed.errors import MediaError
 from scorebed.ffmpeg import Decoding, decode_audio
-from scorebed.model import Artifact, Conformed, Stem, StreamKind, no_progress
+from scorebed.model import Conformed, Stem, StreamKind, no_progress
 from scorebed.packets import read_contents
-from scorebed.timecode import SAMPLE_RATE_HZ, to_seconds
-from scorebed.wav import BLOCK_SAMPLES, WavPart, format_of, wav_writer, write_wav
+from scorebed.stages.conform_joins import (
+    QUIET_SAMPLES,
+    Meeting,
+    kind_of,
+    matching_gains_db,
+    measured,
+    tapered,
+)
+from scorebed.stages.conform_lay import CHANNELS, RING_SAMPLES, Heard, Laid, lay, play
+from scorebed.timecode import SAMPLE_RATE_HZ, to_samples, to_seconds
+from scorebed.wav import WavPart, format_of, read_wav, wav_writer, write_wav
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from numpy.typing import NDArray
+    from scorebed.model import (
+        Artifact,
+        Audio,
+        Join,
+        Picture,
+        Progress,
+        SpottingNotes,
+        Take,
+    )
 
-    from scorebed.model import Audio, Picture, Progress, Take
-
-VERSION = 1
+VERSION = 2
 STAGE = "conform"
-_CHANNELS = 2
-_JOIN_SAMPLES = 2 * SAMPLE_RATE_HZ
-"""Crossfade where a short take begins again."""
-_FADE_SAMPLES = 4 * SAMPLE_RATE_HZ
-"""Fade-out of a take that is cut short."""
 _LEAST_SAMPLES = SAMPLE_RATE_HZ
-_EDGE_SAMPLES = 240
-"""5 ms: a take that is cut does not click."""
+_HEAD_SAMPLES = SAMPLE_RATE_HZ
+"""Most of its own silence that a piece keeps where it enters after a rest."""
 _SILENT = 1e-3
-"""-60 dBFS: what is below at head and tail of a take is not music."""
+"""-60 dBFS: what is below at head and tail of a piece is not music."""
 
 
 def conform(
-    picture: Picture, take: Take, *, folder: Path, progress: Progress = no_progress
+    picture: Picture,
+    notes: SpottingNotes,
+    take: Take,
+    *,
+    folder: Path,
+    progress: Progress = no_progress,
 ) -> Conformed:
-    """Makes the take exactly as long as the picture.
+    """Makes the take exactly as long as its cue, and the stem as long as the picture.
 
-    A take that is too long is faded out over its last 4 s; one that is too short begins again
-    with a crossfade of 2 s. Silence at its head and tail does not count.
+    Each piece is fitted to its own range: a longer one rings over the next one's first beat for up
+    to 1.5 s, the last is faded over 4 s; a shorter one begins again with a crossfade of 2 s.
+    Silence at its head and tail does not count. Pieces are brought to one loudness.
 
     Args:
         picture: What the music is for.
+        notes: Where somebody speaks.
         take: The music as it came.
-        folder: Where ``MX.wav`` is written, unless the take is fitted already.
+        folder: Where ``MX.wav`` is written, unless the take is that file already.
         progress: Called with the share that is done.
 
     Raises:
-        MediaError: If the take cannot be decoded or is silent.
+        MediaError: If a piece cannot be decoded or is silent.
     """
     length = picture.length_samples
+    bounds = [to_samples(piece.range.start_s) for piece in take.pieces]
+    bounds.append(min(to_samples(take.pieces[-1].range.end_s), length))
     if take.fitted:
-        _require_fitted(take, length)
-        return _conformed(take.audio, length, passes=1, fade_samples=0)
-    decoded = folder / "take.decoded.wav"
-    _decode(take, decoded, lambda share: progress(0.5 * share))
-    part = _music_in(take, decoded)
-    passes, blocks, fade_samples = _fit(part, length)
+        return _conformed(_fitted(take, bounds[-1], length, folder), length, passes=1)
+    heard = _hear(take, bounds, folder, lambda share: progress(0.5 * share))
+    meetings, laid = _laid(heard, bounds, notes)
+    if meetings:
+        lengths = [end - start for start, end in pairwise(bounds)]
+        laid = tapered(laid, meetings, bounds, matching_gains_db(heard, lengths))
     audio = write_wav(
         folder / "MX.wav",
-        _watched(blocks, length, lambda share: progress(0.5 + 0.5 * share)),
-        channels=_CHANNELS,
+        _watched(play(laid, 0, length), length, lambda share: progress(0.5 + 0.5 * share)),
+        channels=CHANNELS,
         length_samples=length,
     )
-    decoded.unlink()
-    return _conformed(audio, length, passes=passes, fade_samples=fade_samples)
-
-
-def _conformed(audio: Artifact, length: int, *, passes: int, fade_samples: int) -> Conformed:
-    mx = Stem(kind="MX", audio=audio, start_samples=0, length_samples=length, channels=_CHANNELS)
-    return Conformed(mx=mx, passes=passes, fade_out_s=to_seconds(fade_samples))
-
-
-def _require_fitted(take: Take, length: int) -> None:
-    found = format_of(take.audio.path)
-    if (found.sample_rate_hz, found.channels, found.length_samples) != (
-        SAMPLE_RATE_HZ,
-        _CHANNELS,
+    for piece in heard:
+        piece.part.path.unlink()
+    return _conformed(
+        audio,
         length,
+        passes=max(piece.passes for piece in laid),
+        fade_out_s=to_seconds(laid[-1].fade_samples),
+        joins=measured(meetings, bounds, WavPart.whole(audio.path).read),
+        covers=tuple(
+            piece.part.length_samples / max(end - start, 1)
+            for piece, (start, end) in zip(heard, pairwise(bounds), strict=True)
+        ),
+    )
+
+
+def _conformed(
+    audio: Artifact,
+    length: int,
+    *,
+    passes: int,
+    fade_out_s: Fraction = Fraction(0),
+    joins: tuple[Join, ...] = (),
+    covers: tuple[float, ...] = (1.0,),
+) -> Conformed:
+    return Conformed(
+        mx=Stem(kind="MX", audio=audio, start_samples=0, length_samples=length, channels=CHANNELS),
+        passes=passes,
+        fade_out_s=fade_out_s,
+        joins=joins,
+        covers=covers,
+    )
+
+
+def _fitted(take: Take, cued: int, length: int, folder: Path) -> Artifact:
+    """A fitted take, or a copy with silence up to the picture's end."""
+    audio = take.pieces[0].audio
+    found = format_of(audio.path)
+    if len(take.pieces) > 1 or (found.sample_rate_hz, found.channels, found.length_samples) != (
+        SAMPLE_RATE_HZ,
+        CHANNELS,
+        cued,
     ):
         raise MediaError(
             f"{STAGE}: the provider {take.provider!r} said that its take fits the picture; it has "
             f"{found.length_samples} samples in {found.channels} channels at "
-            f"{found.sample_rate_hz} Hz, not "
-            f"{length} in {_CHANNELS} at {SAMPLE_RATE_HZ}",
+            f"{found.sample_rate_hz} Hz in {len(take.pieces)} piece(s), not "
+            f"{cued} in {CHANNELS} at {SAMPLE_RATE_HZ}",
             remedy="Report this to whoever made the provider.",
         )
+    if cued == length:
+        return audio
+    return write_wav(
+        folder / "MX.wav",
+        _padded(audio.path, length - cued),
+        channels=CHANNELS,
+        length_samples=length,
+    )
+
+
+def _padded(path: Path, silence: int) -> Iterator[Audio]:
+    yield from read_wav(path)
+    yield from play((), 0, silence)
 
 
 # --- reading the take --------------------------------------------------------------------------
 
 
-def _decode(take: Take, target: Path, progress: Progress) -> None:
-    path = take.audio.path
+def _hear(take: Take, bounds: Sequence[int], folder: Path, progress: Progress) -> list[Heard]:
+    """Decodes all pieces."""
+    heard = []
+    several = len(take.pieces) > 1
+    for number, (start, end) in enumerate(pairwise(bounds)):
+        title = f"{take.name!r}" + (f" (piece {number + 1})" if several else "")
+        listener = _Listener(take, title, end - start, follow=several)
+        target = folder / f"piece-{number + 1}.decoded.wav"
+        share = (start - bounds[0]) / max(bounds[-1] - bounds[0], 1)
+        with wav_writer(target, channels=CHANNELS) as writer:
+            for block in _decoded(take.pieces[number].audio.path, title):
+                writer.write(block)
+                listener.add(block)
+                progress(share)
+        heard.append(listener.heard(target))
+    progress(1.0)
+    return heard
+
+
+def _decoded(path: Path, title: str) -> Iterator[Audio]:
     contents = read_contents(path, stage=STAGE)
     sound = [stream for stream in contents.streams if stream.kind is StreamKind.AUDIO]
     if not sound or contents.sound_index is None:
         raise MediaError(
-            f"{STAGE}: the music {take.name!r} holds no sound that can be decoded",
+            f"{STAGE}: the music {title} holds no sound that can be decoded",
             remedy="Give a music file (WAV, FLAC, MP3, M4A, OGG ...).",
         )
     decoding = Decoding(
         path=path,
         stream_index=contents.sound_index,
-        channels=_CHANNELS,
+        channels=CHANNELS,
         filters="aresample=48000:filter_size=64,aformat=channel_layouts=stereo",
     )
-    with wav_writer(target, channels=_CHANNELS) as writer:
-        for block in decode_audio(decoding, stage=STAGE):
-            writer.write(np.nan_to_num(block, posinf=0, neginf=0))
-            progress(0.5)
+    for block in decode_audio(decoding, stage=STAGE):
+        yield np.nan_to_num(block, posinf=0, neginf=0)
 
 
-def _music_in(take: Take, decoded: Path) -> WavPart:
-    """The decoded take without the silence at its head and tail."""
-    first: int | None = None
-    last = at = 0
-    whole = WavPart.whole(decoded)
-    for block in whole.blocks():
-        heard = np.flatnonzero(np.abs(block).max(axis=1) > _SILENT)
-        if len(heard):
-            first = at + int(heard[0]) if first is None else first
-            last = at + int(heard[-1]) + 1
-        at += len(block)
-    if first is None:
-        raise MediaError(
-            f"{STAGE}: the music {take.name!r} is silent",
-            remedy="Give another track with --music.",
-        )
-    if last - first < _LEAST_SAMPLES:
-        raise MediaError(
-            f"{STAGE}: the music {take.name!r} is only {(last - first) / SAMPLE_RATE_HZ:.2f} s "
-            "long",
-            remedy="Give a track of at least a second with --music.",
-        )
-    return whole.part(first, last - first)
+class _Listener:
+    """Finds where the music of a piece begins and ends, and how loud it is.
+
+    Args:
+        take: What it belongs to.
+        title: Named in errors.
+        length: Length of its range in samples.
+        follow: Whether its loudness is needed.
+    """
+
+    def __init__(self, take: Take, title: str, length: int, *, follow: bool) -> None:
+        self._take = take
+        self._title = title
+        self._length = length
+        self._powers = PowerFollower(CHANNELS) if follow else None
+        self._first: int | None = None
+        self._last = 0
+        self._at = 0
+
+    def add(self, block: Audio) -> None:
+        """Takes the next block."""
+        sounding = np.flatnonzero(np.abs(block).max(axis=1) > _SILENT)
+        if len(sounding):
+            if self._first is None:
+                self._first = self._at + int(sounding[0])
+            self._last = self._at + int(sounding[-1]) + 1
+        self._at += len(block)
+        if self._powers is not None:
+            self._powers.add(block)
+
+    def heard(self, path: Path) -> Heard:
+        """The piece, decoded to ``path``, without the silence at its head and tail."""
+        first, last = self._first, self._last
+        file = self._take.provider == "file"
+        another = "another track with --music" if file else "another --seed for other music"
+        if first is None:
+            raise MediaError(
+                f"{STAGE}: the music {self._title} is silent", remedy=f"Give {another}."
+            )
+        # A scene may be shorter than a second, and its music with it.
+        least = min(_LEAST_SAMPLES, self._length // 2) if self._powers else _LEAST_SAMPLES
+        if last - first < least:
+            raise MediaError(
+                f"{STAGE}: the music {self._title} is only {(last - first) / SAMPLE_RATE_HZ:.2f} s "
+                "long",
+                remedy="Give a track of at least a second with --music."
+                if file
+                else f"Give {another}.",
+            )
+        lufs = None
+        if self._powers is not None:
+            played = slice(
+                first // POWER_HOP_SAMPLES,
+                -(-min(last, first + self._length) // POWER_HOP_SAMPLES),
+            )
+            lufs = integrated_lufs(self._powers.powers[played])
+        return Heard(part=WavPart(path, first, last - first), head_samples=first, lufs=lufs)
 
 
 # --- fitting -----------------------------------------------------------------------------------
 
 
-def _fit(part: WavPart, length: int) -> tuple[int, Iterator[Audio], int]:
-    """Passes, blocks of exactly ``length`` samples, and the fade at the end in samples."""
-    join = min(_JOIN_SAMPLES, part.length_samples // 2)
-    step = part.length_samples - join
-    passes = 1 if part.length_samples >= length else 1 + -(-(length - part.length_samples) // step)
-    played = part.length_samples + (passes - 1) * step
-    fade = 0 if played == length else min(_FADE_SAMPLES, length // 2)
-    return passes, _play(part, length, step, join, passes, fade), fade
-
-
-def _play(
-    part: WavPart, length: int, step: int, join: int, passes: int, fade: int
-) -> Iterator[Audio]:
-    for at in range(0, length, BLOCK_SAMPLES):
-        size = min(BLOCK_SAMPLES, length - at)
-        block = np.zeros((size, _CHANNELS), dtype=np.float32)
-        # Only the passes that reach into this block: a short take over a long film has thousands.
-        earliest = max(0, (at - part.length_samples) // step)
-        for number in range(earliest, min(passes, (at + size) // step + 1)):
-            begin = number * step
-            first = max(at, begin)
-            last = min(at + size, begin + part.length_samples)
-            if first < last:
-                inside = np.arange(first - begin, last - begin)
-                gain = _joins(inside, part.length_samples, join, number, passes)
-                block[first - at : last - at] += part.read(first - begin, last - first) * gain
-        positions = np.arange(at, at + size)
-        yield block * _edges(positions, length, fade)
-
-
-def _joins(
-    inside: NDArray[np.int64], length: int, join: int, number: int, passes: int
-) -> NDArray[np.float32]:
-    """Equal-power crossfades of a pass with its neighbours."""
-    gain = np.ones(len(inside), dtype=np.float64)
-    if number > 0 and join:
-        gain *= np.sin(np.clip(inside / join, 0, 1) * np.pi / 2)
-    if number < passes - 1 and join:
-        gain *= np.sin(np.clip((length - inside) / join, 0, 1) * np.pi / 2)
-    return gain.astype(np.float32)[:, np.newaxis]
-
-
-def _edges(positions: NDArray[np.int64], length: int, fade: int) -> NDArray[np.float32]:
-    """A 5 ms start and the fade at the end, as squared cosine."""
-    rise = np.clip((positions + 1) / min(_EDGE_SAMPLES, max(length, 1)), 0, 1)
-    fall = np.clip((length - 1 - positions) / max(fade, min(_EDGE_SAMPLES, length)), 0, 1)
-    gain = np.sin(rise * np.pi / 2) ** 2 * np.sin(fall * np.pi / 2) ** 2
-    return np.asarray(gain, dtype=np.float32)[:, np.newaxis]
+def _laid(
+    heard: Sequence[Heard], bounds: Sequence[int], notes: SpottingNotes
+) -> tuple[list[Meeting], list[Laid]]:
+    """Joins, and the pieces on the time line without their gains."""
+    meetings: list[Meeting] = []
+    laid: list[Laid] = []
+    for number, piece in enumerate(heard):
+        start, end = bounds[number], bounds[number + 1]
+        part = piece.part
+        if laid:
+            silent = laid[-1].end_samples <= start - QUIET_SAMPLES
+            silent = silent and piece.head_samples >= QUIET_SAMPLES
+            meetings.append(Meeting(start, kind_of(start, silent=silent, speech=notes.speech)))
+            if silent:
+                # After a rest nothing has to be met: the piece enters when it means to.
+                kept = min(piece.head_samples, _HEAD_SAMPLES, (end - start) // 4)
+                part = WavPart(part.path, part.start_samples - kept, part.length_samples + kept)
+        ring = None
+        if number < len(heard) - 1:
+            ring = min(RING_SAMPLES, (bounds[number + 2] - end) // 2)
+        laid.append(lay(part, start, end - start, ring=ring))
+    return meetings, laid
 
 
 def _watched(blocks: Iterator[Audio], length: int, progress: Progress) -> Iterator[Audio]:

@@ -1,27 +1,34 @@
-"""Reel: small, audio-free proxies that tile the picture, for providers that look at it."""
+"""Reel: small proxies that tile the cued picture, for providers that look at it."""
 
 from __future__ import annotations
 
-from fractions import Fraction
+from itertools import groupby
 from typing import TYPE_CHECKING
 
-import ffmpeg
-
-from scorebed.errors import ScorebedError
-from scorebed.ffmpeg import arguments, file_url, run, source
-from scorebed.model import Artifact, Reel, ReelSet, TimeRange, no_progress
-from scorebed.wav import sha256_of
+from scorebed.errors import OverLimit
+from scorebed.model import Reel, ReelSet, TimeRange, no_progress
+from scorebed.stages.reel_cut import SOUND_KBPS, STAGE, Cutting, Encoding
+from scorebed.stages.reel_plan import plan_reels
+from scorebed.stages.reference import REFERENCE_KBPS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from scorebed.model import Limits, Picture, Progress, SourceFile, SpottingNotes
 
-VERSION = 1
-STAGE = "reel"
+VERSION = 2
 _HEIGHT_PX = 360
-_CRF = 28
-_PATTERN = "reel-%03d.mp4"
+_MOST_BPS = 220_000
+"""With a second of buffer and the container that is under 2 MB for each minute of picture, from
+10 s on."""
+_LEAST_BPS = 12_000
+_TARGET_BPS = 8 * 2_000_000 / 60
+_TARGET_FROM_S = 10
+_FILE_BITS = 8 * 2_000
+"""What a container takes, without its table of frames."""
+_FRAME_TABLE_BPS = 8 * 16 * 25
+_ROOM = 0.95
+"""Share of a request that the proxies may fill; the rest is for words and headers."""
 
 
 def reel(
@@ -33,103 +40,100 @@ def reel(
     folder: Path,
     progress: Progress = no_progress,
 ) -> ReelSet:
-    """Cuts the picture into reels at scene changes, within a provider's limits.
+    """Cuts the cued picture into reels at scene changes, within a provider's limits.
 
-    For a provider that does not look at the picture there is one reel and no proxy. Proxies are
-    made in one decode: H.264, 360 lines at most, the source's own frames, no sound.
+    For a provider that does not look at the picture there is one reel for each request and no
+    proxy. Proxies are made in one decode: H.264, 360 lines at most, upright, square pixels, the
+    source's own frames, at most 25 per second; with the production audio if it is asked for.
 
     Args:
         source_file: The user's file.
         picture: What it is.
-        notes: For the scenes.
+        notes: For the cue, scenes, shots and speech.
         limits: What the provider takes.
         folder: Where the proxies are written.
         progress: Called with the share that is done.
 
     Raises:
-        ScorebedError: If the limits cannot be met.
+        OverLimit: If the limits cannot be met.
+        MediaError: If a reel would hold no frame.
     """
+    planned = plan_reels(notes, limits)
     if not limits.needs_proxies:
-        whole = TimeRange(start_s=Fraction(0), duration_s=picture.duration_s)
-        return ReelSet(duration_s=picture.duration_s, reels=(Reel(range=whole, proxy=None),))
-    ranges = _ranges(notes, limits)
-    _cut(source_file, picture, ranges, folder, progress)
-    paths = [folder / (_PATTERN % number) for number in range(len(ranges))]
-    size_bytes = sum(path.stat().st_size for path in paths)
-    if limits.max_size_bytes is not None and size_bytes > limits.max_size_bytes:
-        raise ScorebedError(
-            f"{STAGE}: the proxies of {source_file.path} take {size_bytes / 1e6:.0f} MB, the "
-            f"provider takes {limits.max_size_bytes / 1e6:.0f} MB",
-            remedy="Score the video in parts.",
-        )
-    return ReelSet(
-        duration_s=picture.duration_s,
-        reels=tuple(
-            Reel(range=span, proxy=Artifact(path=path, sha256=sha256_of(path)))
-            for span, path in zip(ranges, paths, strict=True)
-        ),
-    )
-
-
-def _ranges(notes: SpottingNotes, limits: Limits) -> list[TimeRange]:
-    """Scenes, joined from the shortest pair on until there are few enough."""
-    if limits.max_duration_s is not None and notes.duration_s > limits.max_duration_s:
-        raise ScorebedError(
-            f"{STAGE}: the picture is {float(notes.duration_s):.0f} s long, the provider takes "
-            f"{float(limits.max_duration_s):.0f} s",
-            remedy="Score the video in parts, or use --provider embedded.",
-        )
-    spans = [scene.range for scene in notes.scenes]
-    while len(spans) > limits.max_reels:
-        at = min(
-            range(len(spans) - 1),
-            key=lambda left: spans[left].duration_s + spans[left + 1].duration_s,
-        )
-        spans[at : at + 2] = [TimeRange.between(spans[at].start_s, spans[at + 1].end_s)]
-    return spans
-
-
-def _cut(
-    source_file: SourceFile,
-    picture: Picture,
-    ranges: list[TimeRange],
-    folder: Path,
-    progress: Progress,
-) -> None:
-    # Half a frame before the cut: rounding of time stamps cannot put it on the wrong side.
-    half_s = 1 / (2 * picture.frame_rate)
-    times = ",".join(f"{float(span.start_s - half_s):.6f}" for span in ranges[1:])
-    options: dict[str, object] = {
-        "c:v": "libx264",
-        "preset": "veryfast",
-        "crf": _CRF,
-        "pix_fmt": "yuv420p",
-        "bf": 0,
-        "fps_mode": "passthrough",
-        "f": "segment",
-        "segment_format": "mp4",
-        "reset_timestamps": 1,
-    }
-    if times:
-        options |= {"segment_times": times, "force_key_frames": times}
+        reels = tuple(Reel(range=span, proxy=None, part=part) for span, part in planned)
     else:
-        options |= {"segment_time": 1_000_000}
-    small = (
-        source(source_file.path)[str(picture.video_index)]
-        .filter("setpts", "PTS-STARTPTS")
-        .filter("scale", "-2", f"min({_HEIGHT_PX},trunc(ih/2)*2)")
-    )
-    run(
-        [
-            "-y",
-            *arguments(
-                ffmpeg.output(
-                    small, file_url(folder).replace("%", "%%") + f"/{_PATTERN}", **options
-                )
-            ),
-        ],
-        stage=STAGE,
-        subject=source_file.path,
-        duration_s=picture.duration_s,
-        progress=progress,
+        production = picture.production if limits.sound else None
+        cutting = Cutting(
+            source_file=source_file,
+            picture=picture,
+            planned=planned,
+            production=production,
+            folder=folder,
+        )
+        rate_bps = _rate_bps(planned, limits, with_sound=production is not None)
+        encoding = Encoding(height_px=_HEIGHT_PX, rate_bps=rate_bps)
+        reels = cutting.make(encoding, progress)
+        if (excess := max(_over_limit(reels, limits), _over_target(reels, limits))) > 1:
+            # Few enough bits for the picture show nothing at full height.
+            rate_bps = max(int(encoding.rate_bps * 0.8 / excess), _LEAST_BPS)
+            reels = cutting.make(Encoding(height_px=_HEIGHT_PX // 2, rate_bps=rate_bps), progress)
+        _require_room(source_file, reels, limits)
+    return ReelSet(duration_s=planned[-1][0].end_s, reels=reels)
+
+
+# --- size --------------------------------------------------------------------------------------
+
+
+def _rate_bps(
+    planned: tuple[tuple[TimeRange, int], ...], limits: Limits, *, with_sound: bool
+) -> int:
+    """The rate at which every part stays within a request, whatever the picture shows."""
+    rate_bps = float(_MOST_BPS)
+    if limits.max_size_bytes is None:
+        return _MOST_BPS
+    requests = planned[-1][1] + 1
+    # From the second request on the music already received may go with the picture.
+    sound_kbps = max(SOUND_KBPS * with_sound, REFERENCE_KBPS * (requests > 1))
+    for _, reels in groupby(planned, key=lambda one: one[1]):
+        spans = [span for span, _ in reels]
+        length_s = float(spans[-1].end_s - spans[0].start_s)
+        bits = 8 * _ROOM * limits.max_size_bytes - len(spans) * _FILE_BITS
+        other_bps = 1_100 * sound_kbps + _FRAME_TABLE_BPS
+        rate_bps = min(rate_bps, (bits - other_bps * length_s) / (length_s + 1))
+    return max(int(rate_bps), _LEAST_BPS)
+
+
+def _size_bytes(reels: tuple[Reel, ...]) -> int:
+    return sum(reel.proxy.path.stat().st_size for reel in reels if reel.proxy)
+
+
+def _parts(reels: tuple[Reel, ...]) -> list[tuple[Reel, ...]]:
+    return [tuple(part) for _, part in groupby(reels, key=lambda reel: reel.part)]
+
+
+def _over_limit(reels: tuple[Reel, ...], limits: Limits) -> float:
+    """The largest part over what a request has room for."""
+    if limits.max_size_bytes is None:
+        return 0.0
+    return max(_size_bytes(part) for part in _parts(reels)) / (_ROOM * limits.max_size_bytes)
+
+
+def _over_target(reels: tuple[Reel, ...], limits: Limits) -> float:
+    """All proxies over what is good manners; short files are mostly container."""
+    length_s = float(reels[-1].range.end_s)
+    if length_s < _TARGET_FROM_S or limits.sound:
+        return 0.0
+    return 8 * _size_bytes(reels) / (length_s * _TARGET_BPS)
+
+
+def _require_room(source_file: SourceFile, reels: tuple[Reel, ...], limits: Limits) -> None:
+    if limits.max_size_bytes is None or _over_limit(reels, limits) <= 1:
+        return
+    size_bytes = max(_size_bytes(part) for part in _parts(reels))
+    room_bytes = _ROOM * limits.max_size_bytes
+    raise OverLimit(
+        f"{STAGE}: the smallest proxies of {source_file.path} take {size_bytes / 1e6:.3f} MB in "
+        f"one request, {(size_bytes - room_bytes) / 1e6:.3f} MB more than there is room for (the "
+        f"provider takes {limits.max_size_bytes / 1e6:.3f} MB, words and headers included)",
+        remedy="Score the video in parts, or use --provider embedded.",
     )

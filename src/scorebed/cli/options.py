@@ -1,0 +1,394 @@
+"""The options of ``scorebed score``, by their help panels."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Quality(StrEnum):
+    """How much work goes into the sound."""
+
+    DRAFT = "draft"
+    STANDARD = "standard"
+    HIGH = "high"
+
+
+class ProductionAudio(StrEnum):
+    """What becomes of the video's own sound."""
+
+    KEEP = "keep"
+    DROP = "drop"
+
+
+class ApiForm(StrEnum):
+    """The two forms of the request."""
+
+    CURRENT = "current"
+    BRIEF = "brief"
+
+
+class Fallback(StrEnum):
+    """Who takes over."""
+
+    EMBEDDED = "embedded"
+
+
+_PICTURE, _MUSIC, _MIX, _OUTPUT, _RUN = "Picture", "Music", "Mix", "Output", "Run"
+_SERVICE, _MONEY = "Service", "Money"
+
+Video = Annotated[
+    Path, typer.Argument(help="The finished cut.", show_default=False, readable=False)
+]
+MaxScenes = Annotated[
+    int,
+    typer.Option(help="Most scenes that the picture is split into.", rich_help_panel=_PICTURE),
+]
+Style = Annotated[
+    str,
+    typer.Option(metavar="NAME|FILE", help="Style preset of the music.", rich_help_panel=_MUSIC),
+]
+Provider = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Who makes the music; see `scorebed providers`.",
+        show_default="embedded",
+        rich_help_panel=_MUSIC,
+    ),
+]
+Music = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="A finished track to use instead of composing.",
+        show_default=False,
+        rich_help_panel=_MUSIC,
+    ),
+]
+Prompt = Annotated[
+    str,
+    typer.Option(
+        metavar="TEXT",
+        help='The brief in words: "slow, dark, no drums".',
+        rich_help_panel=_MUSIC,
+    ),
+]
+Tag = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="TEXT",
+        help="A further word: genre, mood, instrument. Repeatable.",
+        show_default=False,
+        rich_help_panel=_MUSIC,
+    ),
+]
+Seed = Annotated[
+    int,
+    typer.Option(
+        help="Names the take: the same seed gives the same music.", rich_help_panel=_MUSIC
+    ),
+]
+QualityOption = Annotated[
+    Quality, typer.Option(help="Work that goes into the sound.", rich_help_panel=_MUSIC)
+]
+Guidance = Annotated[
+    float,
+    typer.Option(
+        metavar="0..1",
+        help="How closely the music follows the picture: 0 its own form, 1 every cut.",
+        rich_help_panel=_MUSIC,
+    ),
+]
+Preset = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME|FILE",
+        help="Delivery preset: loudness, ceiling, speech margin.",
+        rich_help_panel=_MIX,
+    ),
+]
+Loudness = Annotated[
+    float,
+    typer.Option(
+        metavar="-1..1",
+        help="Music softer or louder than the preset's: -1 is -6 LU, 1 is +6 LU.",
+        rich_help_panel=_MIX,
+    ),
+]
+SpeechMargin = Annotated[
+    float | None,
+    typer.Option(
+        metavar="LU",
+        help="Speech over music, in LU.",
+        show_default="preset: 14",
+        rich_help_panel=_MIX,
+    ),
+]
+NoDuck = Annotated[
+    bool,
+    typer.Option("--no-duck", help="Leave the music up under speech.", rich_help_panel=_MIX),
+]
+ProductionAudioOption = Annotated[
+    ProductionAudio,
+    typer.Option(help="Keep or drop the video's own sound.", rich_help_panel=_MIX),
+]
+MusicLufs = Annotated[
+    float | None,
+    typer.Option(
+        metavar="LUFS",
+        help="Loudness of the music before ducking.",
+        show_default="preset: -14",
+        rich_help_panel=_MIX,
+    ),
+]
+TargetLufs = Annotated[
+    float | None,
+    typer.Option(
+        metavar="LUFS",
+        help="Integrated loudness of the programme.",
+        show_default="preset: -14",
+        rich_help_panel=_MIX,
+    ),
+]
+TruePeak = Annotated[
+    float | None,
+    typer.Option(
+        metavar="DBTP",
+        help="True-peak ceiling of the programme.",
+        show_default="preset: -1",
+        rich_help_panel=_MIX,
+    ),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="OUT",
+        help="The scored video; its extension names the container.",
+        show_default="<name>.scored.<ext> beside the input",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+Stems = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Write DX, MX-dry, MX-ducked and MIX as WAV.",
+        show_default=False,
+        rich_help_panel=_OUTPUT,
+    ),
+]
+Plot = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE.png",
+        help="Draw waveform and loudness before and after.",
+        show_default=False,
+        rich_help_panel=_OUTPUT,
+    ),
+]
+Overwrite = Annotated[
+    bool,
+    typer.Option("--overwrite", help="Replace files of those names.", rich_help_panel=_OUTPUT),
+]
+Json = Annotated[
+    bool,
+    typer.Option("--json", help="One JSON object on stdout.", rich_help_panel=_OUTPUT),
+]
+Workspace = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Where finished stages are kept.",
+        show_default="the user's cache",
+        rich_help_panel=_RUN,
+    ),
+]
+Plan = Annotated[
+    bool,
+    typer.Option(
+        "--plan",
+        help="Print what would be done, its cost and the commands; do nothing.",
+        rich_help_panel=_RUN,
+    ),
+]
+Offline = Annotated[
+    bool,
+    typer.Option("--offline", help="Refuse whatever needs the network.", rich_help_panel=_RUN),
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", help="No progress, no summary.", rich_help_panel=_RUN)
+]
+Traceback = Annotated[
+    bool,
+    typer.Option("--traceback", help="Show where an error came from.", rich_help_panel=_RUN),
+]
+Duration = Annotated[
+    float | None,
+    typer.Option(
+        "--duration",
+        metavar="S",
+        help="Music for the first S seconds only; it ends there.",
+        show_default="the whole picture",
+        rich_help_panel=_MUSIC,
+    ),
+]
+ServiceOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|FILE",
+        help="Service preset: address, form, price.",
+        show_default=False,
+        rich_help_panel=_SERVICE,
+    ),
+]
+BaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Where the service is.",
+        show_default="ELEVENLABS_BASE_URL, else its own address",
+        rich_help_panel=_SERVICE,
+    ),
+]
+ApiFormOption = Annotated[
+    ApiForm | None,
+    typer.Option(
+        help="Form of the request: the SDK's, or that of gateways.",
+        show_default="current",
+        rich_help_panel=_SERVICE,
+    ),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="The service's model.",
+        show_default="by --quality",
+        rich_help_panel=_SERVICE,
+    ),
+]
+OutputFormat = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="What the service sends, for example mp3_44100_192.",
+        show_default="by --quality",
+        rich_help_panel=_SERVICE,
+    ),
+]
+Sfx = Annotated[
+    bool,
+    typer.Option("--sfx", help="Ask for sound effects with the music.", rich_help_panel=_SERVICE),
+]
+SeparateTracks = Annotated[
+    bool,
+    typer.Option(
+        "--separate-tracks",
+        help="Ask for music and effects as files of their own (in --stems).",
+        rich_help_panel=_SERVICE,
+    ),
+]
+ReferenceAudio = Annotated[
+    bool,
+    typer.Option(
+        "--reference-audio",
+        help="Send the production audio as a reference of style.",
+        rich_help_panel=_SERVICE,
+    ),
+]
+C2pa = Annotated[
+    bool,
+    typer.Option("--c2pa", help="Ask the service to sign its mp3.", rich_help_panel=_SERVICE),
+]
+ZeroRetention = Annotated[
+    bool,
+    typer.Option(
+        "--zero-retention",
+        help="Ask the service to keep nothing (its enterprise plan).",
+        rich_help_panel=_SERVICE,
+    ),
+]
+RefinePlan = Annotated[
+    bool,
+    typer.Option(
+        "--refine-plan",
+        help="Let the service's free planner refine the plan (elevenlabs-text).",
+        rich_help_panel=_SERVICE,
+    ),
+]
+KeyFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="File that holds the key (mode 600).",
+        show_default="ELEVENLABS_API_KEY, then where keys are looked for",
+        rich_help_panel=_SERVICE,
+    ),
+]
+PricePerMinute = Annotated[
+    float | None,
+    typer.Option(
+        metavar="AMOUNT",
+        help="Your price of a minute of picture, for estimates.",
+        show_default="service preset: 0.60 USD",
+        rich_help_panel=_MONEY,
+    ),
+]
+MaxSpend = Annotated[
+    float | None,
+    typer.Option(
+        metavar="AMOUNT",
+        help="Send nothing if the estimate is over this.",
+        show_default="no limit",
+        rich_help_panel=_MONEY,
+    ),
+]
+PurseOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Runs that name the same purse share --max-spend.",
+        show_default="this run alone",
+        rich_help_panel=_MONEY,
+    ),
+]
+LedgerOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Where receipts and bought takes are kept.",
+        show_default="SCOREBED_LEDGER, else the user's data folder",
+        rich_help_panel=_MONEY,
+    ),
+]
+BuyAgain = Annotated[
+    bool,
+    typer.Option(
+        "--buy-again",
+        help="Buy what may have been billed already, or came unusable.",
+        rich_help_panel=_MONEY,
+    ),
+]
+FallbackOption = Annotated[
+    Fallback | None,
+    typer.Option(
+        help="Who makes the music if the service fails.",
+        show_default="nobody: the run fails",
+        rich_help_panel=_MONEY,
+    ),
+]
+SettingsFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Your own defaults, as TOML.",
+        show_default="SCOREBED_SETTINGS, else settings.toml in the user's configuration",
+        rich_help_panel=_RUN,
+    ),
+]

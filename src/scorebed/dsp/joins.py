@@ -1,0 +1,67 @@
+"""How far two neighbouring stretches of music differ: in loudness and in colour."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from scorebed.dsp.loudness import lufs_to_power, power_series, power_to_lufs
+from scorebed.timecode import SAMPLE_RATE_HZ
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from scorebed.model import Audio
+
+_HEARD_POWER: Final = lufs_to_power(-70.0)
+"""What is quieter counts as silence: the absolute gate of BS.1770-4."""
+_BANDS_HZ: Final = 1000.0 * 10.0 ** (np.arange(-16, 12) / 10.0)
+"""Centres of third-octave bands after IEC 61260-1 (base ten): 25 Hz to 12.5 kHz. Above that many
+codecs keep nothing, and the bands would compare bit rates."""
+_HALF_BAND: Final = 10.0 ** (1 / 20)
+_FLOOR_DB: Final = -60.0
+"""Bands further under the loudest one are not heard beside it: they count as if they were here."""
+
+
+def window_lufs(audio: Audio) -> float | None:
+    """Short-term loudness of a stretch (BS.1770-4 without gates); None for silence.
+
+    Args:
+        audio: Shape (samples, 2), at 48 kHz.
+    """
+    powers = power_series([audio], audio.shape[1])
+    mean = float(powers.mean()) if len(powers) else 0.0
+    return power_to_lufs(mean) if mean >= _HEARD_POWER else None
+
+
+def third_octaves_db(audio: Audio) -> NDArray[np.float64]:
+    """Level of each third-octave band in dB, shape (28,), its mean over the bands taken away.
+
+    Power spectrum under a Hann window, summed over the channels and within each band; a band that
+    is more than 60 dB under the loudest one is raised to there.
+
+    Args:
+        audio: Shape (samples, channels), at 48 kHz, at least a quarter of a second.
+    """
+    window = np.hanning(len(audio))[:, np.newaxis]
+    power = np.square(np.abs(np.fft.rfft(audio * window, axis=0))).sum(axis=1)
+    lines_hz = np.fft.rfftfreq(len(audio), 1 / SAMPLE_RATE_HZ)
+    edges = np.searchsorted(lines_hz, [_BANDS_HZ / _HALF_BAND, _BANDS_HZ * _HALF_BAND])
+    sums = np.concatenate([np.zeros(1), np.cumsum(power)])
+    bands = sums[edges[1]] - sums[edges[0]]
+    loudest = float(bands.max())
+    if loudest <= 0.0:
+        return np.zeros(len(_BANDS_HZ))
+    levels_db = 10.0 * np.log10(np.maximum(bands / loudest, 10.0 ** (_FLOOR_DB / 10.0)))
+    return np.asarray(levels_db - levels_db.mean())
+
+
+def spectral_step_db(before: Audio, after: Audio) -> float:
+    """Mean over the bands of ``|after - before|``, of third-octave levels without their mean.
+
+    Args:
+        before: Shape (samples, channels), at 48 kHz.
+        after: Likewise.
+    """
+    return float(np.abs(third_octaves_db(after) - third_octaves_db(before)).mean())

@@ -1,0 +1,116 @@
+"""What was asked of a service, what it cost, and what became of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from scorebed.model import Upload
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from fractions import Fraction
+
+    from scorebed.model import TimeRange
+
+_KEY_FORM = "1"
+"""Changed only when the same words would name another take."""
+KEY_LENGTH = 32
+
+
+class State(StrEnum):
+    """Where a purchase stands."""
+
+    PLANNED = "planned"
+    """Written down; nothing has left the machine, or the service did nothing."""
+    SENT = "sent"
+    """On its way: the run that sent it is alive."""
+    ANSWERED = "answered"
+    """The answer lies on the disk, not yet looked at, or found unusable."""
+    KEPT = "kept"
+    """The answer is music: it is used again, free."""
+    REFUSED = "refused"
+    """The service refused; nothing was bought."""
+    UNKNOWN = "unknown"
+    """The answer was lost: it may have been billed."""
+
+    @property
+    def may_be_billed(self) -> bool:
+        """Whether money may have been spent."""
+        return self in {State.SENT, State.ANSWERED, State.KEPT, State.UNKNOWN}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """A purchase of one take, or of one part of it."""
+
+    key: str
+    """Hash of what was asked, in hexadecimal."""
+    state: State
+    """Where it stands."""
+    provider: str
+    """Name of the provider."""
+    title: str
+    """Name of the video."""
+    part: int
+    """Which request of its take, from 0."""
+    asked: tuple[tuple[str, str], ...]
+    """What was asked, in names and values."""
+    files: tuple[Upload, ...]
+    """What leaves the machine."""
+    seconds: float
+    """Length of picture that is paid for, in seconds."""
+    amount: float
+    """Estimated price of it, in ``currency``."""
+    currency: str
+    """ISO 4217 code."""
+    purse: str | None
+    """Name of the purse that it counts for."""
+    made: str
+    """When it was written down: ISO 8601, UTC."""
+    changed: str
+    """When its state changed last: ISO 8601, UTC."""
+    charges: int = 0
+    """How often it may have been billed."""
+    request_id: str | None = None
+    """The service's number of the request."""
+    song_id: str | None = None
+    """The service's number of the piece."""
+    message: str | None = None
+    """What went wrong."""
+
+    @property
+    def may_have_cost(self) -> float:
+        """Estimated price of all that may have been billed, in ``currency``."""
+        return self.amount * self.charges
+
+
+def key_of(
+    provider: str,
+    picture_sha256: str,
+    reels: Sequence[TimeRange],
+    asked: Sequence[tuple[str, str]],
+) -> str:
+    """The name of a take: the same for the same wish, whatever release of ffmpeg cuts the proxies.
+
+    Args:
+        provider: Name of the provider.
+        picture_sha256: Hash of the picture's packets.
+        reels: Parts of the picture that are sent, in order.
+        asked: What is asked, in names and values.
+    """
+    told = [
+        _KEY_FORM,
+        provider,
+        picture_sha256,
+        [[_exact(reel.start_s), _exact(reel.duration_s)] for reel in reels],
+        [list(pair) for pair in asked],
+    ]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:KEY_LENGTH]
+
+
+def _exact(time_s: Fraction) -> str:
+    return f"{time_s.numerator}/{time_s.denominator}"

@@ -1,0 +1,177 @@
+"""What the service says when it does not give music, each to its error and its remedy.
+
+The service's errors come as JSON with ``detail``: an object with ``type``, ``code``, ``message``,
+``request_id`` and ``param``; in an older form with ``status`` and ``message``; for 422 a list of
+``loc``, ``msg`` and ``type``.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from scorebed.errors import (
+    MissingKey,
+    OutcomeUnknown,
+    OverLimit,
+    ProviderError,
+    ProviderUnavailable,
+    RateLimited,
+    RequestRejected,
+)
+
+_CONCURRENT = {"too_many_concurrent_requests", "concurrent_limit_exceeded"}
+_MOST_TEXT = 500
+_LONGEST_WAIT_S = 3600.0
+_AGAIN = "Look at https://elevenlabs.io/app/usage and status.elevenlabs.io; `scorebed ledger list` "
+_AGAIN += "shows the receipt. If it was not billed, run again with --buy-again."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """An answer that is no music."""
+
+    status: int
+    """HTTP status."""
+    headers: Mapping[str, str]
+    """Its headers, names in lower case."""
+    body: str
+    """Beginning of its body."""
+    key: str
+    """The key that was sent, which is never repeated."""
+    sent_whole: bool
+    """Whether the whole request had left."""
+
+
+def error_of(refusal: Refusal) -> ProviderError:
+    """The error that a refusal stands for.
+
+    Args:
+        refusal: What the service answered.
+    """
+    code, message, suggestion = _told(refusal)
+    number = refusal.headers.get("request-id") or refusal.headers.get("x-request-id")
+    shown = f" (request {clean(number, refusal.key)})" if number else ""
+    text = f"compose: the service answered {refusal.status}: {message}{shown}"
+    wait_s = wait_of(refusal.headers)
+    status = refusal.status
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return RateLimited(
+            text,
+            remedy="Wait a while and run the same command again.",
+            wait_s=wait_s,
+            concurrent=code in _CONCURRENT,
+        )
+    if status == HTTPStatus.SERVICE_UNAVAILABLE or (
+        status == HTTPStatus.REQUEST_TIMEOUT and not refusal.sent_whole
+    ):
+        return ProviderUnavailable(
+            text, remedy="Run the same command again later; nothing was bought.", wait_s=wait_s
+        )
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT:
+        return OutcomeUnknown(f"{text}; it may have been billed", remedy=_AGAIN)
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return OverLimit(text, remedy="Score the video in parts.")
+    if status == HTTPStatus.UNAUTHORIZED and code not in {"missing_permissions", "quota_exceeded"}:
+        return MissingKey(text, remedy="Check the key: https://elevenlabs.io/app/settings/api-keys")
+    return RequestRejected(text, remedy=_remedy(status, code, suggestion))
+
+
+def _remedy(status: int, code: str, suggestion: str | None) -> str:
+    if suggestion:
+        return f"The service suggests this prompt: {suggestion}"
+    if code == "missing_permissions":
+        return "Give the key the permission for music: https://elevenlabs.io/app/settings/api-keys"
+    if code == "quota_exceeded" or status == HTTPStatus.PAYMENT_REQUIRED:
+        return "Buy credits or a larger plan: https://elevenlabs.io/app/subscription"
+    if status == HTTPStatus.FORBIDDEN:
+        return (
+            "The plan does not include this: video to music needs a paid plan, mp3_44100_192 "
+            "Creator, pcm_44100 Pro, --zero-retention Enterprise."
+        )
+    if status == HTTPStatus.NOT_FOUND or HTTPStatus.MULTIPLE_CHOICES <= status < 400:  # noqa: PLR2004
+        return "Check --base-url: there is no music service at that address."
+    return "Change what the message names and run again; nothing was bought."
+
+
+def _told(refusal: Refusal) -> tuple[str, str, str | None]:
+    """Code, message and suggestion of the service."""
+    location = refusal.headers.get("location")
+    if location and HTTPStatus.MULTIPLE_CHOICES <= refusal.status < 400:  # noqa: PLR2004
+        return "", f"it points to {clean(location, refusal.key)}, where no key is sent", None
+    try:
+        told = json.loads(refusal.body)
+    except ValueError:
+        return "", clean(refusal.body, refusal.key) or "nothing more", None
+    detail = told.get("detail", told) if isinstance(told, dict) else told
+    if isinstance(detail, list):
+        return "", "; ".join(_field(one, refusal.key) for one in detail) or "nothing more", None
+    if not isinstance(detail, dict):
+        return "", clean(str(detail), refusal.key), None
+    code = str(detail.get("code") or detail.get("status") or "")
+    message = clean(str(detail.get("message") or code or "nothing more"), refusal.key)
+    param = detail.get("param")
+    if param:
+        message += f" ({clean(str(param), refusal.key)})"
+    return code, message, _suggestion(detail, refusal.key)
+
+
+def _field(one: Any, key: str) -> str:  # noqa: ANN401 - whatever the service sends
+    if not isinstance(one, dict):
+        return clean(str(one), key)
+    place = one.get("loc")
+    where = ".".join(str(step) for step in place) if isinstance(place, list) else ""
+    return clean(f"{where}: {one.get('msg')}" if where else str(one.get("msg")), key)
+
+
+def _suggestion(detail: dict[str, Any], key: str) -> str | None:
+    holders = [detail, detail.get("data")]
+    for holder in holders:
+        if isinstance(holder, dict):
+            found = holder.get("prompt_suggestion") or holder.get("suggestion")
+            if found:
+                return clean(str(found), key)
+    return None
+
+
+def clean(text: str, key: str) -> str:
+    """A service's text for a person: one line, not too long, never the key."""
+    shown = "".join(letter if letter.isprintable() else " " for letter in text)
+    shown = " ".join(shown.replace(key, "[key]").split())
+    return shown if len(shown) <= _MOST_TEXT else shown[:_MOST_TEXT] + "..."
+
+
+def wait_of(headers: Mapping[str, str]) -> float | None:
+    """How long the service asks to be left alone, in seconds, from its headers."""
+    for name, factor in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        value = headers.get(name, "").strip()
+        if value.replace(".", "", 1).isdigit():
+            return min(float(value) * factor, _LONGEST_WAIT_S)
+        moment = email.utils.parsedate_tz(value) if value else None
+        if moment is not None:
+            return _until(email.utils.mktime_tz(moment))
+    reset = headers.get("x-ratelimit-reset", "").strip()
+    return _until(float(reset)) if reset.isdigit() else None
+
+
+def _until(moment_s: float) -> float:
+    return min(max(moment_s - time.time(), 0.0), _LONGEST_WAIT_S)
+
+
+def lost(what: str, request: str | None = None) -> OutcomeUnknown:
+    """The answer to a request that had left is lost.
+
+    Args:
+        what: What happened.
+        request: The service's number of the request, where it is known.
+    """
+    shown = f" (request {request})" if request else ""
+    return OutcomeUnknown(
+        f"compose: {what}{shown}; the request had been sent and may have been billed",
+        remedy=_AGAIN,
+    )

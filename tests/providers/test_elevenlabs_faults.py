@@ -1,0 +1,323 @@
+"""The service at its worst: right error, right exit code, right receipt, nothing bought twice."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+import pytest
+
+from scorebed.errors import (
+    BadAnswer,
+    MissingKey,
+    OutcomeUnknown,
+    OverLimit,
+    ProviderUnavailable,
+    RateLimited,
+    RequestRejected,
+    ScorebedError,
+)
+from scorebed.ledger import Ledger, State
+from scorebed.model import Artifact, Order, Purse, Take
+from scorebed.stages import asking
+from scorebed.stages.compose import compose
+from scorebed.testing.service_behaviours import BEHAVIOURS, Behaviour
+from scorebed.wav import sha256_of
+
+if TYPE_CHECKING:
+    from scorebed.testing import MusicService
+
+MakeOrder = Callable[..., Order]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """What a behaviour has to lead to."""
+
+    error: type[ScorebedError] | None = None
+    """None where music comes."""
+    state: State = State.KEPT
+    purchases: int = 1
+    """After the first command."""
+    requests: int = 1
+    """Requests of the first command."""
+    fields: tuple[tuple[str, object], ...] = ()
+    """Settings that the behaviour needs."""
+    says: str = ""
+
+
+REFUSED = State.REFUSED
+REJECTED = Case(error=RequestRejected, state=REFUSED, purchases=0)
+LOST = Case(error=OutcomeUnknown, state=State.UNKNOWN)
+USELESS = Case(error=BadAnswer, state=State.ANSWERED)
+PASSES = Case(requests=2)
+PCM = (("output_format", "pcm_48000"),)
+TRACKS = (("separate_tracks", True), ("sfx", True))
+
+CASES: dict[Behaviour, Case] = {
+    "ok": Case(),
+    "400-bad-prompt": replace(REJECTED, says="suggests"),
+    "401-invalid-key": Case(error=MissingKey, state=REFUSED, purchases=0),
+    "401-missing-permissions": replace(REJECTED, says="permission"),
+    "401-quota": replace(REJECTED, says="credits"),
+    "402": replace(REJECTED, says="plan"),
+    "403": replace(REJECTED, says="plan"),
+    "404": replace(REJECTED, says="--base-url"),
+    "408": replace(LOST, purchases=0),
+    "409": REJECTED,
+    "413": Case(error=OverLimit, state=REFUSED, purchases=0),
+    "422-list": REJECTED,
+    "422-detail": REJECTED,
+    "429-concurrent": PASSES,
+    "429-busy": PASSES,
+    "429-retry-after-seconds": PASSES,
+    "429-retry-after-date": PASSES,
+    "429-retry-after-ms": PASSES,
+    "429-reset": PASSES,
+    "500": LOST,
+    "500-old-form": LOST,
+    "502-html": LOST,
+    "503": PASSES,
+    "503-retry-after": PASSES,
+    "504": LOST,
+    "echo-key": REJECTED,
+    "redirect": replace(REJECTED, says="--base-url"),
+    "early-413": Case(error=OverLimit, state=REFUSED, purchases=0),
+    "hang-before-body": replace(LOST, purchases=0),
+    "hang-after-body": LOST,
+    "hang-mid-answer": LOST,
+    "slow-drip": Case(),
+    # So small a body has left whole before it is reset; a larger one has a test of its own.
+    "reset-mid-upload": replace(LOST, purchases=0),
+    "reset-after-body": LOST,
+    "reset-mid-answer": LOST,
+    "short-answer": LOST,
+    "endless": LOST,
+    "truncated-mp3": USELESS,
+    "short-30": Case(),
+    "length-20": Case(),
+    "mono-pcm": Case(fields=PCM),
+    "wav": Case(),
+    "wrong-content-type": Case(),
+    "zip-tracks": Case(fields=TRACKS),
+    "zip-segments": Case(),
+    "zip-bad-member": USELESS,
+    "zip-bomb": USELESS,
+    "zip-bomb-hidden": USELESS,
+    "zip-climb": USELESS,
+    "zip-many": USELESS,
+    "multipart-mixed": Case(),
+    "multipart-segments": Case(),
+    "json-audio": Case(),
+    "json-segments": Case(),
+    "json-bad-base64": USELESS,
+    "html-200": USELESS,
+    "empty-200": USELESS,
+}
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses that scorebed chooses itself are short here; those that the service asks for stay."""
+    monkeypatch.setattr(asking, "_FIRST_PAUSE_S", 0.05)
+    monkeypatch.setattr(asking, "_TURN_PAUSE_S", 0.05)
+
+
+def run(order: Order, purse: Purse, folder: Path) -> Take | ScorebedError:
+    folder.mkdir()
+    try:
+        return compose("elevenlabs", order, folder=folder, purse=purse)
+    except ScorebedError as error:
+        return error
+
+
+def only_state(ledger: Ledger) -> State:
+    (receipt,) = ledger.receipts()
+    return receipt.state
+
+
+def nowhere(key: str, folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            assert key.encode() not in path.read_bytes(), path
+
+
+def test_every_behaviour_has_its_case() -> None:
+    assert set(CASES) == set(get_args(Behaviour)) == set(BEHAVIOURS)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_misbehaviour_ends_as_it_should(
+    name: str,
+    make_order: MakeOrder,
+    service: MusicService,
+    purse: Purse,
+    ledger: Ledger,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    case = CASES[name]  # type: ignore[index]
+    silent_s = 2.0 if name.startswith("hang") else 60.0
+    order = make_order(read_timeout_s=silent_s, **dict(case.fields))
+    service.will(name)
+    outcome = run(order, purse, tmp_path / "first")
+    assert len(service.requests) == case.requests
+    assert service.purchases == case.purchases
+    assert only_state(ledger) is case.state
+    if case.error is None:
+        assert isinstance(outcome, Take), outcome
+        assert outcome.pieces[-1].range.end_s == 8
+        assert (outcome.spent.requests, outcome.spent.seconds) == (1, 8.0)
+    else:
+        assert type(outcome) is case.error, outcome
+        assert outcome.exit_code == 5
+        assert case.says in outcome.remedy
+        said = f"{outcome.message} {outcome.remedy}"
+        assert service.key not in said + caplog.text
+        assert outcome.remedy
+        assert outcome.message.startswith("compose: ")
+    nowhere(service.key, tmp_path)
+    assert not list((tmp_path / "ledger").rglob("body")) or case.state in {
+        State.KEPT,
+        State.ANSWERED,
+    }
+    assert not list(tmp_path.rglob("evil*"))
+    assert service.stolen == ()
+    check_again(order, purse, service, case, tmp_path)
+
+
+def check_again(
+    order: Order, purse: Purse, service: MusicService, case: Case, folder: Path
+) -> None:
+    """The same command again: what may have been billed is never bought by itself."""
+    before, asked = service.purchases, len(service.requests)
+    outcome = run(order, purse, folder / "second")
+    if case.state is State.KEPT:
+        assert isinstance(outcome, Take)
+        assert outcome.spent.amount == 0.0
+        assert len(service.requests) == asked
+    elif case.state in {State.UNKNOWN, State.ANSWERED}:
+        assert type(outcome) is (OutcomeUnknown if case.state is State.UNKNOWN else BadAnswer), (
+            outcome
+        )
+        assert "--buy-again" in outcome.remedy
+        assert len(service.requests) == asked
+        bought = run(order, replace(purse, buy_again=True), folder / "third")
+        assert isinstance(bought, Take), bought
+        assert service.purchases == before + 1
+        again = run(order, replace(purse, buy_again=True), folder / "fourth")
+        assert isinstance(again, Take), again
+        assert service.purchases == before + 1, "what is kept is never bought again"
+    else:
+        assert isinstance(outcome, Take), outcome
+        assert service.purchases == before + 1
+
+
+def test_a_service_that_is_down_is_told_apart(
+    make_order: MakeOrder, service: MusicService, purse: Purse, ledger: Ledger, tmp_path: Path
+) -> None:
+    service.down()
+    outcome = run(make_order(), purse, tmp_path / "first")
+    assert type(outcome) is ProviderUnavailable
+    assert only_state(ledger) is State.REFUSED
+    service.up()
+    assert isinstance(run(make_order(), purse, tmp_path / "second"), Take)
+    assert service.purchases == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "attempts"),
+    [("503", ProviderUnavailable, 4), ("429-busy", RateLimited, 7)],
+)
+def test_patience_ends(
+    name: str,
+    error: type[ScorebedError],
+    attempts: int,
+    make_order: MakeOrder,
+    service: MusicService,
+    purse: Purse,
+    ledger: Ledger,
+    tmp_path: Path,
+) -> None:
+    service.will(*[name] * 20)
+    outcome = run(make_order(), purse, tmp_path / "first")
+    assert type(outcome) is error
+    assert len(service.requests) == attempts
+    assert only_state(ledger) is State.REFUSED
+    assert service.purchases == 0
+
+
+def test_what_the_service_asks_for_is_waited_for(
+    make_order: MakeOrder, service: MusicService, purse: Purse, tmp_path: Path
+) -> None:
+    service.will("429-retry-after-seconds", "503-retry-after")
+    assert isinstance(run(make_order(), purse, tmp_path / "first"), Take)
+    times = [request.at_s for request in service.requests]
+    assert times[1] - times[0] >= 1.0
+    assert times[2] - times[1] >= 1.0
+
+
+def test_no_key(
+    make_order: MakeOrder,
+    service: MusicService,
+    purse: Purse,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("ELEVENLABS_API_KEY")
+    outcome = run(make_order(), purse, tmp_path / "first")
+    assert type(outcome) is MissingKey
+    assert "ELEVENLABS_API_KEY" in outcome.remedy
+    assert not service.requests
+
+
+def test_a_damaged_receipt_is_never_taken_for_not_bought(
+    make_order: MakeOrder, service: MusicService, purse: Purse, ledger: Ledger, tmp_path: Path
+) -> None:
+    assert isinstance(run(make_order(), purse, tmp_path / "first"), Take)
+    (receipt,) = purse.ledger.glob("*/receipt.json")
+    receipt.write_text("{")
+    outcome = run(make_order(), purse, tmp_path / "second")
+    assert isinstance(outcome, ScorebedError)
+    assert outcome.exit_code == 6
+    assert "cannot be read" in outcome.message
+    assert service.purchases == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() == 0, reason="root may write anywhere")
+def test_a_ledger_that_cannot_be_written_stops_before_sending(
+    make_order: MakeOrder, service: MusicService, purse: Purse, tmp_path: Path
+) -> None:
+    purse.ledger.mkdir(mode=0o500)
+    outcome = run(make_order(), purse, tmp_path / "first")
+    assert isinstance(outcome, ScorebedError)
+    assert outcome.exit_code == 6
+    assert not service.requests
+
+
+def test_an_upload_that_breaks_off_was_bought_by_nobody_and_is_sent_again(
+    make_order: MakeOrder,
+    service: MusicService,
+    purse: Purse,
+    tmp_path: Path,
+    make_media: Callable[..., Path],
+) -> None:
+    """More than the network's buffers hold: the service cannot have had it all."""
+    noise = make_media(
+        "noise.mp4",
+        *("-f", "lavfi", "-i", "nullsrc=size=640x360:rate=25:duration=3"),
+        *("-vf", "geq=random(1)*255:128:128", "-c:v", "libx264", "-preset", "ultrafast"),
+        *("-crf", "4", "-pix_fmt", "yuv420p"),
+    )
+    assert noise.stat().st_size > 8_000_000
+    order = make_order()
+    reels = list(order.reels.reels)
+    reels[0] = replace(reels[0], proxy=Artifact(path=noise, sha256=sha256_of(noise)))
+    order = replace(order, reels=replace(order.reels, reels=tuple(reels)))
+    service.will("reset-mid-upload", "reset-mid-upload")
+    assert isinstance(run(order, purse, tmp_path / "first"), Take)
+    assert [request.behaviour for request in service.requests] == ["reset-mid-upload"] * 2 + ["ok"]
+    assert service.purchases == 1
