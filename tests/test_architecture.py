@@ -22,15 +22,16 @@ KNOWS: dict[str, set[str]] = {
     "packets": EXACT | {"media"},
     "composer": EXACT | {"dsp"},
     "providers": EXACT | {"wav", "dsp", "composer"},
+    "answers": EXACT | {"wav", "ffmpeg", "media", "packets"},
     "ledger": EXACT,
-    "stages": EXACT | {"wav", "dsp", "ffmpeg", "media", "packets", "providers", "ledger"},
+    "stages": EXACT
+    | {"wav", "dsp", "ffmpeg", "media", "packets", "answers", "providers", "ledger"},
     "presets": EXACT,
     "settings": EXACT | {"presets", "providers", "ledger"},
     "delivery": EXACT,
     "result": EXACT | {"settings"},
     "exporters": EXACT | {"wav", "dsp", "delivery", "result"},
     "workspace": EXACT,
-    "testing": EXACT | {"wav", "ffmpeg", "media", "providers"},
 }
 """What the rooms below the pipeline may see; those above see all but the command line."""
 

@@ -38,10 +38,17 @@ def short_talk(make_media: Callable[..., Path], talk: Path) -> Path:
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """A user's environment without ffmpeg on PATH, without keys, with a cache of its own."""
-    kept = {name: value for name, value in os.environ.items() if "SCOREBED" not in name}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if "SCOREBED" not in name and "ELEVENLABS" not in name
+    }
+    home = tmp_path_factory.mktemp("home")
     return kept | {
         "PATH": "/nowhere",
-        "XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache")),
+        "XDG_CACHE_HOME": str(home / "cache"),
+        "XDG_DATA_HOME": str(home / "data"),
+        "XDG_CONFIG_HOME": str(home / "config"),
         "COLUMNS": "100",
     }
 

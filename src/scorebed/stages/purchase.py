@@ -12,10 +12,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from scorebed.answers import Unpacked, unpack
 from scorebed.errors import BadAnswer, OutcomeUnknown
 from scorebed.ledger import Ledger, Queue, Receipt, State, Stopped, key_of, reserve
 from scorebed.model import PartOrder, Quote, Take, TakePiece, TimeRange, Upload
-from scorebed.stages.answer import Unpacked, unpack
 from scorebed.stages.asking import ask_patiently
 from scorebed.stages.reference import with_reference
 

@@ -11,8 +11,9 @@ import re
 from email.parser import BytesHeaderParser
 from typing import TYPE_CHECKING
 
-from scorebed.stages.answer_json import decode_base64, open_json
-from scorebed.stages.answer_parts import (
+from scorebed.answers.from_json import decode_base64, open_json
+from scorebed.answers.from_zip import open_zip
+from scorebed.answers.parts import (
     CHUNK_BYTES,
     MAX_MEMBERS,
     Found,
@@ -24,7 +25,6 @@ from scorebed.stages.answer_parts import (
     said_in,
     text_of,
 )
-from scorebed.stages.answer_zip import open_zip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import soundfile
 
+from scorebed.answers.parts import STAGE, head_of, readable
 from scorebed.errors import MediaError
 from scorebed.ffmpeg import Decoding, FfmpegError, decode_audio
 from scorebed.packets import read_contents
-from scorebed.stages.answer_parts import STAGE, head_of, readable
 from scorebed.timecode import SAMPLE_RATE_HZ
 from scorebed.wav import BLOCK_SAMPLES, wav_writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from scorebed.answers.parts import Found, Opening
     from scorebed.model import Audio
-    from scorebed.stages.answer_parts import Found, Opening
 
 _RAW = re.compile(r"(pcm|ulaw|alaw)_([0-9]{4,6})")
 _SUBTYPES = {"pcm": ("PCM_16", 2), "ulaw": ("ULAW", 1), "alaw": ("ALAW", 1)}

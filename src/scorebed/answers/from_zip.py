@@ -10,13 +10,13 @@ import zipfile
 import zlib
 from typing import TYPE_CHECKING
 
-from scorebed.stages.answer_parts import CHUNK_BYTES, MAX_MEMBERS, Found, readable, words
+from scorebed.answers.parts import CHUNK_BYTES, MAX_MEMBERS, Found, readable, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from scorebed.stages.answer_parts import Opening
+    from scorebed.answers.parts import Opening
 
 AUDIO_SUFFIXES = frozenset(
     words(

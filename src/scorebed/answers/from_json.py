@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scorebed.stages.answer_parts import CHUNK_BYTES, Found, Opening, readable, words
+from scorebed.answers.parts import CHUNK_BYTES, Found, Opening, readable, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

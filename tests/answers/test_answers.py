@@ -20,9 +20,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from scorebed.answers import Unpacked, unpack
 from scorebed.errors import BadAnswer
 from scorebed.model import Answer, Expected
-from scorebed.stages.answer import Unpacked, unpack
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -361,7 +361,7 @@ def test_json(key: str, wrap: Any, opened: Unpack, audio: Make) -> None:
 )
 def test_ways_to_write_base64(write: Any, opened: Unpack, monkeypatch: Any, audio: Make) -> None:
     # Small chunks: every escape is cut somewhere.
-    monkeypatch.setattr("scorebed.stages.answer_json.CHUNK_BYTES", 1009)
+    monkeypatch.setattr("scorebed.answers.from_json.CHUNK_BYTES", 1009)
     flac = audio("flac")
     found = opened(f'{{"note": "a \\"b\\" \\\\", "audio": "{write(b64(flac))}"}}'.encode())
     assert found.music[0].path.read_bytes() == flac

@@ -9,15 +9,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from scorebed.answers.parts import readable
+from scorebed.answers.shapes import open_answer
+from scorebed.answers.sound import Sound, hear, write_sum
 from scorebed.model import Artifact
-from scorebed.stages.answer_parts import readable
-from scorebed.stages.answer_shapes import open_answer
-from scorebed.stages.answer_sound import Sound, hear, write_sum
 from scorebed.wav import sha256_of
 
 if TYPE_CHECKING:
+    from scorebed.answers.parts import Opening
     from scorebed.model import Answer, Expected
-    from scorebed.stages.answer_parts import Opening
 
 Role = Literal["music", "effects", "mix", ""]
 _ROLES: tuple[tuple[Role, re.Pattern[str]], ...] = (

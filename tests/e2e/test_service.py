@@ -1,0 +1,336 @@
+"""The product with a service: what is said, sent, paid, kept, and what a failure costs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+import soundfile
+
+import scorebed as package
+from scorebed.ledger import Ledger, State
+from scorebed.testing import MusicService
+
+Scorebed = Callable[..., subprocess.CompletedProcess[str]]
+KEY = "sk_end_to_end_4711_secret"
+
+
+@pytest.fixture
+def service() -> Iterator[MusicService]:
+    with MusicService(key=KEY) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def kept_stages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One workspace for all: the picture is looked at once."""
+    return tmp_path_factory.mktemp("workspaces")
+
+
+@pytest.fixture
+def score(
+    scorebed: Scorebed, service: MusicService, short_talk: Path, kept_stages: Path, tmp_path: Path
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs ``score`` with the key in place; another ``--ledger`` in each test."""
+
+    def run(*args: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
+        return scorebed(
+            *("score", short_talk, "-o", tmp_path / "out.mp4", "--json", "--overwrite"),
+            *("--workspace", kept_stages, "--ledger", tmp_path / "ledger", *args),
+            **({"ELEVENLABS_API_KEY": KEY, "ELEVENLABS_BASE_URL": service.url} | env),
+        )
+
+    return run
+
+
+Score = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def result_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+def test_a_key_chooses_the_service_and_the_price_is_said_first(
+    score: Score, service: MusicService, tmp_path: Path, kept_stages: Path
+) -> None:
+    done = score("--prompt", "hopeful", "--tag", "folk")
+    result = result_of(done)
+    schema = Path(package.__file__).parent / "schema" / "result-1.json"
+    jsonschema.validate(result, json.loads(schema.read_text(encoding="utf-8")))
+    assert result["music"]["provider"] == "elevenlabs"
+    assert result["programme"]["integrated_lufs"] == pytest.approx(-14.0, abs=0.5)
+    said = done.stderr
+    assert said.index("about 0.12 USD") < said.index("compose: started")
+    assert "--provider embedded is free" in said
+    (request,) = service.requests
+    assert result["uploads"] == [
+        {
+            "name": file.filename,
+            "sha256": file.sha256,
+            "size_bytes": file.size_bytes,
+            "width_px": file.width_px,
+            "height_px": file.height_px,
+            "audio": False,
+        }
+        for file in request.files
+    ]
+    assert not any(file.audio for file in request.files)
+    assert sum(file.duration_s for file in request.files) == pytest.approx(12.0, abs=0.001)
+    assert result["spent"] == {
+        "requests": 1,
+        "seconds": 12.0,
+        "amount": 0.12,
+        "currency": "USD",
+    }
+    # The same again: nothing is sent, nothing is paid, the music is the same.
+    again = result_of(score("--prompt", "hopeful", "--tag", "folk"))
+    assert again["spent"]["amount"] == 0
+    assert service.purchases == 1
+    for place in (tmp_path, kept_stages):
+        for path in place.rglob("*"):
+            assert not path.is_file() or KEY.encode() not in path.read_bytes(), path
+    assert KEY not in done.stdout + done.stderr
+
+
+def test_a_workspace_that_is_gone_costs_nothing(
+    score: Score, service: MusicService, tmp_path: Path
+) -> None:
+    hashes = []
+    for name in ("one", "two"):
+        stems = tmp_path / f"stems-{name}"
+        result_of(score("--seed", "5", "--workspace", tmp_path / name, "--stems", stems))
+        hashes.append((stems / "MX-dry.wav").read_bytes())
+    assert service.purchases == 1
+    assert hashes[0] == hashes[1]
+
+
+def test_the_plan_is_exact_and_sends_nothing(score: Score, service: MusicService) -> None:
+    plan = result_of(score("--plan", "--prompt", "a plan"))
+    assert not service.requests
+    result_of(score("--prompt", "a plan"))
+    (request,) = service.requests
+    (planned,) = plan["requests"]
+    assert planned["bytes"] == sum(file.size_bytes for file in request.files)
+    assert [file["seconds"] for file in planned["files"]] == pytest.approx(
+        [file.duration_s for file in request.files], abs=0.001
+    )
+    assert (plan["cost"]["requests"], plan["cost"]["seconds"]) == (1, 12.0)
+    assert plan["cost"]["amount"] == pytest.approx(0.12)
+    after = result_of(score("--plan", "--prompt", "a plan"))
+    assert after["cost"]["amount"] == 0
+    assert after["requests"][0]["bought"]
+
+
+def test_the_plan_needs_no_key_and_shows_the_words(
+    scorebed: Scorebed, short_talk: Path, kept_stages: Path, tmp_path: Path
+) -> None:
+    for provider, told in (
+        ("elevenlabs", "description: "),
+        ("elevenlabs-text", "chunks; without vocals"),
+    ):
+        done = scorebed(
+            *("score", short_talk, "-o", tmp_path / "o.mp4", "--provider", provider, "--plan"),
+            *("--workspace", kept_stages, "--ledger", tmp_path / "ledger"),
+        )
+        assert done.returncode == 0, done.stderr
+        assert told in done.stdout
+        assert "0.12 USD" in done.stdout
+
+
+def test_over_the_limit_is_exit_5_and_nothing_is_sent(score: Score, service: MusicService) -> None:
+    done = score("--max-spend", "0.05", "--seed", "9")
+    assert done.returncode == 5
+    assert "--max-spend 0.12" in done.stderr
+    assert not service.requests
+
+
+def test_embedded_music_takes_over_when_it_may(
+    score: Score, service: MusicService, tmp_path: Path
+) -> None:
+    service.will("402", "402")
+    refused = score("--seed", "11")
+    assert refused.returncode == 5
+    assert not (tmp_path / "out.mp4").exists()
+    result = result_of(score("--seed", "11", "--fallback", "embedded"))
+    assert result["music"]["provider"] == "embedded"
+    assert "402" in result["music"]["fallback_from"]
+    assert any("402" in warning for warning in result["warnings"])
+    assert service.purchases == 0
+    # Without a key there is a score too, and no request.
+    result = result_of(
+        score("--provider", "elevenlabs", "--fallback", "embedded", ELEVENLABS_API_KEY="")
+    )
+    assert result["music"]["provider"] == "embedded"
+
+
+def test_the_ledger_is_listed_shown_exported_and_forgotten(
+    score: Score, scorebed: Scorebed, service: MusicService, tmp_path: Path
+) -> None:
+    book = ("--ledger", tmp_path / "ledger")
+    assert "empty" in scorebed("ledger", "list", *book).stderr
+    result = result_of(score("--seed", "21", "--prompt", "for the ledger"))
+    (key,) = result["receipts"]
+    listed = scorebed("ledger", "list", *book).stdout
+    assert key[:12] in listed
+    assert "kept" in listed
+    assert "0.12 USD" in listed
+    (told,) = json.loads(scorebed("ledger", "list", *book, "--json").stdout)["receipts"]
+    assert told["key"] == key
+    shown = scorebed("ledger", "show", key[:8], *book).stdout
+    assert "for the ledger" in shown
+    assert result["uploads"][0]["sha256"] in shown
+    done = scorebed("ledger", "export", key[:8], tmp_path / "exported", *book)
+    receipt, music = (Path(line) for line in done.stdout.split())
+    assert json.loads(receipt.read_text())["key"] == key
+    assert music.suffix == ".mp3"
+    assert music.read_bytes() == service.last_answer
+    again = scorebed("ledger", "export", key[:8], tmp_path / "exported", *book)
+    assert again.returncode == 2
+    forgotten = Path(scorebed("ledger", "forget", key[:8], *book).stdout.strip())
+    assert (forgotten / "answer" / "body").read_bytes() == service.last_answer
+    assert scorebed("ledger", "show", key[:8], *book).returncode == 2
+    assert scorebed("ledger", "show", "ab", *book).returncode == 2
+
+
+def test_music_for_the_first_seconds_only(
+    score: Score, service: MusicService, tmp_path: Path
+) -> None:
+    result = result_of(score("--duration", "6.2", "--stems", tmp_path / "stems"))
+    (request,) = service.requests
+    assert sum(file.duration_s for file in request.files) == pytest.approx(6.2, abs=0.041)
+    assert result["spent"]["seconds"] == pytest.approx(6.2)
+    music, rate_hz = soundfile.read(tmp_path / "stems" / "MX-dry.wav")
+    end = round(6.2 * rate_hz)
+    assert len(music) == 12 * rate_hz
+    assert np.abs(music[end:]).max() == 0
+    assert np.abs(music[end - 2 * rate_hz : end]).max() > 0.01
+    free = result_of(
+        score("--duration", "6.2", "--provider", "embedded", "--stems", tmp_path / "free")
+    )
+    music, _ = soundfile.read(tmp_path / "free" / "MX-dry.wav")
+    assert np.abs(music[end:]).max() == 0
+    assert np.abs(music[end - 3 * rate_hz : end]).max() > 0.001
+    assert free["music"]["integrated_lufs"] == pytest.approx(-14.0, abs=0.1)
+
+
+def test_the_music_of_each_scene_lies_in_the_stems(score: Score, tmp_path: Path) -> None:
+    result = result_of(score("--stems", tmp_path / "stems"))
+    music, rate_hz = soundfile.read(tmp_path / "stems" / "MX-dry.wav", dtype="float32")
+    parts = [
+        soundfile.read(tmp_path / "stems" / f"1M{number}.wav", dtype="float32")[0]
+        for number in range(1, len(result["scenes"]) + 1)
+    ]
+    assert np.array_equal(np.concatenate(parts), music)
+    for part, scene in zip(parts, result["scenes"], strict=True):
+        wanted = (scene["end_s"] - scene["start_s"]) * rate_hz
+        assert abs(len(part) - wanted) <= 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_a_key_file_that_others_may_read_is_refused(
+    score: Score, service: MusicService, tmp_path: Path
+) -> None:
+    key = tmp_path / "the.key"
+    key.write_text(KEY + "\n")
+    key.chmod(0o644)
+    done = score("--key-file", key, ELEVENLABS_API_KEY="")
+    assert done.returncode == 5
+    assert f"chmod 600 {key}" in done.stderr
+    assert not service.requests
+    key.chmod(0o600)
+    assert result_of(score("--key-file", key, ELEVENLABS_API_KEY=""))["spent"]["requests"] == 1
+
+
+def test_settings_of_ones_own(score: Score, service: MusicService, tmp_path: Path) -> None:
+    mine = tmp_path / "settings.toml"
+    mine.write_text(
+        'provider = "elevenlabs"\nprompt = "from the file"\ntags = ["a", "b"]\nseed = 31\n'
+        "price_per_minute = 5.0\nmax_spend = 2.0\nsfx = true\n"
+    )
+    result = result_of(score("--settings", mine, "--seed", "32"))
+    assert result["music"]["seed"] == 32
+    assert result["spent"]["amount"] == pytest.approx(1.0)
+    told = dict(service.requests[0].fields)
+    assert told["description"].startswith("from the file")
+    assert told["add_sfx"] == "true"
+    assert result_of(score("--settings", mine, "--provider", "embedded"))["spent"]["amount"] == 0
+    mine.write_text("prce_per_minute = 5.0\n")
+    done = score("--settings", mine)
+    assert done.returncode == 2
+    assert "price_per_minute" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--provider", "embedded", "--sfx"), "--sfx is for services"),
+        (("--provider", "embedded", "--base-url", "https://x.org"), "--base-url is for services"),
+        (("--base-url", "http://example.org"), "in the clear"),
+        (("--base-url", "ftp://example.org"), "not an address"),
+        (("--base-url", "https://me:pw@example.org"), "user name"),
+        (("--provider", "elevenlabs", "--offline"), "--offline"),
+        (("--provider", "elevenlabs-text", "--sfx"), "text to music"),
+        (("--refine-plan",), "--refine-plan"),
+        (("--api-form", "brief", "--model", "music_v2"), "--api-form brief"),
+        (("--max-spend", "-1"), "--max-spend"),
+        (("--service", "elevenlab"), "'elevenlabs'"),
+        (("--fallback", "file"), "fallback"),
+    ],
+)
+def test_wrong_options_are_told_before_any_work(
+    options: tuple[str, ...], told: str, score: Score, service: MusicService
+) -> None:
+    done = score(*options)
+    assert done.returncode == 2, done.stderr
+    assert told in done.stderr
+    assert "probe" not in done.stderr
+    assert not service.requests
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_waits_for_the_service_can_be_stopped(
+    number: signal.Signals,
+    service: MusicService,
+    short_talk: Path,
+    kept_stages: Path,
+    environment: dict[str, str],
+    tmp_path: Path,
+    score: Score,
+) -> None:
+    service.will("hang-after-body")
+    command: list[str | Path] = [
+        *(sys.executable, "-m", "scorebed", "score", short_talk, "-o", tmp_path / "out.mp4"),
+        *("--workspace", kept_stages, "--ledger", tmp_path / "ledger"),
+    ]
+    keys = {"ELEVENLABS_API_KEY": KEY, "ELEVENLABS_BASE_URL": service.url}
+    with subprocess.Popen(
+        command, env=environment | keys, stderr=subprocess.PIPE, text=True
+    ) as child:
+        deadline = time.monotonic() + 60
+        while not service.purchases:
+            assert child.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        child.send_signal(number)
+        _, said = child.communicate(timeout=5)
+    assert child.returncode == 130, said
+    assert not (tmp_path / "out.mp4").exists()
+    (receipt,) = Ledger(tmp_path / "ledger").receipts()
+    assert receipt.state is State.SENT
+    done = score()
+    assert done.returncode == 5
+    assert "--buy-again" in done.stderr
+    assert service.purchases == 1
+    assert result_of(score("--buy-again"))["spent"]["requests"] == 1
