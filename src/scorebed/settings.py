@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -290,16 +289,15 @@ def _provider_name(options: Options) -> str:
 
 
 def _service_settings(options: Options, provider: Provider) -> ServiceSettings | None:
-    """How a service is asked: its own defaults, then a preset, the environment, the options."""
+    """How a service is asked: as it says itself, then a preset, then the options."""
     if not isinstance(provider, Service):
         return None
     settings = provider.settings()
     if options.service is not None:
         settings = load_preset("service", options.service, ServiceSettings, over=settings)
-    base_url = options.base_url or os.environ.get(keys.URL_VARIABLE) or settings.base_url
     settings = replace(
         settings,
-        base_url=base_url,
+        base_url=options.base_url or settings.base_url,
         api_form=options.api_form or settings.api_form,
         model=options.model or settings.model,
         output_format=options.output_format or settings.output_format,
@@ -316,7 +314,6 @@ def _service_settings(options: Options, provider: Provider) -> ServiceSettings |
     _check_figures(
         price_per_minute=settings.price_per_minute, read_timeout_s=settings.read_timeout_s
     )
-    keys.host_of(settings.base_url)
     return settings
 
 

@@ -281,7 +281,7 @@ def test_the_doctor_finds_a_bad_ffmpeg(scorebed: Scorebed) -> None:
 def test_a_users_key_is_never_printed(scorebed: Scorebed) -> None:
     done = scorebed("doctor", ELEVENLABS_API_KEY="sk-secret-123")
     assert "sk-secret-123" not in done.stdout + done.stderr
-    assert "key ELEVENLABS_API_KEY: set" in done.stdout
+    assert "key ElevenLabs: set" in done.stdout
 
 
 def test_the_entry_point_is_the_same_program(

@@ -123,7 +123,6 @@ CASES: dict[Behaviour, Case] = {
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses that scorebed chooses itself are short here; those that the service asks for stay."""
     monkeypatch.setattr(asking, "_FIRST_PAUSE_S", 0.05)
-    monkeypatch.setattr(asking, "_TURN_PAUSE_S", 0.05)
 
 
 def run(order: Order, purse: Purse, folder: Path) -> Take | ScorebedError:

@@ -252,7 +252,7 @@ BaseUrl = Annotated[
     typer.Option(
         metavar="URL",
         help="Where the service is.",
-        show_default="ELEVENLABS_BASE_URL, else its own address",
+        show_default="--service preset, else ELEVENLABS_BASE_URL",
         rich_help_panel=_SERVICE,
     ),
 ]

@@ -252,6 +252,7 @@ class Entry:
         (coming / _SPLIT).write_bytes(msgspec.json.encode(split))
         for path in coming.iterdir():
             _sync(path)
+        _sync_folder(coming)
         if final.exists():
             # An earlier answer that could not be used: put aside, not thrown away.
             final.rename(self.folder / f"{_ANSWER}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")

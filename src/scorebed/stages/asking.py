@@ -30,7 +30,7 @@ QUEUE_PATIENCE_S = 7200.0
 """How long a run waits for its turn when the account's requests are too many."""
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 60.0
-_TURN_PAUSE_S = 1.0
+_LONGEST_TURN_S = 15.0
 
 
 class _Wire:
@@ -69,7 +69,7 @@ def ask_patiently(
         Stopped: If the run ended before it was sent.
     """
     begun_s = time.monotonic()
-    busy = down = 0
+    turns = busy = down = 0
     while True:
         try:
             with queue.slot(stop):
@@ -77,11 +77,13 @@ def ask_patiently(
                 entry.keep(answer)
                 return
         except RateLimited as error:
-            busy += 0 if error.concurrent else 1
+            turns += error.concurrent
+            busy += not error.concurrent
             waited_s = time.monotonic() - begun_s
             given_up = busy >= BUSY_ATTEMPTS or waited_s > QUEUE_PATIENCE_S
             _put_back(entry, error, given_up=given_up)
-            pause_s = _TURN_PAUSE_S if error.concurrent else _pause_s(busy)
+            # Somebody else uses the account: each try sends all again, so they become rare.
+            pause_s = min(_pause_s(turns), _LONGEST_TURN_S) if error.concurrent else _pause_s(busy)
             _rest(stop, error.wait_s, pause_s)
         except ProviderUnavailable as error:
             down += 1

@@ -19,14 +19,13 @@ from scorebed.providers.elevenlabs.plan import (
 )
 from scorebed.providers.elevenlabs.refine import refined
 from scorebed.providers.elevenlabs.video import (
-    BASE_URL,
     MAX_DURATION_S,
-    PRICE_PER_MINUTE,
     check_model,
     check_words,
     flags,
     model_and_format,
     most_bytes,
+    own_settings,
     quote,
     service_of,
     target_of,
@@ -53,10 +52,8 @@ class ElevenLabsTextProvider:
     description = "text to music by ElevenLabs: a section per scene, needs a key, costs money"
 
     def settings(self) -> ServiceSettings:
-        """The vendor's own address."""
-        return ServiceSettings(
-            base_url=BASE_URL, api_form="current", price_per_minute=PRICE_PER_MINUTE
-        )
+        """The vendor's own address, or that of the environment."""
+        return own_settings()
 
     def limits(self, service: ServiceSettings | None) -> Limits:  # noqa: ARG002 - the protocol's
         """What the vendor's documentation says of one request; no picture is sent."""

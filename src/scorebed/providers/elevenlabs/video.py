@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -51,10 +52,8 @@ class ElevenLabsProvider:
     description = "video to music by ElevenLabs: looks at the picture, needs a key, costs money"
 
     def settings(self) -> ServiceSettings:
-        """The vendor's own address and the form of its SDK."""
-        return ServiceSettings(
-            base_url=BASE_URL, api_form="current", price_per_minute=PRICE_PER_MINUTE
-        )
+        """The vendor's own address, or that of the environment, and the form of its SDK."""
+        return own_settings()
 
     def limits(self, service: ServiceSettings | None) -> Limits:
         """What the vendor's documentation says of one request."""
@@ -144,6 +143,15 @@ class ElevenLabsProvider:
             most_bytes=most_bytes(part, tracks=3 if service.separate_tracks else 1),
         )
         return ask(call, target_of(service), folder=folder, wire=wire)
+
+
+def own_settings() -> ServiceSettings:
+    """How ElevenLabs is asked if the user says nothing; ``ELEVENLABS_BASE_URL`` says where."""
+    return ServiceSettings(
+        base_url=os.environ.get(keys.URL_VARIABLE) or BASE_URL,
+        api_form="current",
+        price_per_minute=PRICE_PER_MINUTE,
+    )
 
 
 def service_of(order: Order) -> ServiceSettings:
