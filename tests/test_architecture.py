@@ -27,7 +27,8 @@ KNOWS: dict[str, set[str]] = {
     "stages": EXACT
     | {"wav", "dsp", "ffmpeg", "media", "packets", "answers", "providers", "ledger"},
     "presets": EXACT,
-    "settings": EXACT | {"presets", "providers", "ledger"},
+    "options": EXACT,
+    "settings": EXACT | {"options", "presets", "providers", "ledger"},
     "delivery": EXACT,
     "result": EXACT | {"settings"},
     "exporters": EXACT | {"wav", "dsp", "delivery", "result"},

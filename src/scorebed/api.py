@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Literal
 from scorebed.delivery import default_output
 from scorebed.measurement import measure as measure_path
 from scorebed.model import ApiForm, Progress, Quality, no_progress
+from scorebed.options import DEFAULT_PRESET, DEFAULT_SEED, DEFAULT_STYLE, Options
 from scorebed.pipeline import Job, Watch
 from scorebed.pipeline import score as run_job
-from scorebed.settings import DEFAULT_PRESET, DEFAULT_SEED, DEFAULT_STYLE, Options, resolve
+from scorebed.settings import resolve
 from scorebed.workspace import default_root
 
 if TYPE_CHECKING:

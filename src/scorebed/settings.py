@@ -10,24 +10,20 @@ from typing import Literal
 from scorebed.errors import SettingsError
 from scorebed.ledger import default_ledger
 from scorebed.model import (
-    ApiForm,
     Brief,
     DuckSettings,
     LevelSettings,
     LoudnessTarget,
     Purse,
-    Quality,
     ServiceSettings,
     SpotSettings,
 )
+from scorebed.options import Options, check_figures, check_options, flag_of
 from scorebed.presets import load_preset
 from scorebed.providers.base import Provider, Service, find
 from scorebed.providers.elevenlabs import keys
 from scorebed.style import Style
 
-DEFAULT_PRESET = "youtube"
-DEFAULT_STYLE = "cinematic"
-DEFAULT_SEED = 1
 LOUDNESS_SPAN_LU = 6.0
 """``loudness`` 1 raises the music by this, -1 lowers it by this, in LU."""
 LOSSY_HEADROOM_DB = 0.7
@@ -59,49 +55,6 @@ class Delivery:
     """How sure they are."""
     note: str
     """What else to know."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What a user may ask for; None means: as the preset says."""
-
-    preset: str = DEFAULT_PRESET
-    style: str = DEFAULT_STYLE
-    provider: str | None = None
-    music: Path | None = None
-    prompt: str = ""
-    tags: tuple[str, ...] = ()
-    seed: int = DEFAULT_SEED
-    quality: Quality = "standard"
-    loudness: float = 0.0
-    guidance: float = 0.5
-    max_scenes: int = 10
-    speech_margin_lu: float | None = None
-    duck: bool = True
-    production_audio: Literal["keep", "drop"] = "keep"
-    music_lufs: float | None = None
-    target_lufs: float | None = None
-    true_peak_dbtp: float | None = None
-    offline: bool = False
-    duration_s: float | None = None
-    service: str | None = None
-    base_url: str | None = None
-    api_form: ApiForm | None = None
-    model: str | None = None
-    output_format: str | None = None
-    sfx: bool = False
-    separate_tracks: bool = False
-    reference_audio: bool = False
-    c2pa: bool = False
-    zero_retention: bool = False
-    refine_plan: bool = False
-    key_file: Path | None = None
-    price_per_minute: float | None = None
-    max_spend: float | None = None
-    purse: str | None = None
-    ledger: Path | None = None
-    buy_again: bool = False
-    fallback: Literal["embedded"] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +92,7 @@ def resolve(options: Options, *, defaults: Options | None = None) -> Settings:
     Raises:
         SettingsError: If a value is out of range, a preset is unknown, or two options conflict.
     """
-    _check_ranges(options)
+    check_options(options)
     delivery = load_preset("delivery", options.preset, Delivery)
     style = load_preset("style", options.style, Style)
     provider = _choose_provider(options)
@@ -149,7 +102,7 @@ def resolve(options: Options, *, defaults: Options | None = None) -> Settings:
     music_lufs = _either(options.music_lufs, delivery.music_lufs)
     ceiling_dbtp = _either(options.true_peak_dbtp, delivery.true_peak_dbtp)
     margin_lu = _either(options.speech_margin_lu, delivery.speech_margin_lu)
-    _check_figures(
+    check_figures(
         target_lufs=target_lufs,
         music_lufs=music_lufs,
         true_peak_dbtp=ceiling_dbtp,
@@ -198,66 +151,6 @@ def resolve(options: Options, *, defaults: Options | None = None) -> Settings:
 
 def _either(asked: float | None, preset: float) -> float:
     return preset if asked is None else asked
-
-
-_RANGES: dict[str, tuple[float, float, str]] = {
-    "loudness": (-1, 1, ""),
-    "guidance": (0, 1, ""),
-    "max_scenes": (1, 1000, ""),
-    "speech_margin_lu": (0, 40, " LU"),
-    "music_lufs": (-60, 0, " LUFS"),
-    "target_lufs": (-60, 0, " LUFS"),
-    "true_peak_dbtp": (-20, 0, " dBTP"),
-    "seed": (0, 2**63 - 1, ""),
-    "duration_s": (0.1, 86_400, " s"),
-    "price_per_minute": (0, 1000, ""),
-    "max_spend": (0, 1e6, ""),
-    "read_timeout_s": (1, 86_400, " s"),
-    "audio_bitrate_kbps": (32, 640, " kbit/s"),
-}
-_CHOICES: dict[str, tuple[str | None, ...]] = {
-    "quality": ("draft", "standard", "high"),
-    "production_audio": ("keep", "drop"),
-    "api_form": ("current", "brief", None),
-    "fallback": ("embedded", None),
-}
-
-
-def _check_ranges(options: Options) -> None:
-    values = {name: getattr(options, name) for name in _RANGES if hasattr(options, name)}
-    _check_figures(**{name: value for name, value in values.items() if value is not None})
-    for name, choices in _CHOICES.items():
-        if getattr(options, name) not in choices:
-            raise SettingsError(
-                f"{_flag(name)} {getattr(options, name)!r} is not known",
-                remedy=f"Use one of: {', '.join(choice for choice in choices if choice)}",
-            )
-    for text in (options.prompt, *options.tags):
-        if text != text.encode(errors="replace").decode():
-            raise SettingsError(
-                "--prompt or --tag holds bytes that are no text", remedy="Give it in UTF-8."
-            )
-
-
-def _check_figures(**figures: float) -> None:
-    """Holds options, and what presets put in their place, to their ranges."""
-    for name, value in figures.items():
-        least, most, unit = _RANGES[name]
-        # Written so that "not a number" is refused too.
-        if not least <= value <= most:
-            raise SettingsError(
-                f"{_flag(name)} {value} is out of range",
-                remedy=f"Give a value from {least:g} to {most:g}{unit}.",
-            )
-
-
-def _flag(name: str) -> str:
-    spoken = {
-        "speech_margin_lu": "speech-margin",
-        "true_peak_dbtp": "true-peak",
-        "duration_s": "duration",
-    }
-    return "--" + spoken.get(name, name.replace("_", "-"))
 
 
 def _choose_provider(options: Options) -> Provider:
@@ -311,7 +204,7 @@ def _service_settings(options: Options, provider: Provider) -> ServiceSettings |
         price_per_minute=_either(options.price_per_minute, settings.price_per_minute),
         loudness=options.loudness,
     )
-    _check_figures(
+    check_figures(
         price_per_minute=settings.price_per_minute, read_timeout_s=settings.read_timeout_s
     )
     return settings
@@ -341,6 +234,6 @@ def _refuse_service_options(options: Options, defaults: Options, provider: Provi
     for name in _SERVICE_ONLY:
         if getattr(options, name) != getattr(defaults, name):
             raise SettingsError(
-                f"{_flag(name)} is for services; the provider {provider.name!r} is none",
+                f"{flag_of(name)} is for services; the provider {provider.name!r} is none",
                 remedy="Add --provider elevenlabs, or leave it out.",
             )

@@ -22,9 +22,10 @@ import soundfile
 from scorebed.errors import OverLimit, ProviderError, ScorebedError, SettingsError
 from scorebed.ledger import Ledger, State
 from scorebed.model import Order, Purse
+from scorebed.options import Options
 from scorebed.providers.elevenlabs.text import ElevenLabsTextProvider
 from scorebed.providers.elevenlabs.video import ElevenLabsProvider
-from scorebed.settings import Options, resolve
+from scorebed.settings import resolve
 from scorebed.stages.compose import announcement, compose
 from scorebed.stages.purchase import keys_of
 from scorebed.testing import MusicService

@@ -16,15 +16,9 @@ import pytest
 
 from scorebed import settings
 from scorebed.errors import SettingsError
+from scorebed.options import DEFAULT_PRESET, DEFAULT_STYLE, Options
 from scorebed.presets import load_preset, preset_folder, preset_names
-from scorebed.settings import (
-    DEFAULT_PRESET,
-    DEFAULT_STYLE,
-    Delivery,
-    Options,
-    Settings,
-    resolve,
-)
+from scorebed.settings import Delivery, Settings, resolve
 from scorebed.style import Style
 
 ROOT = Path(__file__).parents[2]

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import typer  # noqa: TC002 - read when the program runs
 
-from scorebed.cli import options
+from scorebed.cli import options, options_service
 from scorebed.cli.console import Watcher, progress_watch, put, say
 
 if TYPE_CHECKING:
+    from scorebed.options import Options
     from scorebed.pipeline import Job
     from scorebed.result import Result
-    from scorebed.settings import Options
 
 _FILE_VARIABLE = "SCOREBED_SETTINGS"
 
@@ -53,24 +53,24 @@ def score(
     offline: options.Offline = False,
     quiet: options.Quiet = False,
     duration_s: options.Duration = None,
-    service: options.ServiceOption = None,
-    base_url: options.BaseUrl = None,
-    api_form: options.ApiFormOption = None,
-    model: options.Model = None,
-    output_format: options.OutputFormat = None,
-    sfx: options.Sfx = False,
-    separate_tracks: options.SeparateTracks = False,
-    reference_audio: options.ReferenceAudio = False,
-    c2pa: options.C2pa = False,
-    zero_retention: options.ZeroRetention = False,
-    refine_plan: options.RefinePlan = False,
-    key_file: options.KeyFile = None,
-    price_per_minute: options.PricePerMinute = None,
-    max_spend: options.MaxSpend = None,
-    purse: options.PurseOption = None,
-    ledger: options.LedgerOption = None,
-    buy_again: options.BuyAgain = False,
-    fallback: options.FallbackOption = None,
+    service: options_service.ServiceOption = None,
+    base_url: options_service.BaseUrl = None,
+    api_form: options_service.ApiFormOption = None,
+    model: options_service.Model = None,
+    output_format: options_service.OutputFormat = None,
+    sfx: options_service.Sfx = False,
+    separate_tracks: options_service.SeparateTracks = False,
+    reference_audio: options_service.ReferenceAudio = False,
+    c2pa: options_service.C2pa = False,
+    zero_retention: options_service.ZeroRetention = False,
+    refine_plan: options_service.RefinePlan = False,
+    key_file: options_service.KeyFile = None,
+    price_per_minute: options_service.PricePerMinute = None,
+    max_spend: options_service.MaxSpend = None,
+    purse: options_service.PurseOption = None,
+    ledger: options_service.LedgerOption = None,
+    buy_again: options_service.BuyAgain = False,
+    fallback: options_service.FallbackOption = None,
     settings: options.SettingsFile = None,
     traceback: options.Traceback = False,
 ) -> None:
@@ -110,8 +110,8 @@ def _unheard(_sentence: str) -> None:
 
 def _defaults(file: Path | None) -> Options:
     """What stands where the user says nothing."""
+    from scorebed.options import Options  # noqa: PLC0415
     from scorebed.presets import default_options_file, load_options  # noqa: PLC0415 - as above
-    from scorebed.settings import Options  # noqa: PLC0415
 
     path = file or default_options_file()
     if file is None and not path.is_file() and _FILE_VARIABLE not in os.environ:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from scorebed.ledger.book import Entry, Ledger, default_ledger
+from scorebed.ledger.book import Ledger, default_ledger
+from scorebed.ledger.entry import Entry
 from scorebed.ledger.purse import reserve
 from scorebed.ledger.queue import Queue, Stopped
 from scorebed.ledger.receipt import Receipt, State, key_of

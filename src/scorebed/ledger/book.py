@@ -15,26 +15,21 @@ import os
 import re
 import shutil
 from contextlib import contextmanager
-from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import filelock
-import msgspec
 import platformdirs
 
 from scorebed.errors import SettingsError, WorkspaceError
+from scorebed.ledger.entry import ANSWER, RECEIPT, Entry, read_receipt
 from scorebed.ledger.receipt import KEY_LENGTH, Receipt, State
-from scorebed.model import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MARK = ".scorebed-ledger"
-_RECEIPT = "receipt.json"
-_ANSWER = "answer"
-_SPLIT = "answer.json"
 _KEY = re.compile(rf"[0-9a-f]{{{KEY_LENGTH}}}")
 _SHORTEST = 4
 _POLL_S = 0.1
@@ -64,7 +59,7 @@ class Ledger:
         """
         if not self.root.is_dir():
             return ()
-        found = [_read(entry) for entry in self.root.iterdir() if _KEY.fullmatch(entry.name)]
+        found = [read_receipt(entry) for entry in self.root.iterdir() if _KEY.fullmatch(entry.name)]
         return tuple(sorted((one for one in found if one), key=lambda one: (one.made, one.key)))
 
     def find(self, prefix: str) -> Receipt:
@@ -86,7 +81,7 @@ class Ledger:
 
     def answer_folder(self, key: str) -> Path:
         """Where the answer to a purchase lies, if it has come."""
-        return self.root / key / _ANSWER
+        return self.root / key / ANSWER
 
     def forget(self, key: str) -> Path:
         """Puts a purchase aside, so that the same command buys again; nothing is deleted.
@@ -118,7 +113,7 @@ class Ledger:
             SettingsError: If one of them is there already.
             WorkspaceError: If they cannot be written.
         """
-        wanted = {self.root / key / _RECEIPT: folder / f"{key[:12]}.receipt.json"}
+        wanted = {self.root / key / RECEIPT: folder / f"{key[:12]}.receipt.json"}
         answer = Entry(self.root / key).answer()
         if answer is not None:
             name = f"{key[:12]}.{answer.body.name}{_suffix(answer.body)}"
@@ -189,114 +184,6 @@ class Ledger:
         return self.root / "locks" / f"{key}.lock"
 
 
-class Entry:
-    """A purchase that this run holds.
-
-    Args:
-        folder: Its folder in the ledger.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.receipt = _read(folder)
-
-    def plan(self, receipt: Receipt) -> None:
-        """Writes a receipt down; what is known of earlier charges stays."""
-        self.folder.mkdir(exist_ok=True)
-        earlier = self.receipt
-        made = _now() if earlier is None else earlier.made
-        charges = 0 if earlier is None else earlier.charges
-        self._write(replace(receipt, state=State.PLANNED, made=made, charges=charges))
-
-    def mark(
-        self,
-        state: State,
-        *,
-        message: str | None = None,
-        request_id: str | None = None,
-        song_id: str | None = None,
-    ) -> None:
-        """Writes a new state down; when this returns it is on the disk."""
-        assert self.receipt is not None
-        before, charges = self.receipt.state, self.receipt.charges
-        if state is State.SENT:
-            charges += 1
-        elif before is State.SENT and not state.may_be_billed:
-            charges -= 1
-        self._write(
-            replace(
-                self.receipt,
-                state=state,
-                charges=charges,
-                message=message,
-                request_id=request_id or self.receipt.request_id,
-                song_id=song_id or self.receipt.song_id,
-            )
-        )
-
-    def incoming(self) -> Path:
-        """An empty folder for an answer that is about to come."""
-        coming = self.folder / f"{_ANSWER}.part"
-        shutil.rmtree(coming, ignore_errors=True)
-        coming.mkdir()
-        return coming
-
-    def keep(self, answer: Answer) -> Answer:
-        """Gives an answer that has come whole its place, and notes that it is there.
-
-        Args:
-            answer: With its body in the folder that ``incoming`` gave.
-        """
-        coming, final = self.folder / f"{_ANSWER}.part", self.folder / _ANSWER
-        split = asdict(answer) | {"body": answer.body.name}
-        (coming / _SPLIT).write_bytes(msgspec.json.encode(split))
-        for path in coming.iterdir():
-            _sync(path)
-        _sync_folder(coming)
-        if final.exists():
-            # An earlier answer that could not be used: put aside, not thrown away.
-            final.rename(self.folder / f"{_ANSWER}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
-        coming.rename(final)
-        _sync_folder(self.folder)
-        self.mark(State.ANSWERED, request_id=answer.request_id, song_id=answer.song_id)
-        kept = self.answer()
-        assert kept is not None
-        return kept
-
-    def answer(self) -> Answer | None:
-        """The answer that has come, or None."""
-        folder = self.folder / _ANSWER
-        try:
-            told = msgspec.json.decode((folder / _SPLIT).read_bytes())
-        except FileNotFoundError:
-            return None
-        return Answer(**(told | {"body": folder / told["body"]}))
-
-    def _write(self, receipt: Receipt) -> None:
-        receipt = replace(receipt, changed=_now())
-        part = self.folder / f"{_RECEIPT}.part"
-        part.write_bytes(msgspec.json.format(msgspec.json.encode(receipt)) + b"\n")
-        _sync(part)
-        part.replace(self.folder / _RECEIPT)
-        _sync_folder(self.folder)
-        self.receipt = receipt
-
-
-def _read(folder: Path) -> Receipt | None:
-    path = folder / _RECEIPT
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Receipt)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except msgspec.DecodeError as error:
-        # Never taken for "not bought".
-        raise WorkspaceError(
-            f"ledger: the receipt {path} cannot be read ({error})",
-            remedy=f"Look at {folder}: what was bought lies there. Restore the file, or move the "
-            "folder away to buy again.",
-        ) from error
-
-
 _SUFFIXES = (
     (b"ID3", ".mp3"),
     (b"\xff\xfb", ".mp3"),
@@ -313,25 +200,6 @@ def _suffix(body: Path) -> str:
     with body.open("rb") as file:
         head = file.read(4)
     return next((suffix for magic, suffix in _SUFFIXES if head.startswith(magic)), "")
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    """Makes a rename last through a power cut; Windows has no such call and needs none."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 @contextmanager

@@ -6,52 +6,25 @@ is asked for in one request after the other or side by side, as the account allo
 
 from __future__ import annotations
 
-import queue
-import threading
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from scorebed.answers import Unpacked, unpack
-from scorebed.errors import BadAnswer, OutcomeUnknown
-from scorebed.ledger import Ledger, Queue, Receipt, State, Stopped, key_of, reserve
-from scorebed.model import PartOrder, Quote, Take, TakePiece, TimeRange, Upload
-from scorebed.stages.asking import ask_patiently
+from scorebed.ledger import Ledger, Receipt, State, key_of, reserve
+from scorebed.model import Quote, Take, TakePiece, TimeRange, Upload
+from scorebed.stages.counter import Bought, Counter, Part, lost_before
 from scorebed.stages.reference import with_reference
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    from scorebed.ledger import Entry
-    from scorebed.model import Answer, Order, Progress, Purse, Reel
+    from scorebed.model import Order, Progress, Purse, Reel
     from scorebed.providers.base import Service
 
 STAGE = "compose"
-_TICK_S = 0.25
-_LEAST_COVER = 0.5
-"""Music that is shorter than this share of its picture is no answer to it."""
 _ODD_COVER = 0.1
 _ANSWER_BYTES_PER_S = 60_000
 """Room on the ledger's disk for an answer: 320 kbit/s and half as much again."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Part:
-    """A part of the take on its way."""
-
-    order: PartOrder
-    key: str
-    receipt: Receipt
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Bought:
-    part: _Part
-    unpacked: Unpacked
-    paid: float
-    """What this run paid for it; 0 for what was kept."""
-    uploads: tuple[Upload, ...]
 
 
 def keys_of(service: Service, order: Order) -> tuple[str, ...]:
@@ -132,7 +105,7 @@ def buy(service: Service, order: Order, purse: Purse, *, folder: Path, progress:
         wanted = _wanted(ledger, parts, purse)
         if wanted:
             stack.enter_context(reserve(ledger, purse, wanted, parts[0].receipt.currency))
-        counter = _Counter(service, ledger, order, purse, folder)
+        counter = Counter(service, ledger, order, purse, folder)
         # The first one alone where the others are to go on in its style.
         alone = 1 if service.limits(order.service).reference else len(parts)
         served = counter.serve(parts[:alone], lambda share: progress(share * alone / len(parts)))
@@ -144,7 +117,7 @@ def buy(service: Service, order: Order, purse: Purse, *, folder: Path, progress:
     return _take(service, order, served)
 
 
-def _parts(service: Service, order: Order, purse: Purse) -> list[_Part]:
+def _parts(service: Service, order: Order, purse: Purse) -> list[Part]:
     whole = service.quote(order)
     seconds = float(order.reels.duration_s)
     found = []
@@ -165,7 +138,7 @@ def _parts(service: Service, order: Order, purse: Purse) -> list[_Part]:
             made="",
             changed="",
         )
-        found.append(_Part(order=part, key=key, receipt=receipt))
+        found.append(Part(order=part, key=key, receipt=receipt))
     return found
 
 
@@ -196,7 +169,7 @@ def _uploads(reels: tuple[Reel, ...]) -> tuple[Upload, ...]:
     )
 
 
-def _wanted(ledger: Ledger, parts: list[_Part], purse: Purse) -> dict[str, float]:
+def _wanted(ledger: Ledger, parts: list[Part], purse: Purse) -> dict[str, float]:
     """Prices of what has to be bought."""
     receipts = {one.key: one for one in ledger.receipts()}
     wanted = {}
@@ -206,154 +179,24 @@ def _wanted(ledger: Ledger, parts: list[_Part], purse: Purse) -> dict[str, float
         if state in {State.KEPT, State.SENT, State.ANSWERED}:
             continue
         if state is State.UNKNOWN and not purse.buy_again:
-            raise _unknown(part.key, known)
+            raise lost_before(part.key, known)
         wanted[part.key] = part.receipt.amount
     return wanted
 
 
-def _continued(part: _Part, music: Path, folder: Path) -> _Part:
+def _continued(part: Part, music: Path, folder: Path) -> Part:
     """A later part whose proxies carry the music of the first."""
     place = folder / f"part-{part.order.number}-proxies"
     place.mkdir()
     reels = with_reference(part.order.reels, music, folder=place)
-    return _Part(
+    return Part(
         order=replace(part.order, reels=reels),
         key=part.key,
         receipt=replace(part.receipt, files=_uploads(reels)),
     )
 
 
-def _unknown(key: str, receipt: Receipt | None) -> OutcomeUnknown:
-    said = f" ({receipt.message})" if receipt and receipt.message else ""
-    return OutcomeUnknown(
-        f"{STAGE}: this take was asked for before and its answer lost{said}; it may have been "
-        f"billed. Receipt {key[:12]}",
-        remedy="Look whether it was billed; then add --buy-again to buy it (again), or another "
-        "--seed for another take.",
-    )
-
-
-class _Counter:
-    """Serves several parts side by side; each in a thread of its own, held up by nothing else."""
-
-    def __init__(
-        self, service: Service, ledger: Ledger, order: Order, purse: Purse, folder: Path
-    ) -> None:
-        self._service = service
-        self._ledger = ledger
-        self._purse = purse
-        self._folder = folder
-        self._queue = Queue(ledger.root / "queue" / service.account(order))
-
-    def serve(self, parts: list[_Part], progress: Progress) -> list[_Bought]:
-        """All of them, in order.
-
-        Raises:
-            ProviderError: The first that went wrong; what was in flight then has ended.
-        """
-        stop = threading.Event()
-        done: queue.SimpleQueue[tuple[int, _Bought | BaseException]] = queue.SimpleQueue()
-        shares = [0.0] * len(parts)
-
-        def work(number: int) -> None:
-            def tell(share: float) -> None:
-                shares[number] = share
-
-            try:
-                done.put((number, self._one(parts[number], stop, tell)))
-            except BaseException as error:  # noqa: BLE001 - handed over to the main thread
-                done.put((number, error))
-
-        for number in range(len(parts)):
-            # Daemons: a request that hangs must not keep a stopped run from ending.
-            threading.Thread(target=work, args=(number,), daemon=True).start()
-        try:
-            return self._collect(len(parts), done, stop, lambda: progress(sum(shares) / len(parts)))
-        finally:
-            stop.set()
-
-    def _collect(
-        self,
-        count: int,
-        done: queue.SimpleQueue[tuple[int, _Bought | BaseException]],
-        stop: threading.Event,
-        tick: Callable[[], None],
-    ) -> list[_Bought]:
-        found: dict[int, _Bought] = {}
-        failures: list[BaseException] = []
-        while len(found) + len(failures) < count:
-            tick()
-            try:
-                number, outcome = done.get(timeout=_TICK_S)
-            except queue.Empty:
-                continue
-            if isinstance(outcome, BaseException):
-                failures.append(outcome)
-                # Those that wait stay at home; those in flight are paid for, so their answers
-                # are waited for and kept.
-                stop.set()
-            else:
-                found[number] = outcome
-        for failure in failures:
-            if not isinstance(failure, Stopped):
-                raise failure
-        return [found[number] for number in range(count)]
-
-    def _one(self, part: _Part, stop: threading.Event, tell: Progress) -> _Bought:
-        with self._ledger.open(part.key) as entry:
-            paid = 0.0
-            if not self._has_answer(entry):
-                paid = part.receipt.amount
-                entry.plan(part.receipt)
-                ask_patiently(self._service, part.order, entry, self._queue, stop, tell)
-            return self._look(part, entry, paid)
-
-    def _has_answer(self, entry: Entry) -> bool:
-        """Whether the ledger holds an answer that is to be used."""
-        if entry.receipt is None:
-            return False
-        state = entry.receipt.state
-        if state is State.UNKNOWN and not self._purse.buy_again:
-            raise _unknown(entry.receipt.key, entry.receipt)
-        bad = state is State.ANSWERED and entry.receipt.message is not None
-        if bad and self._purse.buy_again:
-            return False
-        return state in {State.KEPT, State.ANSWERED}
-
-    def _look(self, part: _Part, entry: Entry, paid: float) -> _Bought:
-        answer = entry.answer()
-        assert entry.receipt is not None
-        if answer is None:
-            raise BadAnswer(
-                f"{STAGE}: the ledger's answer {entry.folder / 'answer'} is gone",
-                remedy="Bring it back from a backup, or run: scorebed ledger forget "
-                f"{part.key[:12]} (the same command then buys again).",
-            )
-        place = self._folder / f"part-{part.order.number}"
-        place.mkdir(exist_ok=True)
-        try:
-            unpacked = self._unpacked(part, answer, place)
-        except BadAnswer as error:
-            entry.mark(State.ANSWERED, message=error.message)
-            raise
-        if entry.receipt.state is not State.KEPT:
-            entry.mark(State.KEPT)
-        return _Bought(part=part, unpacked=unpacked, paid=paid, uploads=entry.receipt.files)
-
-    def _unpacked(self, part: _Part, answer: Answer, place: Path) -> Unpacked:
-        unpacked = unpack(answer, self._service.expects(part.order), folder=place)
-        music_s = sum(unpacked.durations_s)
-        if music_s < _LEAST_COVER * float(part.order.range.duration_s):
-            raise BadAnswer(
-                f"{STAGE}: the service's music is {float(music_s):.1f} s long, "
-                f"{float(part.order.range.duration_s):.1f} s were asked for; it is kept: "
-                f"{answer.body}",
-                remedy="Use it as it is with --music FILE, or add --buy-again to buy another.",
-            )
-        return unpacked
-
-
-def _take(service: Service, order: Order, bought: list[_Bought]) -> Take:
+def _take(service: Service, order: Order, bought: list[Bought]) -> Take:
     paid = [one for one in bought if one.paid]
     return Take(
         provider=service.name,
@@ -375,7 +218,7 @@ def _take(service: Service, order: Order, bought: list[_Bought]) -> Take:
     )
 
 
-def _pieces(one: _Bought) -> list[TakePiece]:
+def _pieces(one: Bought) -> list[TakePiece]:
     music, order = one.unpacked.music, one.part.order
     if len(music) == 1:
         return [TakePiece(audio=music[0], range=order.range)]
@@ -385,7 +228,7 @@ def _pieces(one: _Bought) -> list[TakePiece]:
     ]
 
 
-def _odd_lengths(one: _Bought) -> list[str]:
+def _odd_lengths(one: Bought) -> list[str]:
     ranges: list[TimeRange] = [piece.range for piece in _pieces(one)]
     found = []
     for span, music_s in zip(ranges, one.unpacked.durations_s, strict=True):

@@ -1,0 +1,123 @@
+"""What a user may ask for, and the ranges of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from scorebed.errors import SettingsError
+from scorebed.model import ApiForm, Quality
+
+DEFAULT_PRESET = "youtube"
+DEFAULT_STYLE = "cinematic"
+DEFAULT_SEED = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a user may ask for; None means: as the preset says."""
+
+    preset: str = DEFAULT_PRESET
+    style: str = DEFAULT_STYLE
+    provider: str | None = None
+    music: Path | None = None
+    prompt: str = ""
+    tags: tuple[str, ...] = ()
+    seed: int = DEFAULT_SEED
+    quality: Quality = "standard"
+    loudness: float = 0.0
+    guidance: float = 0.5
+    max_scenes: int = 10
+    speech_margin_lu: float | None = None
+    duck: bool = True
+    production_audio: Literal["keep", "drop"] = "keep"
+    music_lufs: float | None = None
+    target_lufs: float | None = None
+    true_peak_dbtp: float | None = None
+    offline: bool = False
+    duration_s: float | None = None
+    service: str | None = None
+    base_url: str | None = None
+    api_form: ApiForm | None = None
+    model: str | None = None
+    output_format: str | None = None
+    sfx: bool = False
+    separate_tracks: bool = False
+    reference_audio: bool = False
+    c2pa: bool = False
+    zero_retention: bool = False
+    refine_plan: bool = False
+    key_file: Path | None = None
+    price_per_minute: float | None = None
+    max_spend: float | None = None
+    purse: str | None = None
+    ledger: Path | None = None
+    buy_again: bool = False
+    fallback: Literal["embedded"] | None = None
+
+
+_RANGES: dict[str, tuple[float, float, str]] = {
+    "loudness": (-1, 1, ""),
+    "guidance": (0, 1, ""),
+    "max_scenes": (1, 1000, ""),
+    "speech_margin_lu": (0, 40, " LU"),
+    "music_lufs": (-60, 0, " LUFS"),
+    "target_lufs": (-60, 0, " LUFS"),
+    "true_peak_dbtp": (-20, 0, " dBTP"),
+    "seed": (0, 2**63 - 1, ""),
+    "duration_s": (0.1, 86_400, " s"),
+    "price_per_minute": (0, 1000, ""),
+    "max_spend": (0, 1e6, ""),
+    "read_timeout_s": (1, 86_400, " s"),
+    "audio_bitrate_kbps": (32, 640, " kbit/s"),
+}
+_CHOICES: dict[str, tuple[str | None, ...]] = {
+    "quality": ("draft", "standard", "high"),
+    "production_audio": ("keep", "drop"),
+    "api_form": ("current", "brief", None),
+    "fallback": ("embedded", None),
+}
+
+
+def check_options(options: Options) -> None:
+    """Holds options to their ranges and choices.
+
+    Raises:
+        SettingsError: Naming the flag, and what it takes.
+    """
+    values = {name: getattr(options, name) for name in _RANGES if hasattr(options, name)}
+    check_figures(**{name: value for name, value in values.items() if value is not None})
+    for name, choices in _CHOICES.items():
+        if getattr(options, name) not in choices:
+            raise SettingsError(
+                f"{flag_of(name)} {getattr(options, name)!r} is not known",
+                remedy=f"Use one of: {', '.join(choice for choice in choices if choice)}",
+            )
+    for text in (options.prompt, *options.tags):
+        if text != text.encode(errors="replace").decode():
+            raise SettingsError(
+                "--prompt or --tag holds bytes that are no text", remedy="Give it in UTF-8."
+            )
+
+
+def check_figures(**figures: float) -> None:
+    """Holds options, and what presets put in their place, to their ranges."""
+    for name, value in figures.items():
+        least, most, unit = _RANGES[name]
+        # Written so that "not a number" is refused too.
+        if not least <= value <= most:
+            raise SettingsError(
+                f"{flag_of(name)} {value} is out of range",
+                remedy=f"Give a value from {least:g} to {most:g}{unit}.",
+            )
+
+
+def flag_of(name: str) -> str:
+    """The flag of an option on the command line."""
+    spoken = {
+        "speech_margin_lu": "speech-margin",
+        "true_peak_dbtp": "true-peak",
+        "duration_s": "duration",
+    }
+    return "--" + spoken.get(name, name.replace("_", "-"))
