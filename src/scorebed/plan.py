@@ -10,13 +10,24 @@ from typing import Any
 
 from scorebed.ffmpeg import locate
 from scorebed.media import identify
-from scorebed.model import Artifact, MuxPlan, Order, Picture, Quote, Reel, SourceFile, Stem
+from scorebed.model import (
+    Artifact,
+    MuxPlan,
+    Order,
+    PartOrder,
+    Picture,
+    Quote,
+    Reel,
+    SourceFile,
+    Stem,
+)
 from scorebed.pipeline import STAGES, Job, Watch, check_job, check_provider, prepare
 from scorebed.providers.base import Service, find
 from scorebed.stages import purchase
 from scorebed.stages.mux import command
 from scorebed.stages.mux_plan import plan_mux
 from scorebed.stages.probe import extraction, look, probe
+from scorebed.stages.reference import REFERENCE_KBPS
 from scorebed.timecode import to_clock
 from scorebed.workspace import Workspace
 
@@ -70,6 +81,13 @@ class Plan:
             "commands",
         ]
 
+    def _reference_bytes(self, part: PartOrder) -> int:
+        """What the first request's music will add to a later one: it is not there yet."""
+        service = _service(self.job)
+        if not part.number or not service.limits(self.job.settings.service).reference:
+            return 0
+        return round(part.range.duration_s * REFERENCE_KBPS * 1000 / 8)
+
     def _cost(self) -> str:
         quote = self.quote
         return (
@@ -88,7 +106,9 @@ class Plan:
             span = f"{to_clock(part.range.start_s)} to {to_clock(part.range.end_s)}"
             lines.append(
                 f"request    {part.number + 1}: {span}, {len(told['files'])} files, "
-                f"{told['bytes']} bytes" + (", in the ledger" if told["bought"] else "")
+                f"{told['bytes']} bytes"
+                + (f" and about {told['reference_bytes']} of music" * bool(told["reference_bytes"]))
+                + (", in the ledger" if told["bought"] else "")
             )
             lines += [f"           {line}" for line in service.outline(part)]
         return lines
@@ -102,6 +122,7 @@ class Plan:
                 "start_s": float(part.range.start_s),
                 "end_s": float(part.range.end_s),
                 "bytes": sum(size_bytes_of(reel) for reel in part.reels),
+                "reference_bytes": self._reference_bytes(part),
                 "files": [
                     {
                         "seconds": float(reel.range.duration_s),

@@ -29,6 +29,7 @@ from scorebed.settings import resolve
 from scorebed.stages.compose import announcement, compose
 from scorebed.stages.purchase import keys_of
 from scorebed.testing import MusicService
+from scorebed.testing.service_music import key_of
 
 MakeOrder = Callable[..., Order]
 BUYER = Path(__file__).parent / "buyer.py"
@@ -326,6 +327,11 @@ def test_the_price_is_said_before_anything_is_sent(
     assert announcement("embedded", order, purse, chosen=True) == "music by embedded, free"
 
 
+def key_of_file(path: Path) -> int:
+    audio, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
+    return key_of(audio[: len(audio) // rate_hz * rate_hz].mean(axis=1), rate_hz)
+
+
 # --- parts -------------------------------------------------------------------------------------
 
 
@@ -340,6 +346,9 @@ def test_later_parts_carry_the_music_of_the_first(
     for request in rest:
         assert dict(request.fields)["use_audio_as_reference"] == "true"
         assert request.files[0].audio
+    # It is the first one's music that they carry: its key is heard in them.
+    first_key = key_of_file(take.pieces[0].audio.path)
+    assert [request.files[0].key for request in rest] == [first_key] * 2
     told = [dict(request.fields)["description"] for request in service.requests]
     assert all(text.startswith("warm, no drums") for text in told)
     assert [piece.range for piece in take.pieces] == [

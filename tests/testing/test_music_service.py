@@ -34,7 +34,7 @@ from scorebed.testing.service_archives import BOMB_BYTES, MANY
 from scorebed.testing.service_behaviours import BEHAVIOURS, Behaviour
 from scorebed.testing.service_checks import COMPOSE_FORMATS, FORMATS
 from scorebed.testing.service_faults import _BILLED, _FREE
-from scorebed.testing.service_music import extension, make_music
+from scorebed.testing.service_music import extension, in_key, key_of, make_music, pattern
 
 if TYPE_CHECKING:
     from elevenlabs import ElevenLabs
@@ -842,3 +842,11 @@ def test_the_command_ends_with_its_lifetime_or_its_stdin(tmp_path: Path) -> None
 def test_formats_are_those_of_the_official_client() -> None:
     assert set(FORMATS) == set(get_args(get_args(AllowedOutputFormats)[0]))
     assert set(COMPOSE_FORMATS) == set(get_args(get_args(MusicComposeRequestOutputFormat)[0]))
+
+
+def test_the_key_of_its_music_is_heard_and_can_be_asked_for() -> None:
+    rng = np.random.default_rng(3)
+    for key in range(12):
+        fingerprint = in_key(rng.bytes(32).hex(), key)
+        for rate_hz in (8000, 44_100):
+            assert key_of(pattern(fingerprint, rate_hz).mean(axis=1), rate_hz) == key

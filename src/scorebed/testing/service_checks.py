@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from scorebed.testing.service_music import in_key
 from scorebed.testing.service_requests import (
     Body,
     Form,
@@ -96,6 +97,9 @@ def check_video(body: Body, query: Pairs, form: Form) -> Order:
     fields = _fields(body.fields, _CURRENT if form == "current" else _BRIEF)
     total_s = _check_files(body, "videos" if form == "current" else "video")
     print_ = fingerprint(body.fields, wanted, [file.sha256 for file in body.files])
+    heard = [file.key for file in body.files if file.key is not None]
+    if heard and fields.get("use_audio_as_reference") == "true":
+        print_ = in_key(print_, heard[0])
     parts_s = tuple(file.duration_s for file in body.files)
     if form == "brief":
         return _brief(fields, parts_s, total_s, print_)

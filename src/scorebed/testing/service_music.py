@@ -34,6 +34,8 @@ _TILE_FROM_S = 40
 """Longer mp3s are made by repeating frames: encoding ten minutes takes 10 s, this 1 s."""
 _CHORDS = ((0, 4, 7), (9, 12, 16), (5, 9, 12), (7, 11, 14))
 """C, a, F, G in semitones above the key."""
+_LOWEST_HZ = 130.8
+"""The C from which the twelve keys are counted."""
 _EFFECTS_LUFS = -26.0
 _PART_OF_EFFECTS_IN_MIX = 0.5
 _MPEG_KBPS = {32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320}
@@ -52,12 +54,46 @@ def content_type(output_format: str) -> str:
     return {**types, "alaw": "audio/x-alaw-basic", "opus": "audio/ogg"}[codec]
 
 
+def in_key(fingerprint: str, key: int) -> str:
+    """The fingerprint of music in another key, 0 (C) to 11."""
+    return f"{fingerprint[:-2]}{key:02x}"
+
+
+def key_of(audio: NDArray[np.float32], rate_hz: int) -> int:
+    """The key in which our music would sound most like it, 0 (C) to 11.
+
+    Args:
+        audio: Shape (samples,).
+        rate_hz: Sample rate in hertz.
+    """
+    chroma = _chroma(audio, rate_hz)
+    ours = _own_chroma()
+    return int(np.argmax([chroma @ np.roll(ours, key) for key in range(12)]))
+
+
+@functools.cache
+def _own_chroma() -> NDArray[np.float64]:
+    rate_hz = 8000
+    return _chroma(pattern("0" * 64, rate_hz).mean(axis=1), rate_hz)
+
+
+def _chroma(audio: NDArray[np.float32], rate_hz: int) -> NDArray[np.float64]:
+    """Share of each pitch class, from C, in the power between C2 and C6; its mean taken away."""
+    power = np.square(np.abs(np.fft.rfft(audio * np.hanning(len(audio)))))
+    lines_hz = np.fft.rfftfreq(len(audio), 1 / rate_hz)
+    tonal = (lines_hz > _LOWEST_HZ / 2) & (lines_hz < _LOWEST_HZ * 8)
+    steps = np.round(12 * np.log2(lines_hz[tonal] / _LOWEST_HZ)).astype(int) % 12
+    chroma = np.bincount(steps, weights=power[tonal], minlength=12)
+    return np.asarray(chroma / max(chroma.sum(), 1e-12) - 1 / 12)
+
+
 @functools.lru_cache(maxsize=8)
 def pattern(fingerprint: str, rate_hz: int, kind: Kind = "music") -> NDArray[np.float32]:
     """Four bars that can be repeated without a seam.
 
     Args:
-        fingerprint: Hash of the request; the key and the colour of the sound follow from it.
+        fingerprint: Hash of the request; the colour of the sound follows from it, and from
+            its last two digits the key.
         rate_hz: Sample rate in hertz.
         kind: What is heard.
 
@@ -65,10 +101,10 @@ def pattern(fingerprint: str, rate_hz: int, kind: Kind = "music") -> NDArray[np.
         Samples of shape (samples, 2) of 8 s at -16 LUFS (effects alone: -26 LUFS).
     """
     chance = np.random.default_rng(int(fingerprint[:16], 16))
-    key_hz = 130.8 * 2 ** (chance.integers(12) / 12)
-    colour = chance.uniform(0.3, 0.7)
+    key_hz = _LOWEST_HZ * 2 ** (int(fingerprint[-2:], 16) % 12 / 12)
+    colour = chance.uniform(0.45, 0.55)
     music = np.concatenate(
-        [_bar(key_hz, _CHORDS[(bar + chance.integers(2)) % 4], colour, rate_hz, chance)
+        [_bar(key_hz, _CHORDS[bar], colour, rate_hz, chance)
          for bar in range(_BARS)]
     )  # fmt: skip
     effects = _effects(rate_hz, len(music), chance)

@@ -36,6 +36,8 @@ class ReceivedFile:
     """Height of the picture in pixels; 0 without picture."""
     audio: bool
     """Whether it carries sound."""
+    key: int | None = None
+    """Key of its sound, 0 (C) to 11; None without sound."""
     problem: str = ""
     """Why it could not be decoded to its end; empty if it could."""
 
