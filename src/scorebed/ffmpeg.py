@@ -397,6 +397,8 @@ def _spawn(args: list[str], stage: str, stall_s: float) -> _Child:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            # Children have no use for keys.
+            env={name: value for name, value in os.environ.items() if "API_KEY" not in name},
             # Its own group: Ctrl-C reaches scorebed, which ends its children itself.
             process_group=0 if os.name == "posix" else None,
         )

@@ -10,6 +10,7 @@ from scorebed.delivery import check_output, claim, publish, publish_text, sideca
 from scorebed.errors import ProviderError
 from scorebed.exporters.plot import check_plot, write_plot
 from scorebed.exporters.stems import check_stems, write_stems
+from scorebed.ledger import now
 from scorebed.media import identify
 from scorebed.model import (
     Conformed,
@@ -28,7 +29,7 @@ from scorebed.model import (
 from scorebed.providers.base import Service, find
 from scorebed.result import Result
 from scorebed.settings import LOSSLESS_HEADROOM_DB, LOSSY_HEADROOM_DB, Settings
-from scorebed.stages.compose import announcement, compose
+from scorebed.stages.compose import announcement, compose, failed, known, require_key
 from scorebed.stages.conform import conform
 from scorebed.stages.duck import duck
 from scorebed.stages.level import level
@@ -84,7 +85,7 @@ def score(job: Job, watch: Watch) -> Result:
     """
     want = job.settings
     check_job(job)
-    check_provider(want, key=True)
+    check_provider(want)
     source = identify(job.video)
     with (
         claim(job.output, video=job.video, overwrite=job.overwrite) as part,
@@ -92,6 +93,8 @@ def score(job: Job, watch: Watch) -> Result:
     ):
         picture = work.run(probe, source, gives=Picture, progress=watch("probe"))
         # All that can fail is asked before any music is made.
+        if want.fallback is None:
+            require_key(want.provider, want.service, want.purse, picture.packets_sha256)
         plan = plan_mux(
             source,
             picture,
@@ -103,7 +106,9 @@ def score(job: Job, watch: Watch) -> Result:
         _check_rooms(job, picture)
         notes, order = prepare(job, work, source, picture, watch)
         take = _compose(job, work, order, watch)
-        fitted = work.run(conform, picture, notes, take, gives=Conformed, progress=watch("conform"))
+        fitted = work.run(
+            conform, picture, notes, take.bare, gives=Conformed, progress=watch("conform")
+        )
         dx = picture.production if want.keep_production else None
         levelled = work.run(
             level, fitted.mx, dx, notes, want.level, gives=Levelled, progress=watch("level")
@@ -167,6 +172,9 @@ def prepare(
         music=None if want.music is None else identify(want.music),
         picture_sha256=picture.packets_sha256,
         service=want.service,
+        sound_sha256=picture.production.audio.sha256
+        if limits.sound and picture.production is not None
+        else "",
     )
     return notes, order
 
@@ -174,26 +182,36 @@ def prepare(
 def _compose(job: Job, work: Workspace, order: Order, watch: Watch) -> Take:
     """The take, by the provider that was asked for, or by its fallback if it fails."""
     want = job.settings
-    beside = {"purse": replace(want.purse, title=job.video.name)}
-    job.tell(announcement(want.provider, order, want.purse, chosen=want.chosen))
-    try:
-        return work.run(
+    beside = {"purse": replace(want.purse, title=job.video.name), "tell": job.tell}
+    begun = now()
+
+    def ask(provider: str, order: Order) -> Take:
+        kept = known(provider, order, want.purse)
+        take = work.run(
             compose,
-            want.provider,
+            provider,
             order,
+            kept,
             gives=Take,
             progress=watch("compose"),
             beside=beside,
         )
+        return replace(take, spent=take.bare.spent) if work.runs[-1].cached else take
+
+    job.tell(announcement(want.provider, order, want.purse, chosen=want.chosen))
+    try:
+        return ask(want.provider, order)
     except ProviderError as error:
         if want.fallback is None:
             raise
         job.tell(f"{error.message}; {want.fallback} music takes over")
-        order = replace(order, service=None)
-        take = work.run(
-            compose, want.fallback, order, gives=Take, progress=watch("compose"), beside=beside
+        take = replace(
+            ask(want.fallback, replace(order, service=None)), fallback_from=error.message
         )
-        return replace(take, fallback_from=error.message)
+        lost = failed(want.provider, order, want.purse, begun)
+        if lost is None:
+            return take
+        return replace(take, spent=lost.spent, receipts=lost.receipts, uploads=lost.uploads)
 
 
 def _mix_target(target: LoudnessTarget, *, lossy: bool) -> LoudnessTarget:
@@ -205,21 +223,15 @@ def _mix_target(target: LoudnessTarget, *, lossy: bool) -> LoudnessTarget:
     )
 
 
-def check_provider(want: Settings, *, key: bool) -> None:
+def check_provider(want: Settings) -> None:
     """Refuses, before any work, what a service would refuse.
 
-    Args:
-        want: What is wanted.
-        key: Whether the key is looked at as well.
-
     Raises:
-        ScorebedError: An option, a text or the key cannot be used.
+        ScorebedError: An option or a text cannot be used.
     """
     provider = find(want.provider)
     if want.service is not None and isinstance(provider, Service):
         provider.check(want.brief, want.service)
-        if key and want.fallback is None:
-            provider.check_key(want.service)
 
 
 def check_job(job: Job) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scorebed.ffmpeg import locate
+from scorebed.ledger import money
 from scorebed.media import identify
 from scorebed.model import (
     Artifact,
@@ -92,7 +93,7 @@ class Plan:
         quote = self.quote
         return (
             f"cost       {quote.requests} requests, {quote.seconds:.1f} s, "
-            f"{quote.amount:.2f} {quote.currency}"
+            f"{money(quote.amount)} {quote.currency}"
         )
 
     def _requests(self) -> list[str]:
@@ -129,7 +130,7 @@ class Plan:
                         "bytes": size_bytes_of(reel),
                         "width_px": reel.width_px,
                         "height_px": reel.height_px,
-                        "audio": reel.audio,
+                        "audio": reel.audio or bool(self._reference_bytes(part)),
                     }
                     for reel in part.reels
                     if reel.proxy is not None
@@ -221,7 +222,7 @@ def make_plan(job: Job, watch: Watch) -> Plan:
         ScorebedError: What the run itself would raise before it starts.
     """
     check_job(job)
-    check_provider(job.settings, key=False)
+    check_provider(job.settings)
     source = identify(job.video)
     if job.settings.music is not None:
         identify(job.settings.music)

@@ -18,7 +18,6 @@ from scorebed.model import (
     Loudness,
     Mixed,
     Picture,
-    Quote,
     ScoredVideo,
     SpottingNotes,
     StageRun,
@@ -51,13 +50,6 @@ class Result:
     mixed: Mixed
     scored: ScoredVideo
     stages: tuple[StageRun, ...]
-
-    @property
-    def spent(self) -> Quote:
-        """What this run paid: nothing for a take that an earlier run had bought."""
-        if any(run.name == "compose" and run.cached for run in self.stages):
-            return dataclasses.replace(self.take.spent, requests=0, seconds=0.0, amount=0.0)
-        return self.take.spent
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -105,10 +97,10 @@ def _as_object(result: Result) -> dict[str, Any]:
         "receipts": list(result.take.receipts),
         "uploads": [dataclasses.asdict(upload) for upload in result.take.uploads],
         "spent": {
-            "requests": result.spent.requests,
-            "seconds": round(result.spent.seconds, 3),
-            "amount": round(result.spent.amount, 4),
-            "currency": result.spent.currency,
+            "requests": result.take.spent.requests,
+            "seconds": round(result.take.spent.seconds, 3),
+            "amount": round(result.take.spent.amount, 4),
+            "currency": result.take.spent.currency,
         },
         "warnings": list(result.warnings),
     }

@@ -149,6 +149,10 @@ def resolve(options: Options, *, defaults: Options | None = None) -> Settings:
     )
 
 
+def _switch(asked: bool | None, preset: bool) -> bool:  # noqa: FBT001 - two switches
+    return preset if asked is None else asked
+
+
 def _either(asked: float | None, preset: float) -> float:
     return preset if asked is None else asked
 
@@ -194,12 +198,12 @@ def _service_settings(options: Options, provider: Provider) -> ServiceSettings |
         api_form=options.api_form or settings.api_form,
         model=options.model or settings.model,
         output_format=options.output_format or settings.output_format,
-        sfx=options.sfx or settings.sfx,
-        separate_tracks=options.separate_tracks or settings.separate_tracks,
-        reference_audio=options.reference_audio or settings.reference_audio,
-        c2pa=options.c2pa or settings.c2pa,
-        zero_retention=options.zero_retention or settings.zero_retention,
-        refine_plan=options.refine_plan or settings.refine_plan,
+        sfx=_switch(options.sfx, settings.sfx),
+        separate_tracks=_switch(options.separate_tracks, settings.separate_tracks),
+        reference_audio=_switch(options.reference_audio, settings.reference_audio),
+        c2pa=_switch(options.c2pa, settings.c2pa),
+        zero_retention=_switch(options.zero_retention, settings.zero_retention),
+        refine_plan=_switch(options.refine_plan, settings.refine_plan),
         key_file=options.key_file or settings.key_file,
         price_per_minute=_either(options.price_per_minute, settings.price_per_minute),
         loudness=options.loudness,
@@ -222,6 +226,8 @@ _SERVICE_ONLY = (
     "c2pa",
     "zero_retention",
     "refine_plan",
+    "key_file",
+    "price_per_minute",
     "buy_again",
 )
 
@@ -232,7 +238,8 @@ def _refuse_service_options(options: Options, defaults: Options, provider: Provi
     Limits and fallbacks are not: whoever works on this machine keeps to any limit.
     """
     for name in _SERVICE_ONLY:
-        if getattr(options, name) != getattr(defaults, name):
+        asked = getattr(options, name)
+        if asked and asked != getattr(defaults, name):
             raise SettingsError(
                 f"{flag_of(name)} is for services; the provider {provider.name!r} is none",
                 remedy="Add --provider elevenlabs, or leave it out.",

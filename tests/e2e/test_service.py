@@ -174,11 +174,23 @@ def test_embedded_music_takes_over_when_it_may(
     assert result["music"]["provider"] == "embedded"
 
 
+def test_a_fallback_says_what_was_lost(score: Score, service: MusicService) -> None:
+    """The files had left and may have been billed: the result says so, whoever made the music."""
+    service.will("reset-after-body")
+    result = result_of(score("--seed", "12", "--fallback", "embedded"))
+    assert result["music"]["provider"] == "embedded"
+    assert len(result["uploads"]) == len(service.requests[0].files)
+    assert result["spent"]["requests"] == 1
+    assert result["spent"]["amount"] == pytest.approx(0.12)
+    assert len(result["receipts"]) == 1
+
+
 def test_the_ledger_is_listed_shown_exported_and_forgotten(
     score: Score, scorebed: Scorebed, service: MusicService, tmp_path: Path
 ) -> None:
     book = ("--ledger", tmp_path / "ledger")
-    assert "empty" in scorebed("ledger", "list", *book).stderr
+    assert scorebed("ledger", "list", *book).returncode == 2
+    assert "empty" in scorebed("ledger", "list").stderr
     result = result_of(score("--seed", "21", "--prompt", "for the ledger"))
     (key,) = result["receipts"]
     listed = scorebed("ledger", "list", *book).stdout
@@ -198,9 +210,16 @@ def test_the_ledger_is_listed_shown_exported_and_forgotten(
     again = scorebed("ledger", "export", key[:8], tmp_path / "exported", *book)
     assert again.returncode == 2
     forgotten = Path(scorebed("ledger", "forget", key[:8], *book).stdout.strip())
-    assert (forgotten / "answer" / "body").read_bytes() == service.last_answer
+    assert (forgotten / "answer-1" / "body").read_bytes() == service.last_answer
     assert scorebed("ledger", "show", key[:8], *book).returncode == 2
     assert scorebed("ledger", "show", "ab", *book).returncode == 2
+    # The same command buys again, though the stages before it are kept.
+    assert result_of(score("--seed", "21", "--prompt", "for the ledger"))["spent"]["requests"] == 1
+    assert service.purchases == 2
+    (tmp_path / "not a ledger").mkdir()
+    (tmp_path / "not a ledger" / "x").write_text("mine")
+    strange = scorebed("ledger", "list", "--ledger", tmp_path / "not a ledger")
+    assert strange.returncode == 6
 
 
 def test_music_for_the_first_seconds_only(
@@ -265,6 +284,8 @@ def test_settings_of_ones_own(score: Score, service: MusicService, tmp_path: Pat
     assert told["description"].startswith("from the file")
     assert told["add_sfx"] == "true"
     assert result_of(score("--settings", mine, "--provider", "embedded"))["spent"]["amount"] == 0
+    result_of(score("--settings", mine, "--seed", "33", "--no-sfx"))
+    assert "add_sfx" not in dict(service.requests[1].fields)
     mine.write_text("prce_per_minute = 5.0\n")
     done = score("--settings", mine)
     assert done.returncode == 2
@@ -275,6 +296,7 @@ def test_settings_of_ones_own(score: Score, service: MusicService, tmp_path: Pat
     ("options", "told"),
     [
         (("--provider", "embedded", "--sfx"), "--sfx is for services"),
+        (("--provider", "embedded", "--price-per-minute", "2"), "--price-per-minute is for"),
         (("--provider", "embedded", "--base-url", "https://x.org"), "--base-url is for services"),
         (("--base-url", "http://example.org"), "in the clear"),
         (("--base-url", "ftp://example.org"), "not an address"),
@@ -329,6 +351,7 @@ def test_a_run_that_waits_for_the_service_can_be_stopped(
     assert not (tmp_path / "out.mp4").exists()
     (receipt,) = Ledger(tmp_path / "ledger").receipts()
     assert receipt.state is State.SENT
+    assert "scorebed ledger list" in said
     done = score()
     assert done.returncode == 5
     assert "--buy-again" in done.stderr

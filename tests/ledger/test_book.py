@@ -4,35 +4,50 @@ from __future__ import annotations
 
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 from scorebed.errors import OverLimit, SettingsError, WorkspaceError
-from scorebed.ledger import Ledger, Queue, Receipt, State, Stopped, key_of, reserve
+from scorebed.ledger import (
+    Entry,
+    Ledger,
+    Queue,
+    Receipt,
+    State,
+    Stopped,
+    is_to_buy,
+    key_of,
+    reserve,
+)
 from scorebed.model import Answer, Purse, TimeRange
 
 KEY = "0" * 31 + "a"
 OTHER = "0" * 31 + "b"
 
 
-def receipt(key: str = KEY, amount: float = 1.0, purse: str | None = None) -> Receipt:
+def receipt(key: str = KEY) -> Receipt:
     return Receipt(
         key=key,
-        state=State.PLANNED,
         provider="elevenlabs",
         title="film.mp4",
+        picture_sha256="ab" * 32,
         part=0,
         asked=(("seed", "1"),),
-        files=(),
-        seconds=60.0,
-        amount=amount,
+        length_s=60.0,
         currency="USD",
-        purse=purse,
-        made="",
-        changed="",
     )
+
+
+def plan(entry: Entry, key: str = KEY, purse: str | None = None) -> None:
+    entry.plan(receipt(key), amount=1.0, purse=purse, files=())
+
+
+def state_of(entry: Entry) -> State:
+    assert entry.receipt is not None
+    return entry.receipt.state
 
 
 @pytest.fixture
@@ -50,78 +65,149 @@ def answer_in(folder: Path, body: bytes = b"ID3 music") -> Answer:
 def test_a_purchase_from_plan_to_keep(ledger: Ledger) -> None:
     with ledger.open(KEY) as entry:
         assert entry.receipt is None
-        entry.plan(receipt())
+        plan(entry)
         entry.mark(State.SENT)
-        kept = entry.keep(answer_in(entry.incoming()))
+        entry.keep(answer_in(entry.incoming()))
+        kept = entry.answer()
+        assert kept is not None
         assert kept.body.read_bytes() == b"ID3 music"
-        assert entry.receipt is not None
-        entry.mark(State.KEPT)
+        entry.mark(State.KEPT, facts=(("seed", "4711"),))
     (found,) = ledger.receipts()
-    assert (found.state, found.charges, found.request_id, found.song_id) == (
-        State.KEPT,
-        1,
-        "r-1",
-        "s-1",
-    )
-    assert found.made <= found.changed
+    assert (found.state, found.charges) == (State.KEPT, 1)
+    assert (found.current.request_id, found.current.song_id) == ("r-1", "s-1")
+    assert found.current.made <= found.current.changed
+    assert found.facts == (("seed", "4711"),)
     assert found.may_have_cost == 1.0
     assert ledger.find(KEY[:8]) == found
 
 
 def test_a_sent_of_a_dead_run_becomes_unknown(ledger: Ledger) -> None:
     with ledger.open(KEY) as entry:
-        entry.plan(receipt())
+        plan(entry)
         entry.mark(State.SENT)
     with ledger.open(KEY) as entry:
+        assert state_of(entry) is State.UNKNOWN
         assert entry.receipt is not None
-        assert entry.receipt.state is State.UNKNOWN
         assert entry.receipt.charges == 1
 
 
-def test_an_answer_that_had_come_is_found_after_a_crash(ledger: Ledger) -> None:
+@pytest.mark.parametrize("renamed", [True, False])
+def test_an_answer_that_had_come_is_found_after_a_crash(
+    renamed: bool,  # noqa: FBT001 - a parameter of the test
+    ledger: Ledger,
+) -> None:
     """Between the answer's last byte and the note of it."""
     with ledger.open(KEY) as entry:
-        entry.plan(receipt())
+        plan(entry)
         entry.mark(State.SENT)
         entry.keep(answer_in(entry.incoming()))
+        final = entry.folder / "answer-1"
+        if not renamed:
+            final.rename(entry.folder / "answer-1.part")
         path = entry.folder / "receipt.json"
         told = json.loads(path.read_bytes())
-        path.write_text(json.dumps(told | {"state": "sent"}))
+        told["attempts"][0]["state"] = "sent"
+        path.write_text(json.dumps(told))
     with ledger.open(KEY) as entry:
-        assert entry.receipt is not None
-        assert entry.receipt.state is State.ANSWERED
+        assert state_of(entry) is State.ANSWERED
+        answer = entry.answer()
+        assert answer is not None
+        assert answer.body.read_bytes() == b"ID3 music"
 
 
-def test_half_an_answer_is_none(ledger: Ledger) -> None:
+def test_half_an_answer_is_none_and_stays(ledger: Ledger) -> None:
     with ledger.open(KEY) as entry:
-        entry.plan(receipt())
+        plan(entry)
         entry.mark(State.SENT)
         (entry.incoming() / "body").write_bytes(b"ID3 mu")
     with ledger.open(KEY) as entry:
         assert entry.answer() is None
-        assert entry.receipt is not None
-        assert entry.receipt.state is State.UNKNOWN
+        assert state_of(entry) is State.UNKNOWN
+        plan(entry)
+        entry.mark(State.SENT)
+        entry.keep(answer_in(entry.incoming()))
+        assert (entry.folder / "answer-1.part" / "body").read_bytes() == b"ID3 mu"
 
 
-def test_an_unusable_answer_is_put_aside_when_another_comes(ledger: Ledger) -> None:
+def test_an_unusable_answer_stays_when_another_comes(ledger: Ledger) -> None:
     with ledger.open(KEY) as entry:
         for body in (b"<html>", b"ID3"):
-            entry.plan(receipt())
+            plan(entry)
             entry.mark(State.SENT)
             entry.keep(answer_in(entry.incoming(), body))
-        bodies = sorted(path.read_bytes() for path in entry.folder.glob("answer*/body"))
+            entry.mark(State.ANSWERED, message="a page")
+        bodies = [(entry.folder / f"answer-{n}" / "body").read_bytes() for n in (1, 2)]
         assert bodies == [b"<html>", b"ID3"]
         assert entry.receipt is not None
         assert entry.receipt.charges == 2
 
 
+def test_a_crash_in_the_second_attempt_is_not_the_first_ones_answer(ledger: Ledger) -> None:
+    with ledger.open(KEY) as entry:
+        plan(entry)
+        entry.mark(State.SENT)
+        entry.keep(answer_in(entry.incoming(), b"<html>"))
+        entry.mark(State.ANSWERED, message="a page")
+        plan(entry)
+        entry.mark(State.SENT)
+    with ledger.open(KEY) as entry:
+        assert state_of(entry) is State.UNKNOWN
+
+
 def test_what_was_not_bought_costs_nothing(ledger: Ledger) -> None:
     with ledger.open(KEY) as entry:
-        entry.plan(receipt())
+        plan(entry)
         entry.mark(State.SENT)
         entry.mark(State.REFUSED, message="402")
     (found,) = ledger.receipts()
-    assert (found.charges, found.may_have_cost, found.message) == (0, 0.0, "402")
+    assert (found.charges, found.may_have_cost, found.current.message) == (0, 0.0, "402")
+
+
+def test_what_was_lost_stays_lost_when_a_later_attempt_is_refused(ledger: Ledger) -> None:
+    with ledger.open(KEY) as entry:
+        plan(entry)
+        entry.mark(State.SENT)
+        entry.mark(State.UNKNOWN, message="reset", request_id="r-7")
+        for _ in range(2):
+            plan(entry)
+            entry.mark(State.SENT)
+            entry.mark(State.REFUSED, message="402")
+    (found,) = ledger.receipts()
+    assert (found.state, found.current.request_id, found.charges) == (State.UNKNOWN, "r-7", 1)
+    assert not is_to_buy(found, again=False)
+    assert is_to_buy(found, again=True)
+    assert len(found.attempts) == 2
+
+
+@pytest.mark.parametrize("harm", ["cut", "flip", "gone", "no receipt"])
+def test_what_was_damaged_is_told_of(harm: str, ledger: Ledger) -> None:
+    with ledger.open(KEY) as entry:
+        plan(entry)
+        entry.mark(State.SENT)
+        entry.keep(answer_in(entry.incoming()))
+        entry.mark(State.KEPT)
+        body = entry.folder / "answer-1" / "body"
+        if harm == "no receipt":
+            (entry.folder / "receipt.json").unlink()
+        elif harm == "gone":
+            body.unlink()
+        else:
+            body.write_bytes(b"ID3 mu" if harm == "cut" else b"ID3 musik")
+        if harm == "gone":
+            assert entry.answer() is None
+        elif harm != "no receipt":
+            with pytest.raises(WorkspaceError, match="damaged"):
+                entry.answer()
+    if harm == "no receipt":
+        with pytest.raises(WorkspaceError, match="it is gone"), ledger.open(KEY):
+            pass
+
+
+def test_a_new_ledger_is_made_by_many_at_once(tmp_path: Path) -> None:
+    for number in range(20):
+        root = tmp_path / str(number)
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda _, place=root: Ledger(place).prepare(), range(8)))
 
 
 def test_one_run_at_a_time(ledger: Ledger) -> None:
@@ -151,16 +237,17 @@ def test_one_run_at_a_time(ledger: Ledger) -> None:
     assert order == ["first", "second"]
 
 
-def test_forgetting_only_puts_aside(ledger: Ledger) -> None:
+def test_forgetting_only_puts_aside_and_was_paid_for(ledger: Ledger) -> None:
     for body in (b"one", b"two"):
         with ledger.open(KEY) as entry:
-            entry.plan(receipt())
+            plan(entry, purse="ads")
             entry.mark(State.SENT)
             entry.keep(answer_in(entry.incoming(), body))
         aside = ledger.forget(KEY)
-        assert (aside / "answer" / "body").read_bytes() == body
+        assert (aside / "answer-1" / "body").read_bytes() == body
         assert not ledger.receipts()
     assert len(list((ledger.root / "forgotten").iterdir())) == 2
+    assert ledger.spent_in("ads") == 2.0
 
 
 def test_a_folder_of_others_is_refused(tmp_path: Path) -> None:
@@ -173,7 +260,7 @@ def test_a_folder_of_others_is_refused(tmp_path: Path) -> None:
 def test_names_of_keys(ledger: Ledger) -> None:
     for key in (KEY, OTHER):
         with ledger.open(key) as entry:
-            entry.plan(receipt(key))
+            plan(entry, key)
     for prefix, told in (("0000", "several"), ("ffff", "no key"), ("0", "too short")):
         with pytest.raises(SettingsError, match=told):
             ledger.find(prefix)
@@ -203,18 +290,43 @@ def test_keys_depend_on_all_that_is_asked() -> None:
 def test_a_purse_counts_what_was_spent_and_what_is_coming(ledger: Ledger) -> None:
     purse = Purse(ledger=ledger.root, name="ads", max_spend=2.0)
     with ledger.open(KEY) as entry:
-        entry.plan(receipt(purse="ads"))
+        plan(entry, purse="ads")
         entry.mark(State.SENT)
         entry.mark(State.UNKNOWN)
-    with reserve(ledger, purse, {OTHER: 1.0}, "USD"):
-        with pytest.raises(OverLimit), reserve(ledger, purse, {"c": 0.5}, "USD"):
-            pass
-        # The same key is bought once, by whoever is first.
-        with reserve(ledger, purse, {OTHER: 1.0}, "USD"):
-            pass
-    with reserve(ledger, purse, {"c": 0.5}, "USD"):
-        pass
+    with reserve(ledger, purse, "USD") as mine:
+        mine.cover({OTHER: 1.0})
+        with reserve(ledger, purse, "USD") as theirs:
+            with pytest.raises(OverLimit):
+                theirs.cover({"c": 0.5})
+            # The same key is bought once, by whoever is first.
+            theirs.cover({OTHER: 1.0})
+    with reserve(ledger, purse, "USD") as mine:
+        mine.cover({"c": 0.5})
+        with pytest.raises(OverLimit):
+            mine.cover({"d": 0.6})
     assert not list((ledger.root / "purses").glob("*/*.json"))
+
+
+def test_buying_again_in_another_purse_leaves_the_first_charge_where_it_was(
+    ledger: Ledger,
+) -> None:
+    with ledger.open(KEY) as entry:
+        for purse in ("a", "b"):
+            plan(entry, purse=purse)
+            entry.mark(State.SENT)
+            entry.mark(State.UNKNOWN)
+    assert (ledger.spent_in("a"), ledger.spent_in("b")) == (1.0, 1.0)
+    with reserve(ledger, Purse(ledger=ledger.root, name="a", max_spend=2.0), "USD") as mine:
+        mine.cover({KEY: 1.0})
+        with pytest.raises(OverLimit):
+            mine.cover({OTHER: 0.5})
+
+
+def test_nothing_is_nothing(ledger: Ledger) -> None:
+    with reserve(ledger, Purse(ledger=ledger.root, max_spend=0.0), "USD") as mine:
+        mine.cover({})
+        with pytest.raises(OverLimit, match=r"0\.0031 USD would be spent.*allows 0\.00"):
+            mine.cover({KEY: 0.0031})
 
 
 def test_slots_of_the_queue(tmp_path: Path) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import json
+import logging
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
@@ -22,8 +26,10 @@ from scorebed.errors import (
 )
 from scorebed.ledger import Ledger, State
 from scorebed.model import Artifact, Order, Purse, Take
+from scorebed.providers.elevenlabs.video import ElevenLabsProvider, target_of
 from scorebed.stages import asking
-from scorebed.stages.compose import compose
+from scorebed.stages.compose import announcement, compose
+from scorebed.stages.purchase import keys_of
 from scorebed.testing.service_behaviours import BEHAVIOURS, Behaviour
 from scorebed.wav import sha256_of
 
@@ -82,8 +88,10 @@ CASES: dict[Behaviour, Case] = {
     "502-html": LOST,
     "503": PASSES,
     "503-retry-after": PASSES,
+    "503-gateway": LOST,
     "504": LOST,
     "echo-key": REJECTED,
+    "echo-key-200": USELESS,
     "redirect": replace(REJECTED, says="--base-url"),
     "early-413": Case(error=OverLimit, state=REFUSED, purchases=0),
     "hang-before-body": replace(LOST, purchases=0),
@@ -161,6 +169,7 @@ def test_a_misbehaviour_ends_as_it_should(
     case = CASES[name]  # type: ignore[index]
     silent_s = 2.0 if name.startswith("hang") else 60.0
     order = make_order(read_timeout_s=silent_s, **dict(case.fields))
+    caplog.set_level(logging.DEBUG)
     service.will(name)
     outcome = run(order, purse, tmp_path / "first")
     assert len(service.requests) == case.requests
@@ -179,10 +188,8 @@ def test_a_misbehaviour_ends_as_it_should(
         assert outcome.remedy
         assert outcome.message.startswith("compose: ")
     nowhere(service.key, tmp_path)
-    assert not list((tmp_path / "ledger").rglob("body")) or case.state in {
-        State.KEPT,
-        State.ANSWERED,
-    }
+    there = bool(list((tmp_path / "ledger").rglob("body")))
+    assert there == (case.state in {State.KEPT, State.ANSWERED})
     assert not list(tmp_path.rglob("evil*"))
     assert service.stolen == ()
     check_again(order, purse, service, case, tmp_path)
@@ -221,20 +228,24 @@ def test_a_service_that_is_down_is_told_apart(
     service.down()
     outcome = run(make_order(), purse, tmp_path / "first")
     assert type(outcome) is ProviderUnavailable
-    assert only_state(ledger) is State.REFUSED
+    assert only_state(ledger) is State.PLANNED
     service.up()
     assert isinstance(run(make_order(), purse, tmp_path / "second"), Take)
     assert service.purchases == 1
 
 
 @pytest.mark.parametrize(
-    ("name", "error", "attempts"),
-    [("503", ProviderUnavailable, 4), ("429-busy", RateLimited, 7)],
+    ("name", "error", "attempts", "state"),
+    [
+        ("503", ProviderUnavailable, 4, State.PLANNED),
+        ("429-busy", RateLimited, 7, State.REFUSED),
+    ],
 )
 def test_patience_ends(
     name: str,
     error: type[ScorebedError],
     attempts: int,
+    state: State,
     make_order: MakeOrder,
     service: MusicService,
     purse: Purse,
@@ -245,7 +256,7 @@ def test_patience_ends(
     outcome = run(make_order(), purse, tmp_path / "first")
     assert type(outcome) is error
     assert len(service.requests) == attempts
-    assert only_state(ledger) is State.REFUSED
+    assert only_state(ledger) is state
     assert service.purchases == 0
 
 
@@ -257,6 +268,90 @@ def test_what_the_service_asks_for_is_waited_for(
     times = [request.at_s for request in service.requests]
     assert times[1] - times[0] >= 1.0
     assert times[2] - times[1] >= 1.0
+
+
+def test_what_was_lost_stays_lost_when_buying_again_is_refused(
+    make_order: MakeOrder, service: MusicService, purse: Purse, ledger: Ledger, tmp_path: Path
+) -> None:
+    service.will("reset-after-body", "402")
+    assert type(run(make_order(), purse, tmp_path / "first")) is OutcomeUnknown
+    again = replace(purse, buy_again=True)
+    assert type(run(make_order(), again, tmp_path / "second")) is RequestRejected
+    assert only_state(ledger) is State.UNKNOWN
+    assert type(run(make_order(), purse, tmp_path / "third")) is OutcomeUnknown
+    assert len(service.requests) == 2
+
+
+@pytest.mark.parametrize("name", ["reset-after-body", "html-200"])
+def test_buying_again_keeps_to_the_limit(
+    name: str, make_order: MakeOrder, service: MusicService, purse: Purse, tmp_path: Path
+) -> None:
+    service.will(name)
+    run(make_order(), purse, tmp_path / "first")
+    broke = replace(purse, buy_again=True, max_spend=0.0)
+    assert type(run(make_order(), broke, tmp_path / "second")) is OverLimit
+    assert "1 request" in announcement("elevenlabs", make_order(), broke, chosen=True)
+    assert service.purchases == 1
+
+
+def test_a_lost_part_is_found_before_another_is_sent(
+    make_order: MakeOrder, service: MusicService, purse: Purse, ledger: Ledger, tmp_path: Path
+) -> None:
+    keys = keys_of(ElevenLabsProvider(), make_order(each=1))
+    service.will("ok", "ok", "ok")
+    run(make_order(each=1), purse, tmp_path / "first")
+    before = len(service.requests)
+    ledger.forget(keys[0])
+    receipt = purse.ledger / keys[2] / "receipt.json"
+    told = json.loads(receipt.read_bytes())
+    told["attempts"][0]["state"] = "sent"
+    receipt.write_text(json.dumps(told))
+    shutil.rmtree(purse.ledger / keys[2] / "answer-1")
+    assert type(run(make_order(each=1), purse, tmp_path / "second")) is OutcomeUnknown
+    assert len(service.requests) == before
+
+
+def test_a_kept_take_needs_no_key_and_no_service(
+    make_order: MakeOrder,
+    service: MusicService,
+    purse: Purse,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run(make_order(), purse, tmp_path / "first")
+    service.down()
+    monkeypatch.delenv("ELEVENLABS_API_KEY")
+    assert isinstance(run(make_order(), purse, tmp_path / "second"), Take)
+
+
+def test_a_full_disk_while_the_answer_comes_is_unknown_not_a_new_ledger(
+    make_order: MakeOrder,
+    service: MusicService,
+    purse: Purse,
+    ledger: Ledger,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The disk is a stand-in: no test may fill a real one."""
+    real = Path.open
+
+    def full(path: Path, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+        if path.name == "body" and "w" in mode:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return real(path, mode, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "open", full)
+    outcome = run(make_order(), purse, tmp_path / "first")
+    assert type(outcome) is OutcomeUnknown, outcome
+    assert "No space left" in outcome.message
+    assert "--ledger" not in outcome.remedy
+    assert only_state(ledger) is State.UNKNOWN
+
+
+def test_the_key_is_in_no_repr(make_order: MakeOrder, service: MusicService) -> None:
+    order = make_order()
+    assert order.service
+    assert service.key not in repr(target_of(order.service))
 
 
 def test_no_key(

@@ -91,6 +91,13 @@ def test_what_is_no_key_is_refused_without_being_said(text: str, tmp_path: Path)
     assert not text.strip() or text.strip() not in caught.value.message + caught.value.remedy
 
 
+def test_a_file_of_windows_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_bytes(b"\xef\xbb\xbfsk_notepad\r\n")
+    path.chmod(0o600)
+    assert read_key(path) == "sk_notepad"
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(MissingKey, match="not-there"):
         read_key(tmp_path / "not-there")
@@ -103,6 +110,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         ("https://api.in.residency.elevenlabs.io/", "elevenlabs.io"),
         ("https://music.example.org", "music.example.org"),
         ("https://music.example.org:8443/v", "music.example.org:8443/v"),
+        ("https://music.example.org/a/", "music.example.org/a"),
         ("http://127.0.0.1:5000", "127.0.0.1:5000"),
         ("http://localhost:5000", "localhost:5000"),
         ("http://[::1]:5000", "::1:5000"),
@@ -150,5 +158,9 @@ def test_how_long_it_wants_to_be_left_alone() -> None:
     assert wait_of({"retry-after": "Thu, 01 Jan 1970 00:00:00 GMT"}) == 0
     assert wait_of({"retry-after": "99999999"}) == 3600
     assert wait_of({"retry-after": "soon"}) is None
-    assert wait_of({"x-ratelimit-reset": "1"}) == 0
+    assert wait_of({"x-ratelimit-reset": "1500000000"}) == 0
+    assert wait_of({"x-ratelimit-reset": "30"}) == 30
+    assert wait_of({"retry-after": "Thu, 01 Jan 99999 00:00:00 GMT"}) is None
+    assert wait_of({"retry-after": "\u00b2"}) is None
+    assert wait_of({"retry-after": "0"}) == 0
     assert wait_of({}) is None

@@ -510,9 +510,9 @@ def joined(tmp_path: Path) -> Joined:
 
 
 def test_pieces_lie_on_their_ranges(joined: Joined) -> None:
-    """Each begins on its boundary, to the sample, whatever silence it came with."""
+    """Each begins on its boundary, to the sample, whatever delay its codec has."""
     first, second = music(14, seed=1), music(12, seed=2)
-    silence = np.zeros((round(0.4 * RATE_HZ), 2), dtype=np.float32)
+    silence = np.zeros((round(0.05 * RATE_HZ), 2), dtype=np.float32)
     boundary_s = Fraction(1001, 100)
     done, audio = joined(
         [first, np.concatenate([silence, second])], [boundary_s, Fraction(9)], rest_s=2
@@ -535,6 +535,44 @@ def test_pieces_lie_on_their_ranges(joined: Joined) -> None:
     assert list(done.covers) == pytest.approx([14 / 10.01, 12 / 9], abs=1e-3)
     assert not audio[end:].any()
     assert done.passes == 1
+
+
+def test_silence_that_was_written_for_the_picture_stays(joined: Joined) -> None:
+    """Three seconds of rest, then music: nothing is moved, nothing is played twice."""
+    written = music(10, seed=3)
+    written[: 3 * RATE_HZ] = 0
+    written[9 * RATE_HZ :] = 0
+    done, audio = joined([written], [Fraction(10)])
+    assert not audio[: 3 * RATE_HZ].any()
+    there = slice(3 * RATE_HZ + 480, 9 * RATE_HZ - 480)
+    assert np.allclose(audio[there], written[there], atol=1e-5)
+    assert not audio[9 * RATE_HZ :].any()
+    assert done.passes == 1
+
+
+@pytest.mark.parametrize("missing_samples", [0, 1, 40, 2400])
+def test_music_as_long_as_its_picture_is_played_once_to_its_end(
+    missing_samples: int, joined: Joined
+) -> None:
+    """A codec takes a few samples: that is no reason to begin again, nor to fade."""
+    written = music(10, seed=4)[missing_samples:]
+    done, audio = joined([written], [Fraction(10)])
+    assert done.passes == 1
+    kept = slice(480, len(written) - 480)
+    assert np.allclose(audio[kept], written[kept], atol=1e-5)
+
+
+@pytest.mark.parametrize("length_s", [Fraction(1, 5), Fraction(24, 25)])
+def test_a_film_under_a_second_has_music_too(length_s: Fraction, joined: Joined) -> None:
+    _, audio = joined([music(float(length_s), seed=6)], [length_s])
+    assert rms_db(audio[480 : to_samples(length_s) - 480]).min() > -24
+
+
+def test_a_join_without_a_beat_is_called_a_cut(joined: Joined) -> None:
+    rising = music(8, seed=8) * np.linspace(0, 1, 8 * RATE_HZ, dtype=np.float32)[:, np.newaxis]
+    rising[:2] = 0.01
+    done, _ = joined([music(9, seed=7), rising], [Fraction(8), Fraction(8)])
+    assert done.joins[0].kind == "cut"
 
 
 def test_the_new_piece_rises_within_10_ms(joined: Joined) -> None:

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Literal
 
 from scorebed.answers.parts import readable
 from scorebed.answers.shapes import open_answer
-from scorebed.answers.sound import Sound, hear, write_sum
+from scorebed.answers.sound import Sound, decode_piece, hear, write_sum
 from scorebed.model import Artifact
 from scorebed.wav import sha256_of
 
 if TYPE_CHECKING:
     from scorebed.answers.parts import Opening
     from scorebed.model import Answer, Expected
+
+__all__ = ["Unpacked", "decode_piece", "unpack"]
 
 Role = Literal["music", "effects", "mix", ""]
 _ROLES: tuple[tuple[Role, re.Pattern[str]], ...] = (

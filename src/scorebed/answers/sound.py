@@ -16,6 +16,7 @@ import soundfile
 from scorebed.answers.parts import STAGE, head_of, readable
 from scorebed.errors import MediaError
 from scorebed.ffmpeg import Decoding, FfmpegError, decode_audio
+from scorebed.media import open_media
 from scorebed.packets import read_contents
 from scorebed.timecode import SAMPLE_RATE_HZ
 from scorebed.wav import BLOCK_SAMPLES, wav_writer
@@ -52,6 +53,9 @@ _SUFFIXES = {
     "mov": ".m4a",
     "matroska": ".mka",
 }
+_WHOLE_SHARE = Fraction(98, 100)
+_WHOLE_S = Fraction(1, 2)
+"""Audio that is shorter than its header says, by more than 2 % and half a second, was cut off."""
 _ENDLESS_FACTOR = 10
 _ENDLESS_S = 3600
 
@@ -95,6 +99,7 @@ def hear(opening: Opening, found: Found, expected_s: Fraction) -> Sound | None:
     if raw and (found.must or found.origin == "part") and not _has_signature(head_of(path)):
         path = _wrapped(opening, found, raw[1], int(raw[2]), expected_s)
     try:
+        stated_s = _stated_s(path)
         contents = read_contents(path, stage=STAGE)
         index = contents.sound_index
         length = 0 if index is None else _count(opening, _decoded(path, index))
@@ -106,14 +111,33 @@ def hear(opening: Opening, found: Found, expected_s: Fraction) -> Sound | None:
         if not found.must:
             return None
         raise opening.bad(f"media in which nothing sounds{_named(found)}")
+    heard_s = Fraction(length, SAMPLE_RATE_HZ)
+    if heard_s < _WHOLE_SHARE * stated_s - _WHOLE_S:
+        raise opening.bad(
+            f"audio{_named(found)} that breaks off at {float(heard_s):.1f} s of the "
+            f"{float(stated_s):.1f} s that its header states"
+        )
     return Sound(
         path=path,
         name=found.name,
         suffix=_SUFFIXES.get(contents.format_name.split(",")[0], ".audio"),
         stream_index=index,
-        duration_s=Fraction(length, SAMPLE_RATE_HZ),
+        duration_s=heard_s,
         listed=found.listed,
     )
+
+
+def _stated_s(path: Path) -> Fraction:
+    """Length as the header has it, which stays when the file is cut off; 0 where it has none."""
+    with open_media(path, stage=STAGE) as container:
+        return Fraction(container.duration or 0, 1_000_000)
+
+
+def decode_piece(path: Path) -> Iterator[Audio]:
+    """Samples at 48 kHz of a file that ``unpack`` gave, in blocks of shape (samples, 2)."""
+    index = read_contents(path, stage=STAGE).sound_index
+    assert index is not None, "it was heard before"
+    return _decoded(path, index)
 
 
 def _named(found: Found) -> str:

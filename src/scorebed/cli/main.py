@@ -83,7 +83,10 @@ def _run(arguments: list[str]) -> int:
         # A second signal must not cut the clean-up short.
         for number in _ENDING:
             signal.signal(number, signal.SIG_IGN)
-        say("\nstopped; run the same command again to go on where it stopped")
+        say(
+            "\nstopped; run the same command again to go on where it stopped (what was on its way "
+            "to a service is not sent again unasked: scorebed ledger list)"
+        )
         return INTERRUPTED_EXIT_CODE
     except BrokenPipeError:
         # Whoever read our output has left (``| head``); there is nobody to tell.

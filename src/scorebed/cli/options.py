@@ -199,7 +199,7 @@ Plan = Annotated[
     bool,
     typer.Option(
         "--plan",
-        help="Print what would be done, its cost and the commands; do nothing.",
+        help="Print what would be done, its cost and the commands; send nothing.",
         rich_help_panel=_RUN,
     ),
 ]

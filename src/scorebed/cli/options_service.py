@@ -69,41 +69,45 @@ OutputFormat = Annotated[
     ),
 ]
 Sfx = Annotated[
-    bool,
-    typer.Option("--sfx", help="Ask for sound effects with the music.", rich_help_panel=_SERVICE),
+    bool | None,
+    typer.Option(
+        "--sfx/--no-sfx", help="Ask for sound effects with the music.", rich_help_panel=_SERVICE
+    ),
 ]
 SeparateTracks = Annotated[
-    bool,
+    bool | None,
     typer.Option(
-        "--separate-tracks",
+        "--separate-tracks/--no-separate-tracks",
         help="Ask for music and effects as files of their own (in --stems).",
         rich_help_panel=_SERVICE,
     ),
 ]
 ReferenceAudio = Annotated[
-    bool,
+    bool | None,
     typer.Option(
-        "--reference-audio",
+        "--reference-audio/--no-reference-audio",
         help="Send the production audio as a reference of style.",
         rich_help_panel=_SERVICE,
     ),
 ]
 C2pa = Annotated[
-    bool,
-    typer.Option("--c2pa", help="Ask the service to sign its mp3.", rich_help_panel=_SERVICE),
+    bool | None,
+    typer.Option(
+        "--c2pa/--no-c2pa", help="Ask the service to sign its mp3.", rich_help_panel=_SERVICE
+    ),
 ]
 ZeroRetention = Annotated[
-    bool,
+    bool | None,
     typer.Option(
-        "--zero-retention",
+        "--zero-retention/--no-zero-retention",
         help="Ask the service to keep nothing (its enterprise plan).",
         rich_help_panel=_SERVICE,
     ),
 ]
 RefinePlan = Annotated[
-    bool,
+    bool | None,
     typer.Option(
-        "--refine-plan",
+        "--refine-plan/--no-refine-plan",
         help="Let the service's free planner refine the plan (elevenlabs-text).",
         rich_help_panel=_SERVICE,
     ),

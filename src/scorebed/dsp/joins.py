@@ -19,6 +19,7 @@ _HEARD_POWER: Final = lufs_to_power(-70.0)
 _BANDS_HZ: Final = 1000.0 * 10.0 ** (np.arange(-16, 12) / 10.0)
 """Centres of third-octave bands after IEC 61260-1 (base ten): 25 Hz to 12.5 kHz. Above that many
 codecs keep nothing, and the bands would compare bit rates."""
+_ATTACK_SAMPLES: Final = SAMPLE_RATE_HZ * 8 // 100
 _HALF_BAND: Final = 10.0 ** (1 / 20)
 _FLOOR_DB: Final = -60.0
 """Bands further under the loudest one are not heard beside it: they count as if they were here."""
@@ -33,6 +34,22 @@ def window_lufs(audio: Audio) -> float | None:
     powers = power_series([audio], audio.shape[1])
     mean = float(powers.mean()) if len(powers) else 0.0
     return power_to_lufs(mean) if mean >= _HEARD_POWER else None
+
+
+def begins_at_once(audio: Audio) -> bool:
+    """Whether music sets in with a beat instead of coming up.
+
+    Its first 80 ms hold at least a quarter of the power (-6 dB) of the strongest 80 ms of it.
+
+    Args:
+        audio: Shape (samples, channels), at 48 kHz: its first two seconds or less.
+    """
+    count = len(audio) // _ATTACK_SAMPLES
+    if not count:
+        return False
+    power = np.square(audio[: count * _ATTACK_SAMPLES].astype(np.float64)).sum(axis=1)
+    steps = power.reshape(count, _ATTACK_SAMPLES).sum(axis=1)
+    return bool(steps[0] > 0 and steps[0] >= steps.max() / 4)
 
 
 def third_octaves_db(audio: Audio) -> NDArray[np.float64]:

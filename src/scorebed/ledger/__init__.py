@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from scorebed.ledger.book import Ledger, default_ledger
+from scorebed.ledger.disk import now
 from scorebed.ledger.entry import Entry
-from scorebed.ledger.purse import reserve
+from scorebed.ledger.purse import Reservation, reserve
 from scorebed.ledger.queue import Queue, Stopped
-from scorebed.ledger.receipt import Receipt, State, key_of
+from scorebed.ledger.receipt import Attempt, Receipt, State, is_to_buy, key_of, money
 
 __all__ = [
+    "Attempt",
     "Entry",
     "Ledger",
     "Queue",
     "Receipt",
+    "Reservation",
     "State",
     "Stopped",
     "default_ledger",
+    "is_to_buy",
     "key_of",
+    "money",
+    "now",
     "reserve",
 ]

@@ -2,8 +2,8 @@
 
 ROOT/.scorebed-ledger               what the folder is
 ROOT/<key>/receipt.json             the receipt, replaced in one step, on the disk before we go on
-ROOT/<key>/answer/                  the answer as it came
-ROOT/<key>/answer.part/             an answer that is coming, or that never came whole
+ROOT/<key>/answer-<n>/              the answer to the n-th attempt, as it came
+ROOT/<key>/answer-<n>.part/         one that is coming, or that never came whole
 ROOT/forgotten/<key>-<time>/        what ``forget`` has put aside
 ROOT/locks/<key>.lock               held by the run that buys: two runs buy it once
 ROOT/purses/, ROOT/queue/           see ``purse`` and ``queue``
@@ -15,24 +15,29 @@ import os
 import re
 import shutil
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 
 import filelock
 import platformdirs
 
 from scorebed.errors import SettingsError, WorkspaceError
-from scorebed.ledger.entry import ANSWER, RECEIPT, Entry, read_receipt
-from scorebed.ledger.receipt import KEY_LENGTH, Receipt, State
+from scorebed.ledger.disk import stamp, sync_folder, told_of, write_lasting
+from scorebed.ledger.entry import RECEIPT, Entry, read_receipt
+from scorebed.ledger.queue import Stopped
+from scorebed.ledger.receipt import KEY_LENGTH, Receipt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MARK = ".scorebed-ledger"
+_FORM = "1"
 _KEY = re.compile(rf"[0-9a-f]{{{KEY_LENGTH}}}")
 _SHORTEST = 4
 _POLL_S = 0.1
+_PATIENCE_S = 0.5
+_FORGOTTEN = "forgotten"
 
 
 def default_ledger() -> Path:
@@ -51,16 +56,30 @@ class Ledger:
     def __init__(self, root: Path) -> None:
         self.root = root
 
+    def peek(self, key: str) -> Receipt | None:
+        """The receipt of a purchase as it lies there, or None.
+
+        Raises:
+            WorkspaceError: If it cannot be read.
+        """
+        return read_receipt(self.root / key)
+
+    def all_keys(self) -> tuple[str, ...]:
+        """Keys of all purchases."""
+        if not self.root.is_dir():
+            return ()
+        return tuple(entry.name for entry in self.root.iterdir() if _KEY.fullmatch(entry.name))
+
     def receipts(self) -> tuple[Receipt, ...]:
         """All receipts, oldest first.
 
         Raises:
             WorkspaceError: If one cannot be read.
         """
-        if not self.root.is_dir():
-            return ()
-        found = [read_receipt(entry) for entry in self.root.iterdir() if _KEY.fullmatch(entry.name)]
-        return tuple(sorted((one for one in found if one), key=lambda one: (one.made, one.key)))
+        found = [self.peek(key) for key in self.all_keys()]
+        return tuple(
+            sorted((one for one in found if one), key=lambda one: (one.attempts[0].made, one.key))
+        )
 
     def find(self, prefix: str) -> Receipt:
         """The receipt whose key begins so.
@@ -79,10 +98,6 @@ class Ledger:
             remedy="Give more of a key that `scorebed ledger list` prints.",
         )
 
-    def answer_folder(self, key: str) -> Path:
-        """Where the answer to a purchase lies, if it has come."""
-        return self.root / key / ANSWER
-
     def forget(self, key: str) -> Path:
         """Puts a purchase aside, so that the same command buys again; nothing is deleted.
 
@@ -92,12 +107,26 @@ class Ledger:
         Raises:
             WorkspaceError: If a run is just buying it.
         """
-        aside = self.root / "forgotten"
-        with told_of(self.root):
+        aside = self.root / _FORGOTTEN
+        with _held(self._lock(key), self.root, key=key), told_of(self.root):
             aside.mkdir(exist_ok=True)
-            with _held(self._lock(key), key, timeout_s=0):
-                stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
-                return (self.root / key).rename(aside / f"{key}-{stamp}")
+            moved = (self.root / key).rename(aside / f"{key}-{stamp()}")
+            sync_folder(self.root)
+            sync_folder(aside)
+            return moved
+
+    def spent_in(self, purse: str) -> float:
+        """What may have been billed in the name of a purse, also of what was forgotten."""
+        aside = self.root / _FORGOTTEN
+        folders = [entry for entry in aside.iterdir() if entry.is_dir()] if aside.is_dir() else []
+        old = [read_receipt(folder) for folder in folders]
+        receipts = [*self.receipts(), *(one for one in old if one is not None)]
+        return sum(
+            attempt.amount
+            for receipt in receipts
+            for attempt in receipt.attempts
+            if attempt.purse == purse and attempt.state.may_be_billed
+        )
 
     def export(self, key: str, folder: Path) -> tuple[Path, ...]:
         """Copies a receipt and its answer.
@@ -129,21 +158,39 @@ class Ledger:
                 shutil.copyfile(source, target)
         return tuple(wanted.values())
 
+    def require(self) -> None:
+        """Refuses a folder that is not a ledger; one that is not there yet is an empty one.
+
+        Raises:
+            WorkspaceError: If it holds other things, or is of a later release.
+        """
+        with told_of(self.root):
+            mark = self.root / _MARK
+            if not self.root.exists():
+                return
+            # The mark is made first: whoever sees other things of ours sees it too.
+            strange = self.root.is_file() or any(
+                not entry.name.startswith(_MARK) for entry in self.root.iterdir()
+            )
+            if strange and not mark.is_file():
+                raise _not_ours(self.root)
+            if mark.is_file() and mark.read_text().strip() != _FORM:
+                raise WorkspaceError(
+                    f"ledger: {self.root} was made by another release of scorebed",
+                    remedy="Update scorebed, or name another folder with --ledger.",
+                )
+
     def prepare(self) -> None:
         """Makes the folder, or refuses one that holds other things.
 
         Raises:
             WorkspaceError: If it is not ours or cannot be written.
         """
+        self.require()
         with told_of(self.root):
             self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
             if not (self.root / _MARK).exists():
-                if any(entry.name not in {_MARK, "locks"} for entry in self.root.iterdir()):
-                    raise WorkspaceError(
-                        f"ledger: {self.root} holds other files and is not a ledger",
-                        remedy="Give --ledger (or SCOREBED_LEDGER) an empty or new folder.",
-                    )
-                (self.root / _MARK).write_text("1\n")
+                write_lasting(self.root / _MARK, f"{_FORM}\n".encode())
             for name in ("locks", "purses", "queue"):
                 (self.root / name).mkdir(exist_ok=True)
 
@@ -157,27 +204,41 @@ class Ledger:
             free_bytes = shutil.disk_usage(self.root).free
         if free_bytes < needed_bytes:
             raise WorkspaceError(
-                f"ledger: about {needed_bytes / 1e6:.0f} MB are needed in {self.root}, "
-                f"{free_bytes / 1e6:.0f} MB are free; nothing was bought",
+                f"ledger: about {needed_bytes / 1e6:.1f} MB are needed in {self.root}, "
+                f"{free_bytes / 1e6:.1f} MB are free; nothing was bought",
                 remedy="Make room, or name a folder on another disk with --ledger.",
             )
 
+    def receipt(self, key: str) -> Receipt | None:
+        """The receipt of a purchase, or None; a ``sent`` of a dead run is settled first.
+
+        Raises:
+            WorkspaceError: If it cannot be read.
+        """
+        try:
+            with _held(self._lock(key), self.root, key=key):
+                entry = Entry(self.root / key)
+                entry.settle()
+                return entry.receipt
+        except BusyError:
+            # Another run is just buying it.
+            return read_receipt(self.root / key)
+
     @contextmanager
-    def open(self, key: str) -> Iterator[Entry]:
+    def open(self, key: str, stop: Event | None = None) -> Iterator[Entry]:
         """Holds a purchase for this run; another run that wants it waits.
 
-        A ``sent`` that is found is what a run left that died: it is ``unknown`` from now on.
+        Args:
+            key: Of the purchase.
+            stop: Set when the run ends: it no longer waits.
 
         Raises:
             WorkspaceError: If the folder cannot be written.
+            Stopped: If the run ended while it waited.
         """
-        with told_of(self.root), _held(self._lock(key), key, timeout_s=-1):
+        with _held(self._lock(key), self.root, key=key, stop=stop or Event()):
             entry = Entry(self.root / key)
-            if entry.receipt is not None and entry.receipt.state is State.SENT:
-                if entry.answer() is None:
-                    entry.mark(State.UNKNOWN, message="the run that sent it was stopped")
-                else:
-                    entry.mark(State.ANSWERED)
+            entry.settle()
             yield entry
 
     def _lock(self, key: str) -> Path:
@@ -202,32 +263,37 @@ def _suffix(body: Path) -> str:
     return next((suffix for magic, suffix in _SUFFIXES if head.startswith(magic)), "")
 
 
+def _not_ours(root: Path) -> WorkspaceError:
+    return WorkspaceError(
+        f"ledger: {root} holds other files and is not a ledger",
+        remedy="Give --ledger (or SCOREBED_LEDGER) an empty or new folder.",
+    )
+
+
+class BusyError(WorkspaceError):
+    """Another run holds it."""
+
+
 @contextmanager
-def _held(path: Path, key: str, *, timeout_s: float) -> Iterator[None]:
-    lock = filelock.FileLock(path)
-    try:
-        lock.acquire(timeout=timeout_s, poll_interval=_POLL_S)
-    except filelock.Timeout as error:
-        raise WorkspaceError(
-            f"ledger: another run is just buying {key}", remedy="Wait for it, and try again."
-        ) from error
+def _held(path: Path, root: Path, *, key: str, stop: Event | None = None) -> Iterator[None]:
+    """Holds a lock; with ``stop`` waits for it until that is set."""
+    lock = filelock.FileLock(path, is_singleton=False)
+    while True:
+        try:
+            lock.acquire(timeout=0 if stop is None else _PATIENCE_S, poll_interval=_POLL_S)
+            break
+        except filelock.Timeout as error:  # an OSError too
+            if stop is None:
+                raise BusyError(
+                    f"ledger: another run is just buying {key}",
+                    remedy="Wait for it, and try again.",
+                ) from error
+            if stop.is_set():
+                raise Stopped from error
+        except OSError:
+            with told_of(root):
+                raise
     try:
         yield
     finally:
         lock.release()
-
-
-@contextmanager
-def told_of(root: Path) -> Iterator[None]:
-    """Turns what the operating system says of the ledger's disk into an error with a remedy.
-
-    Raises:
-        WorkspaceError: In place of any OSError.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise WorkspaceError(
-            f"ledger: {root} cannot be used ({error.strerror or error})",
-            remedy="Make room or mend its permissions, or name another folder with --ledger.",
-        ) from error

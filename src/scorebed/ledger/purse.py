@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import threading
 import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -16,6 +18,8 @@ from typing import TYPE_CHECKING
 import filelock
 
 from scorebed.errors import OverLimit
+from scorebed.ledger.disk import told_of, write_lasting
+from scorebed.ledger.receipt import money
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,84 +28,140 @@ if TYPE_CHECKING:
     from scorebed.ledger.book import Ledger
     from scorebed.model import Purse
 
-_CENT = 0.005
+_ROUNDING = 1e-9
 
 
-@contextmanager
-def reserve(
-    ledger: Ledger, purse: Purse, wanted: Mapping[str, float], currency: str
-) -> Iterator[None]:
-    """Holds money for what a run is about to buy, or refuses.
+class Reservation:
+    """Money that a run holds for what it is about to buy.
 
     Args:
         ledger: Where the receipts are.
         purse: What may be spent, and in which name.
-        wanted: Key to estimated price, of all that the run has to buy.
-        currency: Of those prices.
-
-    Raises:
-        OverLimit: If it would be more than may be spent; nothing was sent.
+        currency: Of all prices.
     """
-    if purse.name is None:
-        _refuse(purse, sum(wanted.values()), 0.0, currency)
-        yield
-        return
-    name = hashlib.sha256(purse.name.encode(errors="backslashreplace")).hexdigest()[:16]
-    folder = ledger.root / "purses" / name
-    folder.mkdir(exist_ok=True)
-    mine = folder / f"{uuid.uuid4().hex}.json"
-    alive = filelock.FileLock(mine.with_suffix(".lock"), is_singleton=False)
+
+    def __init__(self, ledger: Ledger, purse: Purse, currency: str) -> None:
+        self._ledger = ledger
+        self._purse = purse
+        self._currency = currency
+        self._wanted: dict[str, tuple[float, int]] = {}
+        self._guard = threading.Lock()
+        self._file: Path | None = None
+
+    def cover(self, prices: Mapping[str, float]) -> None:
+        """Holds money for further purchases, or refuses; what is held already is not asked again.
+
+        Args:
+            prices: Key of the purchase to its estimated price.
+
+        Raises:
+            OverLimit: If it would be more than may be spent.
+        """
+        with self._guard:
+            new = {key: price for key, price in prices.items() if key not in self._wanted}
+            if new:
+                self._hold(new)
+
+    def _hold(self, new: Mapping[str, float]) -> None:
+        charges = {one.key: one.charges for one in self._ledger.receipts()}
+        held = self._wanted | {key: (price, charges.get(key, 0)) for key, price in new.items()}
+        if self._purse.name is None:
+            self._refuse(sum(price for price, _ in held.values()), 0.0)
+            self._wanted = held
+            return
+        folder = self._ledger.root / "purses" / _name(self._purse.name)
+        with told_of(folder):
+            folder.mkdir(exist_ok=True)
+            with filelock.FileLock(folder.with_suffix(".lock"), is_singleton=False):
+                spent = self._ledger.spent_in(self._purse.name)
+                spent += _coming(folder, held, charges, self._file)
+                # What this run has held before is spent by now, or still to come.
+                still = [
+                    price for key, (price, before) in held.items() if charges.get(key, 0) == before
+                ]
+                self._refuse(sum(still), spent)
+                self._wanted = held
+                self._write(folder)
+
+    def _write(self, folder: Path) -> None:
+        if self._file is None:
+            self._file = folder / f"{uuid.uuid4().hex}.json"
+            self._alive = filelock.FileLock(self._file.with_suffix(".lock"), is_singleton=False)
+            self._alive.acquire()
+        write_lasting(self._file, json.dumps(self._wanted).encode())
+
+    def release(self) -> None:
+        """The run has ended."""
+        if self._file is not None:
+            self._file.unlink(missing_ok=True)
+            self._alive.release()
+            self._file.with_suffix(".lock").unlink(missing_ok=True)
+
+    def _refuse(self, wanted: float, spent: float) -> None:
+        purse, currency = self._purse, self._currency
+        if purse.max_spend is None or wanted + spent <= purse.max_spend + _ROUNDING:
+            return
+        before = f" after {money(spent)} {currency} spent in {purse.name!r}" if spent else ""
+        needed = math.ceil((wanted + spent) * 100) / 100
+        raise OverLimit(
+            f"compose: about {money(wanted)} {currency} would be spent{before}, --max-spend allows "
+            f"{money(purse.max_spend)}; nothing was sent",
+            remedy=f"Give --max-spend {needed:.2f} or more, or use --provider embedded.",
+        )
+
+
+@contextmanager
+def reserve(ledger: Ledger, purse: Purse, currency: str) -> Iterator[Reservation]:
+    """Holds money while a run buys.
+
+    Args:
+        ledger: Where the receipts are.
+        purse: What may be spent, and in which name.
+        currency: Of all prices.
+    """
+    reservation = Reservation(ledger, purse, currency)
     try:
-        with filelock.FileLock(folder.with_suffix(".lock"), is_singleton=False):
-            spent = _spent(ledger, purse.name, _reserved(folder), wanted)
-            _refuse(purse, sum(wanted.values()), spent, currency)
-            alive.acquire()
-            mine.write_text(json.dumps(dict(wanted)))
-        yield
+        yield reservation
     finally:
-        mine.unlink(missing_ok=True)
-        alive.release()
-        mine.with_suffix(".lock").unlink(missing_ok=True)
+        reservation.release()
 
 
-def _refuse(purse: Purse, wanted: float, spent: float, currency: str) -> None:
-    if purse.max_spend is None or wanted + spent <= purse.max_spend + _CENT:
-        return
-    before = f" after {spent:.2f} {currency} spent in {purse.name!r}" if spent else ""
-    raise OverLimit(
-        f"compose: about {wanted:.2f} {currency} would be spent{before}, --max-spend allows "
-        f"{purse.max_spend:.2f}; nothing was sent",
-        remedy=f"Give --max-spend {wanted + spent:.2f} or more, or use --provider embedded.",
-    )
+def _name(purse: str) -> str:
+    return hashlib.sha256(purse.encode(errors="backslashreplace")).hexdigest()[:16]
 
 
-def _reserved(folder: Path) -> dict[str, float]:
-    """What other runs that are alive are about to buy."""
-    found: dict[str, float] = {}
+def _coming(
+    folder: Path,
+    mine: Mapping[str, tuple[float, int]],
+    charges: Mapping[str, int],
+    own: Path | None,
+) -> float:
+    """What other runs that are alive are about to spend.
+
+    What they want too is bought once, by whoever is first; what they have sent is in the receipts.
+    """
+    total = 0.0
     for path in folder.glob("*.json"):
+        if path == own:
+            continue
         lock = filelock.FileLock(path.with_suffix(".lock"), is_singleton=False)
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout:
-            found |= json.loads(path.read_text())
+            total += sum(
+                price
+                for key, (price, before) in _read(path).items()
+                if key not in mine and charges.get(key, 0) == before
+            )
             continue
         path.unlink(missing_ok=True)
         lock.release()
         path.with_suffix(".lock").unlink(missing_ok=True)
-    return found
+    return total
 
 
-def _spent(
-    ledger: Ledger, name: str, reserved: Mapping[str, float], wanted: Mapping[str, float]
-) -> float:
-    """What was spent in a name, and what others are about to spend; a key that this run wants too
-    is bought once, by whoever is first.
-    """  # noqa: D205 - one sentence, two lines
-    receipts = {one.key: one for one in ledger.receipts() if one.purse == name}
-    spent = sum(one.may_have_cost for one in receipts.values())
-    coming = sum(
-        price
-        for key, price in reserved.items()
-        if key not in wanted and not (key in receipts and receipts[key].charges)
-    )
-    return spent + coming
+def _read(path: Path) -> dict[str, tuple[float, int]]:
+    try:
+        return dict(json.loads(path.read_text()))
+    except FileNotFoundError:  # that run has just ended
+        return {}

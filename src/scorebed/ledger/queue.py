@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 import time
+import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -53,8 +54,9 @@ class Queue:
         """Notes what the service said."""
         most = min(max(most, 1), _MOST)
         if most != self.most:
-            # Small enough for one write; a reader that meets it empty takes the first guess.
-            (self._folder / "most").write_text(f"{most}\n")
+            part = self._folder / f"most.{uuid.uuid4().hex}"
+            part.write_text(f"{most}\n")
+            part.replace(self._folder / "most")
 
     @contextmanager
     def slot(self, stop: Event) -> Iterator[None]:

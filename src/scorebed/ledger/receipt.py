@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _KEY_FORM = "1"
 """Changed only when the same words would name another take."""
 KEY_LENGTH = 32
+_FEW_CENTS = 0.095
 
 
 class State(StrEnum):
@@ -44,37 +45,23 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
-    """A purchase of one take, or of one part of it."""
+class Attempt:
+    """One time that a take was asked for."""
 
-    key: str
-    """Hash of what was asked, in hexadecimal."""
+    number: int
+    """From 1; its answer lies in ``answer-<number>``."""
     state: State
     """Where it stands."""
-    provider: str
-    """Name of the provider."""
-    title: str
-    """Name of the video."""
-    part: int
-    """Which request of its take, from 0."""
-    asked: tuple[tuple[str, str], ...]
-    """What was asked, in names and values."""
-    files: tuple[Upload, ...]
-    """What leaves the machine."""
-    seconds: float
-    """Length of picture that is paid for, in seconds."""
     amount: float
-    """Estimated price of it, in ``currency``."""
-    currency: str
-    """ISO 4217 code."""
+    """Estimated price, in the receipt's currency."""
     purse: str | None
     """Name of the purse that it counts for."""
+    files: tuple[Upload, ...]
+    """What leaves the machine."""
     made: str
     """When it was written down: ISO 8601, UTC."""
     changed: str
     """When its state changed last: ISO 8601, UTC."""
-    charges: int = 0
-    """How often it may have been billed."""
     request_id: str | None = None
     """The service's number of the request."""
     song_id: str | None = None
@@ -82,10 +69,74 @@ class Receipt:
     message: str | None = None
     """What went wrong."""
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """A purchase of one take, or of one part of it: all attempts at it, none forgotten."""
+
+    key: str
+    """Hash of what was asked, in hexadecimal."""
+    provider: str
+    """Name of the provider."""
+    title: str
+    """Name of the video."""
+    picture_sha256: str
+    """Hash of the picture's packets."""
+    part: int
+    """Which request of its take, from 0."""
+    asked: tuple[tuple[str, str], ...]
+    """What was asked, in names and values."""
+    length_s: float
+    """Length of picture that is paid for, in seconds."""
+    currency: str
+    """ISO 4217 code."""
+    attempts: tuple[Attempt, ...] = ()
+    """In order."""
+    facts: tuple[tuple[str, str], ...] = ()
+    """What the answer said of itself, in names and values: seed used, length ..."""
+
+    @property
+    def current(self) -> Attempt:
+        """The attempt that counts: the last one that may have been billed, else the last."""
+        billed = [one for one in self.attempts if one.state.may_be_billed]
+        return billed[-1] if billed else self.attempts[-1]
+
+    @property
+    def state(self) -> State:
+        """Where the purchase stands: what was lost stays lost when a later attempt is refused."""
+        return self.current.state
+
+    @property
+    def charges(self) -> int:
+        """How often it may have been billed."""
+        return sum(one.state.may_be_billed for one in self.attempts)
+
     @property
     def may_have_cost(self) -> float:
         """Estimated price of all that may have been billed, in ``currency``."""
-        return self.amount * self.charges
+        return sum(one.amount for one in self.attempts if one.state.may_be_billed)
+
+    @property
+    def useless(self) -> bool:
+        """Whether its answer was looked at and is no music."""
+        return self.state is State.ANSWERED and self.current.message is not None
+
+
+def is_to_buy(receipt: Receipt | None, *, again: bool) -> bool:
+    """Whether something has to be sent for a purchase.
+
+    Args:
+        receipt: What the ledger has of it.
+        again: Whether what may have been billed already is bought again.
+    """
+    if receipt is None or not receipt.state.may_be_billed:
+        return True
+    return again and (receipt.useless or receipt.state is State.UNKNOWN)
+
+
+def money(amount: float) -> str:
+    """An amount for a person: cents, and more where it is less than some."""
+    return f"{amount:.2f}" if amount == 0 or amount >= _FEW_CENTS else f"{amount:.2g}"
 
 
 def key_of(

@@ -49,6 +49,8 @@ class Order:
     """Hash of the picture's packets: what a take is bought for."""
     service: ServiceSettings | None = None
     """How a service is asked; None for a provider that is none."""
+    sound_sha256: str = ""
+    """Hash of the production audio, if it is sent along; else empty."""
 
     @property
     def parts(self) -> tuple[PartOrder, ...]:
@@ -69,6 +71,19 @@ class PartOrder:
     """The consecutive reels that it carries."""
     order: Order
     """The whole order."""
+
+    @property
+    def files(self) -> tuple[tuple[str, Reel], ...]:
+        """Reels that have a proxy, each with the name that it is sent under.
+
+        Names count through the whole order and say nothing of the project: no title, no path.
+        """
+        first = sum(len(reels) for reels in self.order.reels.parts[: self.number])
+        return tuple(
+            (f"scene-{number:02d}.mp4", reel)
+            for number, reel in enumerate(self.reels, start=first + 1)
+            if reel.proxy is not None
+        )
 
     @property
     def range(self) -> TimeRange:
@@ -139,6 +154,19 @@ class Take:
     fallback_from: str | None = None
     """Why another provider than the one asked for made it; None where that one did."""
 
+    @property
+    def bare(self) -> Take:
+        """Its music alone: what the stages after it depend on."""
+        return Take(
+            provider=self.provider,
+            name=self.name,
+            seed=self.seed,
+            pieces=self.pieces,
+            fitted=self.fitted,
+            unused_words=(),
+            spent=Quote(requests=0, amount=0.0, currency=self.spent.currency),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakePiece:
@@ -167,8 +195,9 @@ class Join:
 
     at_s: Fraction
     """Picture time in seconds."""
-    kind: Literal["silence", "speech", "downbeat"]
-    """What it is made in: nothing sounds, somebody speaks, or the new piece's first beat."""
+    kind: Literal["silence", "speech", "downbeat", "cut"]
+    """What it is made in: nothing sounds, somebody speaks, or the new piece's first beat stands on
+    the cut; ``cut`` where it has none there."""
     loudness_step_lu: float | None
     """Loudness of the 3 s after minus that of the 3 s before, in LU; None beside silence."""
     spectral_step_db: float | None
@@ -177,7 +206,7 @@ class Join:
     @property
     def rough(self) -> bool:
         """Whether it would be heard: not beside silence, not under speech."""
-        return self.kind == "downbeat" and (
+        return self.kind in {"downbeat", "cut"} and (
             abs(self.loudness_step_lu or 0.0) > MAX_STEP_LU
             or (self.spectral_step_db or 0.0) > MAX_SPECTRAL_STEP_DB
         )

@@ -85,6 +85,9 @@ class Service(Provider, Protocol):
             MissingKey: If there is none, or it cannot be read.
         """
 
+    def hide_key(self, text: str, service: ServiceSettings) -> str:
+        """A text of the service without the key, which an answer may repeat."""
+
     def outline(self, part: PartOrder) -> tuple[str, ...]:
         """What a request would say, line by line, for a person to read before it is sent."""
 

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Event
 
 from scorebed.errors import (
+    MissingKey,
     OutcomeUnknown,
-    ProviderError,
+    OverLimit,
     ProviderUnavailable,
     RateLimited,
+    RequestRejected,
     ScorebedError,
+    WorkspaceError,
 )
-from scorebed.ledger import State, Stopped
-
-if TYPE_CHECKING:
-    from threading import Event
-
-    from scorebed.ledger import Entry, Queue
-    from scorebed.model import PartOrder, Progress
-    from scorebed.providers.base import Service
+from scorebed.ledger import Entry, Queue, State, Stopped
+from scorebed.model import PartOrder, Progress
+from scorebed.providers.base import Service
 
 BUSY_ATTEMPTS = 7
 """How often a service that is busy is asked: with the pauses between, about two minutes."""
@@ -31,6 +32,9 @@ QUEUE_PATIENCE_S = 7200.0
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 60.0
 _LONGEST_TURN_S = 15.0
+_LONG_S = 5.0
+"""A pause that a person is told of."""
+_NOTHING_BOUGHT = (MissingKey, OverLimit, RequestRejected)
 
 
 class _Wire:
@@ -51,74 +55,116 @@ class _Wire:
         self._tell(share)
 
 
-def ask_patiently(
-    service: Service, part: PartOrder, entry: Entry, queue: Queue, stop: Event, tell: Progress
-) -> None:
-    """Asks until there is an answer, and keeps it; each state is on disk before the next.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """A purchase that is planned, and how it is asked for; each state is on disk before the next.
 
-    Args:
-        service: Who is asked.
-        part: What is asked.
-        entry: The purchase, planned.
-        queue: The account's queue.
-        stop: Set when the run ends: nothing is sent from then on.
-        tell: Called with the share that is done.
-
-    Raises:
-        ProviderError: If there will be no music.
-        Stopped: If the run ended before it was sent.
+    ``run`` asks until there is an answer, and keeps it.
     """
-    begun_s = time.monotonic()
-    turns = busy = down = 0
-    while True:
-        try:
-            with queue.slot(stop):
-                answer = service.send(part, folder=entry.incoming(), wire=_Wire(entry, queue, tell))
-                entry.keep(answer)
+
+    service: Service
+    """Who is asked."""
+    part: PartOrder
+    """What is asked."""
+    entry: Entry
+    """The purchase, planned."""
+    queue: Queue
+    """The account's queue."""
+    stop: Event
+    """Set when the run ends: nothing is sent from then on."""
+    progress: Progress
+    """Called with the share that is done."""
+    tell: Callable[[str], None]
+    """Told, in a sentence, what is waited for."""
+
+    def run(self) -> None:
+        """Asks until there is an answer.
+
+        Raises:
+            ProviderError: If there will be no music.
+            Stopped: If the run ended before it was sent.
+        """
+        begun_s = time.monotonic()
+        turns = busy = down = 0
+        while True:
+            try:
+                self._once()
+            except RateLimited as error:
+                turns += error.concurrent
+                busy += not error.concurrent
+                waited_s = time.monotonic() - begun_s
+                given_up = busy >= BUSY_ATTEMPTS or waited_s > QUEUE_PATIENCE_S
+                self.entry.mark(State.REFUSED if given_up else State.PLANNED, message=error.message)
+                if given_up:
+                    raise
+                # Where somebody else uses the account, each try sends all again: they become rare.
+                own_s = (
+                    min(_pause_s(turns), _LONGEST_TURN_S) if error.concurrent else _pause_s(busy)
+                )
+                self._rest(error, own_s)
+            except ProviderUnavailable as error:
+                down += 1
+                self.entry.mark(State.PLANNED, message=error.message)
+                if down >= DOWN_ATTEMPTS:
+                    raise
+                self._rest(error, _pause_s(down))
+            else:
                 return
-        except RateLimited as error:
-            turns += error.concurrent
-            busy += not error.concurrent
-            waited_s = time.monotonic() - begun_s
-            given_up = busy >= BUSY_ATTEMPTS or waited_s > QUEUE_PATIENCE_S
-            _put_back(entry, error, given_up=given_up)
-            # Somebody else uses the account: each try sends all again, so they become rare.
-            pause_s = min(_pause_s(turns), _LONGEST_TURN_S) if error.concurrent else _pause_s(busy)
-            _rest(stop, error.wait_s, pause_s)
-        except ProviderUnavailable as error:
-            down += 1
-            _put_back(entry, error, given_up=down >= DOWN_ATTEMPTS)
-            _rest(stop, error.wait_s, _pause_s(down))
-        except BaseException as error:
-            _note_end(entry, error)
+
+    def _once(self) -> None:
+        try:
+            with self.queue.slot(self.stop):
+                wire = _Wire(self.entry, self.queue, self.progress)
+                answer = self.service.send(self.part, folder=self.entry.incoming(), wire=wire)
+                if self.entry.attempt.state is State.PLANNED:
+                    # A service that did not say that it sends: it was asked all the same.
+                    self.entry.mark(State.SENT)
+                self.entry.keep(answer)
+        except (RateLimited, ProviderUnavailable, Stopped):
             raise
+        except _NOTHING_BOUGHT as error:
+            self.entry.mark(State.REFUSED, message=error.message)
+            raise
+        except OutcomeUnknown as error:
+            self.entry.mark(State.UNKNOWN, message=error.message)
+            raise
+        except Exception as error:
+            raise self._lost(error) from error
 
+    def _lost(self, error: Exception) -> Exception:
+        """What an error stands for that is none of those a service may raise.
 
-def _put_back(entry: Entry, error: ProviderError, *, given_up: bool) -> None:
-    entry.mark(State.REFUSED if given_up else State.PLANNED, message=error.message)
-    if given_up:
-        raise error
+        A full disk while the answer came in, or a fault in a provider: if the request was on its
+        way it may have been billed, whatever went wrong here.
+        """
+        if self.entry.attempt.state is not State.SENT:
+            return error
+        what = (
+            error.message
+            if isinstance(error, ScorebedError)
+            else f"{type(error).__name__}: {error}"
+        )
+        assert self.part.order.service is not None
+        what = self.service.hide_key(what, self.part.order.service)
+        with contextlib.suppress(WorkspaceError):
+            # Where even this cannot be written, the receipt says "sent", and no run is alive.
+            self.entry.mark(State.UNKNOWN, message=what)
+        return OutcomeUnknown(
+            f"compose: the answer was lost here ({what}); it may have been billed. What came of it "
+            f"lies in {self.entry.folder}",
+            remedy="Mend the cause and look whether it was billed; then add --buy-again.",
+        )
 
-
-def _note_end(entry: Entry, error: BaseException) -> None:
-    """What the receipt says when it goes wrong for good."""
-    assert entry.receipt is not None
-    sent = entry.receipt.state is State.SENT
-    message = error.message if isinstance(error, ScorebedError) else type(error).__name__
-    if isinstance(error, ProviderError) and not isinstance(error, OutcomeUnknown):
-        entry.mark(State.REFUSED, message=message)
-    elif sent:
-        # Also a full disk while the answer came in, or a fault of ours: it was on its way.
-        entry.mark(State.UNKNOWN, message=message)
+    def _rest(self, error: RateLimited | ProviderUnavailable, own_s: float) -> None:
+        """Waits as long as the service asks, and at least as we think; runs do not meet again."""
+        own_s *= random.uniform(0.8, 1.2)  # noqa: S311 - only spreads the load
+        pause_s = max(error.wait_s or 0.0, own_s)
+        if pause_s >= _LONG_S:
+            self.tell(f"{error.message}; asked again in {pause_s:.0f} s")
+        if self.stop.wait(pause_s):
+            raise Stopped
 
 
 def _pause_s(attempt: int) -> float:
     """Doubling, so that a service in trouble is left alone."""
     return min(_FIRST_PAUSE_S * 2.0 ** (attempt - 1), _LONGEST_PAUSE_S)
-
-
-def _rest(stop: Event, asked_s: float | None, own_s: float) -> None:
-    """Waits as long as the service asks, else as we think; spread, so that runs do not meet."""
-    pause_s = own_s * random.uniform(0.8, 1.2) if asked_s is None else asked_s  # noqa: S311
-    if stop.wait(pause_s):
-        raise Stopped

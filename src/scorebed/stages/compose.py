@@ -5,35 +5,41 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scorebed.errors import SettingsError
+from scorebed.ledger import Ledger, State, money
 from scorebed.model import no_progress
 from scorebed.providers.base import Composer, Service, find
-from scorebed.stages.purchase import buy, to_pay
+from scorebed.stages.purchase import buy, identity, left_behind, to_pay, unheard
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    from scorebed.model import Order, Progress, Purse, Take
+    from scorebed.model import Order, Progress, Purse, ServiceSettings, Take
 
-VERSION = 2
+VERSION = 3
 STAGE = "compose"
 
 
 def compose(
     provider: str,
     order: Order,
+    kept: tuple[str, ...] = (),  # noqa: ARG001 - it is in the key
     *,
     folder: Path,
     progress: Progress = no_progress,
     purse: Purse | None = None,
+    tell: Callable[[str], None] = unheard,
 ) -> Take:
     """Asks a provider for the music.
 
     Args:
         provider: Its name.
         order: What is wanted.
+        kept: What ``known`` gave: this stage is done again when the ledger has changed.
         folder: Where the take is kept.
         progress: Called with the share that is done.
         purse: What may be spent, and the ledger; needed for a service.
+        tell: Told, in a sentence, what is waited for.
 
     Raises:
         SettingsError: If there is no such provider, or a service was given no purse.
@@ -47,9 +53,54 @@ def compose(
                 f"{STAGE}: the provider {provider!r} costs money and there is no ledger",
                 remedy="Give a Purse with the folder of the ledger.",
             )
-        return buy(found, order, purse, folder=folder, progress=progress)
+        return buy(found, order, purse, folder=folder, progress=progress, tell=tell)
     assert isinstance(found, Composer)
     return found.compose(order, folder=folder, progress=progress)
+
+
+def known(provider: str, order: Order, purse: Purse) -> tuple[str, ...]:
+    """What the ledger holds for an order; nothing for who works on this machine.
+
+    Args:
+        provider: Its name.
+        order: What is wanted.
+        purse: The ledger.
+    """
+    found = find(provider)
+    return identity(found, order, purse) if isinstance(found, Service) else ()
+
+
+def failed(provider: str, order: Order, purse: Purse, since: str) -> Take | None:
+    """What a service that failed has cost and been sent; None for nothing.
+
+    Args:
+        provider: Its name.
+        order: What was wanted.
+        purse: The ledger.
+        since: When it began: ISO 8601, UTC.
+    """
+    found = find(provider)
+    return left_behind(found, order, purse, since) if isinstance(found, Service) else None
+
+
+def require_key(provider: str, service: ServiceSettings | None, purse: Purse, sha256: str) -> None:
+    """Refuses to go on without a key, unless something was bought for this picture before.
+
+    Args:
+        provider: Its name.
+        service: How it is asked; None for who works on this machine.
+        purse: The ledger.
+        sha256: Hash of the picture's packets.
+
+    Raises:
+        MissingKey: If there is none.
+    """
+    found = find(provider)
+    if service is None or not isinstance(found, Service):
+        return
+    kept = Ledger(purse.ledger).receipts()
+    if not any(one.picture_sha256 == sha256 and one.state is State.KEPT for one in kept):
+        found.check_key(service)
 
 
 def announcement(provider: str, order: Order, purse: Purse, *, chosen: bool) -> str:
@@ -68,9 +119,9 @@ def announcement(provider: str, order: Order, purse: Purse, *, chosen: bool) -> 
     quote = to_pay(found, order, purse)
     if not quote.requests:
         return f"music by {provider}{why}: the take is in the ledger, nothing is sent"
-    files = sum(len(part.reels) for part in order.parts)
+    files = sum(len(part.files) for part in order.parts)
     return (
         f"music by {provider}{why}: {quote.requests} request{'s' if quote.requests > 1 else ''}, "
-        f"{files} files, {quote.seconds:.1f} s of picture, about {quote.amount:.2f} "
+        f"{files} files, {quote.seconds:.1f} s of picture, about {money(quote.amount)} "
         f"{quote.currency}"
     )

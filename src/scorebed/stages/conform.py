@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scorebed.dsp.joins import begins_at_once
 from scorebed.dsp.loudness import POWER_HOP_SAMPLES, PowerFollower, integrated_lufs
 from scorebed.errors import MediaError
 from scorebed.ffmpeg import Decoding, decode_audio
@@ -39,11 +40,13 @@ if TYPE_CHECKING:
         Take,
     )
 
-VERSION = 2
+VERSION = 3
 STAGE = "conform"
 _LEAST_SAMPLES = SAMPLE_RATE_HZ
 _HEAD_SAMPLES = SAMPLE_RATE_HZ
 """Most of its own silence that a piece keeps where it enters after a rest."""
+_DELAY_SAMPLES = SAMPLE_RATE_HZ // 10
+"""What codecs add or take at the ends is less than 0.1 s; a longer silence was written."""
 _SILENT = 1e-3
 """-60 dBFS: what is below at head and tail of a piece is not music."""
 
@@ -60,7 +63,8 @@ def conform(
 
     Each piece is fitted to its own range: a longer one rings over the next one's first beat for up
     to 1.5 s, the last is faded over 4 s; a shorter one begins again with a crossfade of 2 s.
-    Silence at its head and tail does not count. Pieces are brought to one loudness.
+    Silence at head and tail of a user's track does not count. What a provider made for the picture
+    keeps its silences, but for a codec's delay. Pieces are brought to one loudness.
 
     Args:
         picture: What the music is for.
@@ -232,14 +236,11 @@ class _Listener:
                 f"{STAGE}: the music {self._title} is silent", remedy=f"Give {another}."
             )
         # A scene may be shorter than a second, and its music with it.
-        least = min(_LEAST_SAMPLES, self._length // 2) if self._powers else _LEAST_SAMPLES
-        if last - first < least:
+        if file and last - first < _LEAST_SAMPLES:
             raise MediaError(
                 f"{STAGE}: the music {self._title} is only {(last - first) / SAMPLE_RATE_HZ:.2f} s "
                 "long",
-                remedy="Give a track of at least a second with --music."
-                if file
-                else f"Give {another}.",
+                remedy="Give a track of at least a second with --music.",
             )
         lufs = None
         if self._powers is not None:
@@ -248,7 +249,13 @@ class _Listener:
                 -(-min(last, first + self._length) // POWER_HOP_SAMPLES),
             )
             lufs = integrated_lufs(self._powers.powers[played])
-        return Heard(part=WavPart(path, first, last - first), head_samples=first, lufs=lufs)
+        return Heard(
+            part=WavPart(path, first, last - first),
+            head_samples=first,
+            meant=not file and first > _DELAY_SAMPLES,
+            reaches_samples=last if file else self._at,
+            lufs=lufs,
+        )
 
 
 # --- fitting -----------------------------------------------------------------------------------
@@ -266,16 +273,27 @@ def _laid(
         if laid:
             silent = laid[-1].end_samples <= start - QUIET_SAMPLES
             silent = silent and piece.head_samples >= QUIET_SAMPLES
-            meetings.append(Meeting(start, kind_of(start, silent=silent, speech=notes.speech)))
-            if silent:
+            kind = kind_of(start, silent=silent, speech=notes.speech, attack=_attacks(piece))
+            meetings.append(Meeting(start, kind))
+            if silent and not piece.meant:
                 # After a rest nothing has to be met: the piece enters when it means to.
                 kept = min(piece.head_samples, _HEAD_SAMPLES, (end - start) // 4)
                 part = WavPart(part.path, part.start_samples - kept, part.length_samples + kept)
+        if piece.meant:
+            part = WavPart(part.path, 0, part.start_samples + part.length_samples)
         ring = None
         if number < len(heard) - 1:
             ring = min(RING_SAMPLES, (bounds[number + 2] - end) // 2)
-        laid.append(lay(part, start, end - start, ring=ring))
+        enough = piece.reaches_samples + _DELAY_SAMPLES >= end - start
+        laid.append(lay(part, start, end - start, ring=ring, enough=enough))
     return meetings, laid
+
+
+def _attacks(piece: Heard) -> bool:
+    """Whether the piece begins with a beat, at once."""
+    if piece.meant:
+        return False
+    return begins_at_once(piece.part.read(0, min(2 * SAMPLE_RATE_HZ, piece.part.length_samples)))
 
 
 def _watched(blocks: Iterator[Audio], length: int, progress: Progress) -> Iterator[Audio]:

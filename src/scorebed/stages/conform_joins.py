@@ -29,7 +29,7 @@ _AIM_LU = MAX_STEP_LU - 0.25
 _ROUNDS = 6
 _CLOSE_LU = 0.05
 
-Kind = Literal["silence", "speech", "downbeat"]
+Kind = Literal["silence", "speech", "downbeat", "cut"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +42,22 @@ class Meeting:
     """What the join is made in."""
 
 
-def kind_of(at_samples: int, *, silent: bool, speech: Sequence[SpeechRegion]) -> Kind:
+def kind_of(at_samples: int, *, silent: bool, speech: Sequence[SpeechRegion], attack: bool) -> Kind:
     """What a join is made in.
 
     Args:
         at_samples: Where it is.
         silent: Whether neither side sounds within 100 ms of it.
         speech: Where somebody speaks.
+        attack: Whether the new piece begins with a beat, at once.
     """
     if silent:
         return "silence"
     at_s = to_seconds(at_samples)
     spoken = any(region.range.start_s <= at_s < region.range.end_s for region in speech)
-    return "speech" if spoken else "downbeat"
+    if spoken:
+        return "speech"
+    return "downbeat" if attack else "cut"
 
 
 # --- loudness ----------------------------------------------------------------------------------

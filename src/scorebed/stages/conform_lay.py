@@ -46,6 +46,10 @@ class Heard:
     """The music without them."""
     head_samples: int
     """Length of the silence before it."""
+    meant: bool
+    """Whether that silence belongs to the music: it was made for this picture."""
+    reaches_samples: int
+    """How far it reaches with the silence at its end, where that belongs to the music."""
     lufs: float | None
     """Integrated loudness of what is played of it; None where it is not needed or too short."""
 
@@ -125,7 +129,9 @@ def _repeats(
 # --- fitting -----------------------------------------------------------------------------------
 
 
-def lay(part: WavPart, start_samples: int, length: int, *, ring: int | None) -> Laid:
+def lay(
+    part: WavPart, start_samples: int, length: int, *, ring: int | None, enough: bool = False
+) -> Laid:
     """Fits a piece to its range.
 
     Music that is longer is faded; music that is shorter begins again with a crossfade of 2 s,
@@ -136,12 +142,15 @@ def lay(part: WavPart, start_samples: int, length: int, *, ring: int | None) -> 
         start_samples: Where the range starts.
         length: Length of the range in samples.
         ring: How far it may sound into the next range, in samples; None for the last piece.
+        enough: Whether it lasts long enough with its own silences, so that it ends by itself.
     """
     join = min(_REPEAT_SAMPLES, part.length_samples // 2)
     step = part.length_samples - join
     wanted = length + (ring or 0)
     short = length - part.length_samples
-    ends = 0 < short <= min(_SLACK_SAMPLES, length // _SLACK_SHARE) and _dies_away(part)
+    ends = (enough and short > 0) or (
+        0 < short <= min(_SLACK_SAMPLES, length // _SLACK_SHARE) and _dies_away(part)
+    )
     if part.length_samples >= length or ends:
         passes = 1
     else:

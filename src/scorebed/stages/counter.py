@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import queue
 import threading
 from dataclasses import dataclass
@@ -9,16 +10,16 @@ from typing import TYPE_CHECKING
 
 from scorebed.answers import Unpacked, unpack
 from scorebed.errors import BadAnswer, OutcomeUnknown
-from scorebed.ledger import Ledger, Queue, Receipt, State, Stopped
+from scorebed.ledger import Ledger, Queue, Receipt, State, Stopped, is_to_buy
 from scorebed.model import PartOrder, Upload
-from scorebed.stages.asking import ask_patiently
+from scorebed.stages.asking import Asking
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from scorebed.ledger import Entry
-    from scorebed.model import Answer, Order, Progress, Purse
+    from scorebed.ledger import Entry, Reservation
+    from scorebed.model import Answer, Progress, Purse
     from scorebed.providers.base import Service
 
 STAGE = "compose"
@@ -34,6 +35,11 @@ class Part:
     order: PartOrder
     key: str
     receipt: Receipt
+    """Without attempts."""
+    amount: float
+    """Estimated price."""
+    uploads: tuple[Upload, ...]
+    """What would leave the machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,17 +48,20 @@ class Bought:
 
     part: Part
     unpacked: Unpacked
-    paid: float
-    """What this run paid for it; 0 for what was kept."""
+    asked: bool
+    """Whether it was asked for in this run; else it was kept."""
     uploads: tuple[Upload, ...]
+    """What left the machine for it, in this run or before."""
 
 
-def lost_before(key: str, receipt: Receipt | None) -> OutcomeUnknown:
+def lost_before(receipt: Receipt) -> OutcomeUnknown:
     """The error of a take whose answer was lost in an earlier run."""
-    said = f" ({receipt.message})" if receipt and receipt.message else ""
+    attempt = receipt.current
+    said = f" ({attempt.message})" if attempt.message else ""
+    number = f", request {attempt.request_id}" if attempt.request_id else ""
     return OutcomeUnknown(
         f"{STAGE}: this take was asked for before and its answer lost{said}; it may have been "
-        f"billed. Receipt {key[:12]}",
+        f"billed. Receipt {receipt.key[:12]}{number}",
         remedy="Look whether it was billed; then add --buy-again to buy it (again), or another "
         "--seed for another take.",
     )
@@ -62,13 +71,20 @@ class Counter:
     """Serves several parts side by side; each in a thread of its own, held up by nothing else."""
 
     def __init__(
-        self, service: Service, ledger: Ledger, order: Order, purse: Purse, folder: Path
+        self,
+        service: Service,
+        ledger: Ledger,
+        reservation: Reservation,
+        purse: Purse,
+        folder: Path,
+        tell: Callable[[str], None],
     ) -> None:
         self._service = service
         self._ledger = ledger
+        self._reservation = reservation
         self._purse = purse
         self._folder = folder
-        self._queue = Queue(ledger.root / "queue" / service.account(order))
+        self._tell = tell
 
     def serve(self, parts: list[Part], progress: Progress) -> list[Bought]:
         """All of them, in order.
@@ -81,11 +97,11 @@ class Counter:
         shares = [0.0] * len(parts)
 
         def work(number: int) -> None:
-            def tell(share: float) -> None:
+            def note(share: float) -> None:
                 shares[number] = share
 
             try:
-                done.put((number, self._one(parts[number], stop, tell)))
+                done.put((number, self._one(parts[number], stop, note)))
             except BaseException as error:  # noqa: BLE001 - handed over to the main thread
                 done.put((number, error))
 
@@ -124,33 +140,47 @@ class Counter:
                 raise failure
         return [found[number] for number in range(count)]
 
-    def _one(self, part: Part, stop: threading.Event, tell: Progress) -> Bought:
-        with self._ledger.open(part.key) as entry:
-            paid = 0.0
-            if not self._has_answer(entry):
-                paid = part.receipt.amount
-                entry.plan(part.receipt)
-                ask_patiently(self._service, part.order, entry, self._queue, stop, tell)
-            return self._look(part, entry, paid)
+    def _one(self, part: Part, stop: threading.Event, progress: Progress) -> Bought:
+        with self._ledger.open(part.key, stop) as entry:
+            asked = self._has_to_ask(entry)
+            if asked:
+                # Also what another run was to buy and did not.
+                self._reservation.cover({part.key: part.amount})
+                entry.plan(
+                    part.receipt,
+                    amount=part.amount,
+                    purse=self._purse.name,
+                    files=part.uploads,
+                )
+                asking = Asking(
+                    service=self._service,
+                    part=part.order,
+                    entry=entry,
+                    queue=self._queue(part),
+                    stop=stop,
+                    progress=progress,
+                    tell=self._tell,
+                )
+                asking.run()
+            return self._look(part, entry, asked=asked)
 
-    def _has_answer(self, entry: Entry) -> bool:
-        """Whether the ledger holds an answer that is to be used."""
-        if entry.receipt is None:
-            return False
-        state = entry.receipt.state
-        if state is State.UNKNOWN and not self._purse.buy_again:
-            raise lost_before(entry.receipt.key, entry.receipt)
-        bad = state is State.ANSWERED and entry.receipt.message is not None
-        if bad and self._purse.buy_again:
-            return False
-        return state in {State.KEPT, State.ANSWERED}
+    def _queue(self, part: Part) -> Queue:
+        account = self._service.account(part.order.order)
+        return Queue(self._ledger.root / "queue" / account)
 
-    def _look(self, part: Part, entry: Entry, paid: float) -> Bought:
-        answer = entry.answer()
+    def _has_to_ask(self, entry: Entry) -> bool:
+        if is_to_buy(entry.receipt, again=self._purse.buy_again):
+            return True
         assert entry.receipt is not None
+        if entry.receipt.state is State.UNKNOWN:
+            raise lost_before(entry.receipt)
+        return False
+
+    def _look(self, part: Part, entry: Entry, *, asked: bool) -> Bought:
+        answer = entry.answer()
         if answer is None:
             raise BadAnswer(
-                f"{STAGE}: the ledger's answer {entry.folder / 'answer'} is gone",
+                f"{STAGE}: the ledger's answer in {entry.folder} is gone",
                 remedy="Bring it back from a backup, or run: scorebed ledger forget "
                 f"{part.key[:12]} (the same command then buys again).",
             )
@@ -159,11 +189,23 @@ class Counter:
         try:
             unpacked = self._unpacked(part, answer, place)
         except BadAnswer as error:
-            entry.mark(State.ANSWERED, message=error.message)
-            raise
-        if entry.receipt.state is not State.KEPT:
-            entry.mark(State.KEPT)
-        return Bought(part=part, unpacked=unpacked, paid=paid, uploads=entry.receipt.files)
+            shown = self._shown(error, part)
+            entry.mark(State.ANSWERED, message=shown.message)
+            raise shown from None
+        if entry.attempt.state is not State.KEPT:
+            entry.mark(State.KEPT, facts=self._facts(unpacked, part))
+        return Bought(part=part, unpacked=unpacked, asked=asked, uploads=entry.attempt.files)
+
+    def _shown(self, error: BadAnswer, part: Part) -> BadAnswer:
+        """The error without the key, which a service may have put into its answer."""
+        assert part.order.order.service is not None
+        hide = functools.partial(self._service.hide_key, service=part.order.order.service)
+        return BadAnswer(hide(error.message), remedy=hide(error.remedy))
+
+    def _facts(self, unpacked: Unpacked, part: Part) -> tuple[tuple[str, str], ...]:
+        assert part.order.order.service is not None
+        hide = functools.partial(self._service.hide_key, service=part.order.order.service)
+        return tuple((hide(name), hide(value)) for name, value in unpacked.facts)
 
     def _unpacked(self, part: Part, answer: Answer, place: Path) -> Unpacked:
         unpacked = unpack(answer, self._service.expects(part.order), folder=place)

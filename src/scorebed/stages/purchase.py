@@ -6,25 +6,35 @@ is asked for in one request after the other or side by side, as the account allo
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import hashlib
+import json
+import uuid
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from scorebed.ledger import Ledger, Receipt, State, key_of, reserve
+from scorebed.answers import decode_piece
+from scorebed.ledger import Ledger, Receipt, State, is_to_buy, key_of, reserve
 from scorebed.model import Quote, Take, TakePiece, TimeRange, Upload
 from scorebed.stages.counter import Bought, Counter, Part, lost_before
 from scorebed.stages.reference import with_reference
+from scorebed.wav import wav_writer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scorebed.model import Order, Progress, Purse, Reel
+    from scorebed.model import Order, PartOrder, Progress, Purse
     from scorebed.providers.base import Service
+    from scorebed.style import Style
 
 STAGE = "compose"
 _ODD_COVER = 0.1
-_ANSWER_BYTES_PER_S = 60_000
-"""Room on the ledger's disk for an answer: 320 kbit/s and half as much again."""
+_ANSWER_BYTES_PER_S = 200_000
+"""Room on the ledger's disk for an answer: 16 bit, stereo, 48 kHz, the largest that may come."""
+
+
+def unheard(_sentence: str) -> None:
+    """For callers that do not listen."""
 
 
 def keys_of(service: Service, order: Order) -> tuple[str, ...]:
@@ -46,15 +56,73 @@ def keys_of(service: Service, order: Order) -> tuple[str, ...]:
 
 
 def bought(service: Service, order: Order, purse: Purse) -> tuple[bool, ...]:
-    """Per request of an order: whether its answer is in the ledger.
+    """Per request of an order: whether nothing has to be sent for it.
 
     Args:
         service: Who is asked.
         order: What is wanted; proxies need not have been made.
         purse: The ledger.
     """
-    states = {one.key: one.state for one in Ledger(purse.ledger).receipts()}
-    return tuple(states.get(key) in {State.KEPT, State.ANSWERED} for key in keys_of(service, order))
+    return tuple(
+        not is_to_buy(receipt, again=purse.buy_again) for receipt in _peek(service, order, purse)
+    )
+
+
+def identity(service: Service, order: Order, purse: Purse) -> tuple[str, ...]:
+    """Names what the ledger would give for an order: a stage may be kept as long as it is so.
+
+    Args:
+        service: Who is asked.
+        order: What is wanted.
+        purse: The ledger.
+    """
+    found = _peek(service, order, purse)
+    kept = [one for one in found if one is not None and one.state is State.KEPT]
+    if len(kept) < len(found):
+        return (uuid.uuid4().hex,)
+    return tuple(f"{one.key} {one.current.number} {one.current.made}" for one in kept)
+
+
+def left_behind(service: Service, order: Order, purse: Purse, since: str) -> Take | None:
+    """What a purchase that failed has cost and sent, as a take without music; None for nothing.
+
+    Args:
+        service: Who was asked.
+        order: What was wanted.
+        purse: The ledger.
+        since: When it began: ISO 8601, UTC.
+    """
+    attempts = [
+        (one, attempt)
+        for one in _peek(service, order, purse)
+        if one is not None
+        for attempt in one.attempts
+        if attempt.changed >= since and attempt.state.may_be_billed
+    ]
+    if not attempts:
+        return None
+    return Take(
+        provider=service.name,
+        name="",
+        seed=None,
+        pieces=(),
+        fitted=False,
+        unused_words=(),
+        spent=Quote(
+            requests=len(attempts),
+            seconds=sum(one.length_s for one, _ in attempts),
+            amount=sum(attempt.amount for _, attempt in attempts),
+            currency=attempts[0][0].currency,
+        ),
+        receipts=tuple(one.key for one, _ in attempts),
+        uploads=tuple(file for _, attempt in attempts for file in attempt.files),
+    )
+
+
+def _peek(service: Service, order: Order, purse: Purse) -> list[Receipt | None]:
+    """What the ledger has of an order's requests, as it lies there."""
+    ledger = Ledger(purse.ledger)
+    return [ledger.peek(key) for key in keys_of(service, order)]
 
 
 def to_pay(service: Service, order: Order, purse: Purse) -> Quote:
@@ -80,7 +148,15 @@ def to_pay(service: Service, order: Order, purse: Purse) -> Quote:
     )
 
 
-def buy(service: Service, order: Order, purse: Purse, *, folder: Path, progress: Progress) -> Take:
+def buy(
+    service: Service,
+    order: Order,
+    purse: Purse,
+    *,
+    folder: Path,
+    progress: Progress,
+    tell: Callable[[str], None] = unheard,
+) -> Take:
     """The take for an order, from the ledger or from the service.
 
     Args:
@@ -89,6 +165,7 @@ def buy(service: Service, order: Order, purse: Purse, *, folder: Path, progress:
         purse: What may be spent, and the ledger.
         folder: Where the music is written.
         progress: Called with the share that is done.
+        tell: Told, in a sentence, what is waited for.
 
     Raises:
         ProviderError: One of its kinds. Whatever was bought is in the ledger.
@@ -96,21 +173,23 @@ def buy(service: Service, order: Order, purse: Purse, *, folder: Path, progress:
     """
     assert order.service is not None
     service.check(order.brief, order.service)
-    service.check_key(order.service)
     ledger = Ledger(purse.ledger)
     ledger.prepare()
     parts = _parts(service, order, purse)
-    ledger.require_room(int(order.reels.duration_s * _ANSWER_BYTES_PER_S))
-    with ExitStack() as stack:
-        wanted = _wanted(ledger, parts, purse)
-        if wanted:
-            stack.enter_context(reserve(ledger, purse, wanted, parts[0].receipt.currency))
-        counter = Counter(service, ledger, order, purse, folder)
+    wanted = _wanted(ledger, parts, purse)
+    if wanted:
+        service.check_key(order.service)
+        tracks = 3 if order.service.separate_tracks else 1
+        length_s = sum(part.receipt.length_s for part in parts if part.key in wanted)
+        ledger.require_room(int(length_s * _ANSWER_BYTES_PER_S * tracks))
+    with reserve(ledger, purse, parts[0].receipt.currency) as reservation:
+        reservation.cover(wanted)
+        counter = Counter(service, ledger, reservation, purse, folder, tell)
         # The first one alone where the others are to go on in its style.
         alone = 1 if service.limits(order.service).reference else len(parts)
         served = counter.serve(parts[:alone], lambda share: progress(share * alone / len(parts)))
         if parts[alone:]:
-            music = served[0].unpacked.music[0].path
+            music = _one_file(served[0], folder)
             rest = [_continued(part, music, folder) for part in parts[alone:]]
             done = alone / len(parts)
             served += counter.serve(rest, lambda share: progress(done + (1 - done) * share))
@@ -122,65 +201,92 @@ def _parts(service: Service, order: Order, purse: Purse) -> list[Part]:
     seconds = float(order.reels.duration_s)
     found = []
     for part, key in zip(order.parts, keys_of(service, order), strict=True):
-        length = float(part.range.duration_s)
+        length_s = float(part.range.duration_s)
         receipt = Receipt(
             key=key,
-            state=State.PLANNED,
             provider=service.name,
             title=purse.title,
+            picture_sha256=order.picture_sha256,
             part=part.number,
             asked=(*_brief_words(order), *service.asked(part)),
-            files=_uploads(part.reels),
-            seconds=length,
-            amount=whole.amount * length / seconds,
+            length_s=length_s,
             currency=whole.currency,
-            purse=purse.name,
-            made="",
-            changed="",
         )
-        found.append(Part(order=part, key=key, receipt=receipt))
+        found.append(
+            Part(
+                order=part,
+                key=key,
+                receipt=receipt,
+                amount=whole.amount * length_s / seconds,
+                uploads=_uploads(part),
+            )
+        )
     return found
+
+
+def _one_file(first: Bought, folder: Path) -> Path:
+    """The music of the first part in one file, also where it came scene by scene."""
+    music = first.unpacked.music
+    if len(music) == 1:
+        return music[0].path
+    joined = folder / "reference.wav"
+    with wav_writer(joined, channels=2) as writer:
+        for piece in music:
+            for block in decode_piece(piece.path):
+                writer.write(block)
+    return joined
 
 
 def _brief_words(order: Order) -> tuple[tuple[str, str], ...]:
     """What the user wished, in words that the next release understands too."""
     brief = order.brief
-    return (
+    found = [
         ("prompt", brief.prompt),
         ("tags", "\n".join(brief.tags)),
-        ("style", "\n".join((brief.style.name, brief.style.description, *brief.style.words))),
+        ("style", _style_words(brief.style)),
         ("guidance", f"{brief.guidance:g}"),
         ("seed", str(brief.seed)),
-    )
+    ]
+    if order.sound_sha256:
+        found.append(("sound", order.sound_sha256))
+    return tuple(found)
 
 
-def _uploads(reels: tuple[Reel, ...]) -> tuple[Upload, ...]:
+def _style_words(style: Style) -> str:
+    """All of a style that a service can be told; its reverberation is for our own composer."""
+    told = [
+        [style.name, style.description, *style.words],
+        [style.tempo_bpm, style.beats_per_bar, style.swing, style.density, style.energy],
+        [style.modes],
+        [[part.role, part.patch, part.enters_at, part.leaves_at] for part in style.parts],
+    ]
+    return f"{style.name} {hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]}"
+
+
+def _uploads(part: PartOrder) -> tuple[Upload, ...]:
     return tuple(
         Upload(
-            name=f"scene-{number:02d}.mp4",
+            name=name,
             sha256=reel.proxy.sha256,
             size_bytes=reel.proxy.path.stat().st_size,
             width_px=reel.width_px,
             height_px=reel.height_px,
             audio=reel.audio,
         )
-        for number, reel in enumerate(reels, start=1)
+        for name, reel in part.files
         if reel.proxy is not None
     )
 
 
 def _wanted(ledger: Ledger, parts: list[Part], purse: Purse) -> dict[str, float]:
-    """Prices of what has to be bought."""
-    receipts = {one.key: one for one in ledger.receipts()}
+    """Prices of what has to be bought; refuses what was lost before anything is sent."""
     wanted = {}
     for part in parts:
-        known = receipts.get(part.key)
-        state = known.state if known else State.PLANNED
-        if state in {State.KEPT, State.SENT, State.ANSWERED}:
-            continue
-        if state is State.UNKNOWN and not purse.buy_again:
-            raise lost_before(part.key, known)
-        wanted[part.key] = part.receipt.amount
+        receipt = ledger.receipt(part.key)
+        if is_to_buy(receipt, again=purse.buy_again):
+            wanted[part.key] = part.amount
+        elif receipt is not None and receipt.state is State.UNKNOWN:
+            raise lost_before(receipt)
     return wanted
 
 
@@ -189,15 +295,12 @@ def _continued(part: Part, music: Path, folder: Path) -> Part:
     place = folder / f"part-{part.order.number}-proxies"
     place.mkdir()
     reels = with_reference(part.order.reels, music, folder=place)
-    return Part(
-        order=replace(part.order, reels=reels),
-        key=part.key,
-        receipt=replace(part.receipt, files=_uploads(reels)),
-    )
+    order = replace(part.order, reels=reels)
+    return replace(part, order=order, uploads=_uploads(order))
 
 
 def _take(service: Service, order: Order, bought: list[Bought]) -> Take:
-    paid = [one for one in bought if one.paid]
+    asked = [one.part for one in bought if one.asked]
     return Take(
         provider=service.name,
         name=f"{service.name} {order.brief.style.name}, seed {order.brief.seed}",
@@ -206,15 +309,18 @@ def _take(service: Service, order: Order, bought: list[Bought]) -> Take:
         fitted=False,
         unused_words=(),
         spent=Quote(
-            requests=len(paid),
-            seconds=sum(one.part.receipt.seconds for one in paid),
-            amount=sum(one.paid for one in paid),
+            requests=len(asked),
+            seconds=sum(part.receipt.length_s for part in asked),
+            amount=sum(part.amount for part in asked),
             currency=bought[0].part.receipt.currency,
         ),
         receipts=tuple(one.part.key for one in bought),
         uploads=tuple(upload for one in bought for upload in one.uploads),
         originals=tuple(original for one in bought for original in one.unpacked.originals),
-        warnings=tuple(warning for one in bought for warning in _odd_lengths(one)),
+        warnings=(
+            *(warning for one in bought for warning in _odd_lengths(one)),
+            *_no_reference(order),
+        ),
     )
 
 
@@ -226,6 +332,13 @@ def _pieces(one: Bought) -> list[TakePiece]:
         TakePiece(audio=audio, range=reel.range)
         for audio, reel in zip(music, order.reels, strict=True)
     ]
+
+
+def _no_reference(order: Order) -> list[str]:
+    wanted = order.service is not None and order.service.reference_audio
+    if wanted and not order.sound_sha256:
+        return ["there is no production audio to refer to: --reference-audio did nothing"]
+    return []
 
 
 def _odd_lengths(one: Bought) -> list[str]:

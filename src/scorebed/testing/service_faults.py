@@ -43,10 +43,10 @@ def refusal(behaviour: Behaviour, case: Case) -> RefusalError | None:
     return make(case) if make else None
 
 
-def failure(behaviour: Behaviour) -> RefusalError | None:
+def failure(behaviour: Behaviour, case: Case) -> RefusalError | None:
     """The error after the work was begun, if the behaviour is one."""
     make = _BILLED.get(behaviour)
-    return make() if make else None
+    return make(case) if make else None
 
 
 def concurrent(at_once: int, in_flight: int) -> RefusalError:
@@ -157,11 +157,15 @@ _FREE: dict[Behaviour, Callable[[Case], RefusalError]] = {
     "redirect": _redirect,
 }
 
-_BILLED: dict[Behaviour, Callable[[], RefusalError]] = {
-    "500": lambda: detail(500, "internal_error", "internal_server_error", "Something failed."),
-    "500-old-form": lambda: RefusalError(
+_BILLED: dict[Behaviour, Callable[[Case], RefusalError]] = {
+    "500": lambda _: detail(500, "internal_error", "internal_server_error", "Something failed."),
+    "500-old-form": lambda _: RefusalError(
         500, {"detail": {"status": "internal_error", "message": "Something failed."}}
     ),
-    "502-html": lambda: RefusalError(502, _PAGE.format("502 Bad Gateway")),
-    "504": lambda: detail(504, "timeout_error", "gateway_timeout", "The music took too long."),
+    "502-html": lambda _: RefusalError(502, _PAGE.format("502 Bad Gateway")),
+    "503-gateway": lambda _: RefusalError(
+        503, "upstream connect error or disconnect/reset before headers"
+    ),
+    "echo-key-200": lambda case: RefusalError(200, _PAGE.format(f"xi-api-key: {case.key}")),
+    "504": lambda _: detail(504, "timeout_error", "gateway_timeout", "The music took too long."),
 }

@@ -107,7 +107,7 @@ class Handler(Quiet):
         self._ticket = None if plan else state.admit()
         maker = None if plan else self._accept(body, folder)
         made = check_plan_request(body.json, self._query) if plan else None
-        if failed := failure(behaviour):
+        if failed := failure(behaviour, case):
             raise failed
         self._after_body(behaviour)
         answer = make_answer(maker, behaviour) if maker else make_plan_answer(made, behaviour)

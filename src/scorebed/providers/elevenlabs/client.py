@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +38,7 @@ class Target:
 
     base_url: str
     """Scheme, host and path before ``/v1``."""
-    key: str
+    key: str = field(repr=False)
     """The secret."""
     read_timeout_s: float
     """How long an answer may be silent, in seconds; at least 600 away from this machine."""
@@ -211,12 +211,22 @@ def _receive(
         if isinstance(error, httpx.DecodingError):
             raise lost("the answer is damaged", number) from error
         raise
+    _hide_key(path, done, target.key)
     return Answer(
         body=path,
         content_type=clean(response.headers.get("content-type", ""), target.key),
         request_id=number,
         song_id=_header(response, target.key, "song-id"),
     )
+
+
+def _hide_key(path: Path, size_bytes: int, key: str) -> None:
+    """A page that repeats the request's headers would put the key on the disk."""
+    if size_bytes > _ERROR_BYTES:
+        return
+    body = path.read_bytes()
+    if key.encode() in body:
+        path.write_bytes(body.replace(key.encode(), b"*" * len(key)))
 
 
 def _refuse_endless(done: int, most_bytes: int, deadline_s: float, number: str | None) -> None:

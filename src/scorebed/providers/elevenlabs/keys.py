@@ -62,10 +62,19 @@ def read_key(key_file: Path | None) -> str:
     )
 
 
+def hidden(text: str, key_file: Path | None) -> str:
+    """A text without the key, if there is one."""
+    try:
+        key = read_key(key_file)
+    except MissingKey:
+        return text
+    return text.replace(key, "[key]")
+
+
 def _from_file(path: Path) -> str:
     try:
         mode = path.stat().st_mode
-        text = path.read_bytes()[:_MOST_CHARACTERS].decode(errors="replace").strip()
+        text = path.read_bytes()[:_MOST_CHARACTERS].decode("utf-8-sig", errors="replace").strip()
     except OSError as error:
         raise MissingKey(
             f"compose: the key file {path} cannot be read ({error.strerror})",
@@ -136,7 +145,7 @@ def host_of(base_url: str) -> str:
         )
     if parts.hostname.endswith(".elevenlabs.io"):
         return "elevenlabs.io"
-    return f"{parts.hostname}:{port}{parts.path.rstrip('/')}" if port else parts.hostname
+    return parts.hostname + (f":{port}" if port else "") + parts.path.rstrip("/")
 
 
 def is_loopback(base_url: str) -> bool:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import email.utils
 import json
+import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -28,6 +29,8 @@ from scorebed.errors import (
 _CONCURRENT = {"too_many_concurrent_requests", "concurrent_limit_exceeded"}
 _MOST_TEXT = 500
 _LONGEST_WAIT_S = 3600.0
+_LONG_AGO_S = 1e9
+_NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?", re.ASCII)
 _AGAIN = "Look at https://elevenlabs.io/app/usage and status.elevenlabs.io; `scorebed ledger list` "
 _AGAIN += "shows the receipt. If it was not billed, run again with --buy-again."
 
@@ -42,7 +45,7 @@ class Refusal:
     """Its headers, names in lower case."""
     body: str
     """Beginning of its body."""
-    key: str
+    key: str = field(repr=False)
     """The key that was sent, which is never repeated."""
     sent_whole: bool
     """Whether the whole request had left."""
@@ -54,7 +57,7 @@ def error_of(refusal: Refusal) -> ProviderError:
     Args:
         refusal: What the service answered.
     """
-    code, message, suggestion = _told(refusal)
+    codes, message, suggestion = _told(refusal)
     number = refusal.headers.get("request-id") or refusal.headers.get("x-request-id")
     shown = f" (request {clean(number, refusal.key)})" if number else ""
     text = f"compose: the service answered {refusal.status}: {message}{shown}"
@@ -65,29 +68,30 @@ def error_of(refusal: Refusal) -> ProviderError:
             text,
             remedy="Wait a while and run the same command again.",
             wait_s=wait_s,
-            concurrent=code in _CONCURRENT,
+            concurrent=bool(codes & _CONCURRENT),
         )
-    if status == HTTPStatus.SERVICE_UNAVAILABLE or (
-        status == HTTPStatus.REQUEST_TIMEOUT and not refusal.sent_whole
-    ):
+    # Of a gateway in between nobody knows what it has passed on.
+    own_word = status == HTTPStatus.SERVICE_UNAVAILABLE and codes
+    passing = {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.REQUEST_TIMEOUT}
+    if own_word or (status in passing and not refusal.sent_whole):
         return ProviderUnavailable(
             text, remedy="Run the same command again later; nothing was bought.", wait_s=wait_s
         )
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT:
-        return OutcomeUnknown(f"{text}; it may have been billed", remedy=_AGAIN)
+        return lost(text.removeprefix("compose: "))
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return OverLimit(text, remedy="Score the video in parts.")
-    if status == HTTPStatus.UNAUTHORIZED and code not in {"missing_permissions", "quota_exceeded"}:
+    if status == HTTPStatus.UNAUTHORIZED and not codes & {"missing_permissions", "quota_exceeded"}:
         return MissingKey(text, remedy="Check the key: https://elevenlabs.io/app/settings/api-keys")
-    return RequestRejected(text, remedy=_remedy(status, code, suggestion))
+    return RequestRejected(text, remedy=_remedy(status, codes, suggestion))
 
 
-def _remedy(status: int, code: str, suggestion: str | None) -> str:
+def _remedy(status: int, codes: set[str], suggestion: str | None) -> str:
     if suggestion:
         return f"The service suggests this prompt: {suggestion}"
-    if code == "missing_permissions":
+    if "missing_permissions" in codes:
         return "Give the key the permission for music: https://elevenlabs.io/app/settings/api-keys"
-    if code == "quota_exceeded" or status == HTTPStatus.PAYMENT_REQUIRED:
+    if "quota_exceeded" in codes or status == HTTPStatus.PAYMENT_REQUIRED:
         return "Buy credits or a larger plan: https://elevenlabs.io/app/subscription"
     if status == HTTPStatus.FORBIDDEN:
         return (
@@ -99,26 +103,26 @@ def _remedy(status: int, code: str, suggestion: str | None) -> str:
     return "Change what the message names and run again; nothing was bought."
 
 
-def _told(refusal: Refusal) -> tuple[str, str, str | None]:
-    """Code, message and suggestion of the service."""
+def _told(refusal: Refusal) -> tuple[set[str], str, str | None]:
+    """Codes, message and suggestion of the service."""
     location = refusal.headers.get("location")
     if location and HTTPStatus.MULTIPLE_CHOICES <= refusal.status < 400:  # noqa: PLR2004
-        return "", f"it points to {clean(location, refusal.key)}, where no key is sent", None
+        return set(), f"it points to {clean(location, refusal.key)}, where no key is sent", None
     try:
         told = json.loads(refusal.body)
     except ValueError:
-        return "", clean(refusal.body, refusal.key) or "nothing more", None
+        return set(), clean(refusal.body, refusal.key) or "nothing more", None
     detail = told.get("detail", told) if isinstance(told, dict) else told
     if isinstance(detail, list):
-        return "", "; ".join(_field(one, refusal.key) for one in detail) or "nothing more", None
+        return set(), "; ".join(_field(one, refusal.key) for one in detail) or "nothing more", None
     if not isinstance(detail, dict):
-        return "", clean(str(detail), refusal.key), None
-    code = str(detail.get("code") or detail.get("status") or "")
-    message = clean(str(detail.get("message") or code or "nothing more"), refusal.key)
+        return set(), clean(str(detail), refusal.key), None
+    codes = {str(detail[name]) for name in ("code", "status", "type") if detail.get(name)}
+    message = clean(str(detail.get("message") or " ".join(codes) or "nothing more"), refusal.key)
     param = detail.get("param")
     if param:
         message += f" ({clean(str(param), refusal.key)})"
-    return code, message, _suggestion(detail, refusal.key)
+    return codes, message, _suggestion(detail, refusal.key)
 
 
 def _field(one: Any, key: str) -> str:  # noqa: ANN401 - whatever the service sends
@@ -150,13 +154,26 @@ def wait_of(headers: Mapping[str, str]) -> float | None:
     """How long the service asks to be left alone, in seconds, from its headers."""
     for name, factor in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         value = headers.get(name, "").strip()
-        if value.replace(".", "", 1).isdigit():
+        if _NUMBER.fullmatch(value):
             return min(float(value) * factor, _LONGEST_WAIT_S)
-        moment = email.utils.parsedate_tz(value) if value else None
+        moment = _moment_s(value)
         if moment is not None:
-            return _until(email.utils.mktime_tz(moment))
+            return _until(moment)
     reset = headers.get("x-ratelimit-reset", "").strip()
-    return _until(float(reset)) if reset.isdigit() else None
+    if not _NUMBER.fullmatch(reset):
+        return None
+    # A moment, or, with those who write it so, seconds from now.
+    return (
+        _until(float(reset)) if float(reset) > _LONG_AGO_S else min(float(reset), _LONGEST_WAIT_S)
+    )
+
+
+def _moment_s(value: str) -> float | None:
+    try:
+        parsed = email.utils.parsedate_tz(value)
+        return None if parsed is None else float(email.utils.mktime_tz(parsed))
+    except (ValueError, OverflowError, IndexError):
+        return None
 
 
 def _until(moment_s: float) -> float:

@@ -20,6 +20,7 @@ from scorebed.providers.elevenlabs.plan import (
 from scorebed.providers.elevenlabs.refine import refined
 from scorebed.providers.elevenlabs.video import (
     MAX_DURATION_S,
+    TEXT_FORMATS,
     check_model,
     check_words,
     flags,
@@ -84,12 +85,16 @@ class ElevenLabsTextProvider:
                     f"{flag} has no place in text to music",
                     remedy=f"Leave out {flag}, or use --provider elevenlabs.",
                 )
-        check_model(service, brief)
+        check_model(service, brief, TEXT_FORMATS)
         check_words(brief)
 
     def check_key(self, service: ServiceSettings) -> None:
         """Reads it."""
         keys.read_key(service.key_file)
+
+    def hide_key(self, text: str, service: ServiceSettings) -> str:
+        """Puts ``[key]`` in its place."""
+        return keys.hidden(text, service.key_file)
 
     def outline(self, part: PartOrder) -> tuple[str, ...]:
         """The plan, section by section."""

@@ -35,6 +35,8 @@ FORMATS = (
     "alaw_8000",
     *(f"opus_48000_{rate}" for rate in (32, 64, 96, 128, 192)),
 )
+TEXT_FORMATS = ("auto", *FORMATS, *(f"mp3_48000_{rate}" for rate in (128, 192, 240, 320)))
+"""Text to music knows more of them."""
 BY_QUALITY: dict[Quality, tuple[str, str]] = {
     "draft": ("music_v1", "mp3_44100_64"),
     "standard": ("music_v2_5", "mp3_44100_128"),
@@ -83,18 +85,27 @@ class ElevenLabsProvider:
             _refuse_in_brief(service)
         else:
             check_model(service, brief)
-        check_words(brief)
+        check_words(brief, most=_most_characters(service, brief))
 
     def check_key(self, service: ServiceSettings) -> None:
         """Reads it."""
         keys.read_key(service.key_file)
 
+    def hide_key(self, text: str, service: ServiceSettings) -> str:
+        """Puts ``[key]`` in its place."""
+        return keys.hidden(text, service.key_file)
+
     def outline(self, part: PartOrder) -> tuple[str, ...]:
         """The fields of the request."""
         return tuple(
             f"{name}: {', '.join(value) if isinstance(value, list) else value}"
-            for name, value in _fields(part, sound=_carries_sound(part)).items()
+            for name, value in _fields(part, sound=self._will_carry_sound(part)).items()
         )
+
+    def _will_carry_sound(self, part: PartOrder) -> bool:
+        """Also where the music of the first request is still to come."""
+        later = part.number > 0 and self.limits(part.order.service).reference
+        return later or _carries_sound(part)
 
     def account(self, order: Order) -> str:
         """A name for the key and the host."""
@@ -202,8 +213,13 @@ def flags(service: ServiceSettings) -> list[tuple[str, str]]:
     return [(name, "true") for name, on in switched.items() if on]
 
 
-def check_model(service: ServiceSettings, brief: Brief) -> None:
+def check_model(service: ServiceSettings, brief: Brief, formats: tuple[str, ...] = FORMATS) -> None:
     """Refuses a model or a format that the service does not know.
+
+    Args:
+        service: How it is asked.
+        brief: For the quality.
+        formats: Those of the endpoint.
 
     Raises:
         SettingsError: Naming those that it knows.
@@ -211,7 +227,7 @@ def check_model(service: ServiceSettings, brief: Brief) -> None:
     model, output_format = model_and_format(service, brief)
     for flag, value, known in (
         ("--model", model, MODELS),
-        ("--output-format", output_format, FORMATS),
+        ("--output-format", output_format, formats),
     ):
         if value not in known:
             raise SettingsError(
@@ -242,18 +258,31 @@ def _refuse_in_brief(service: ServiceSettings) -> None:
             )
 
 
-def check_words(brief: Brief) -> None:
+def _most_characters(service: ServiceSettings, brief: Brief) -> int:
+    """Of the prompt: in the brief form the tags stand beside it."""
+    return MAX_DESCRIPTION - len(_styles_line(brief)) * (service.api_form == "brief")
+
+
+def _styles_line(brief: Brief) -> str:
+    words = tags(brief)
+    return f"\nStyle: {', '.join(words)}." if words else ""
+
+
+def check_words(brief: Brief, *, most: int = MAX_DESCRIPTION) -> None:
     """Refuses a brief that is too long for the service.
+
+    Args:
+        brief: What the music should be.
+        most: Most characters of the prompt.
 
     Raises:
         OverLimit: If the prompt alone is.
         SettingsError: If there are too many tags.
     """
-    if len(brief.prompt) > MAX_DESCRIPTION:
+    if len(brief.prompt) > most:
         raise OverLimit(
-            f"compose: the prompt has {len(brief.prompt)} characters, the service takes "
-            f"{MAX_DESCRIPTION}",
-            remedy=f"Shorten it by {len(brief.prompt) - MAX_DESCRIPTION} characters.",
+            f"compose: the prompt has {len(brief.prompt)} characters, the service takes {most}",
+            remedy=f"Shorten it by {len(brief.prompt) - most} characters.",
         )
     tags(brief)
 
@@ -267,8 +296,7 @@ def _fields(part: PartOrder, *, sound: bool) -> dict[str, Any]:
     service, brief = service_of(part.order), part.order.brief
     notes = part.order.notes
     if service.api_form == "brief":
-        words = tags(brief)
-        styles = f"\nStyle: {', '.join(words)}." if words else ""
+        styles = _styles_line(brief)
         told = description(brief, notes, max_chars=MAX_DESCRIPTION - len(styles), part=part.range)
         return {
             "prompt": told + styles,
@@ -295,8 +323,7 @@ def _fields(part: PartOrder, *, sound: bool) -> dict[str, Any]:
 
 def _files(part: PartOrder, field: str) -> tuple[Part, ...]:
     return tuple(
-        # Names say nothing of the project: no title, no path.
-        Part(field=field, name=f"scene-{number:02d}.mp4", path=reel.proxy.path)
-        for number, reel in enumerate(part.reels, start=1)
+        Part(field=field, name=name, path=reel.proxy.path)
+        for name, reel in part.files
         if reel.proxy is not None
     )
