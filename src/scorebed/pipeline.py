@@ -205,9 +205,8 @@ def _compose(job: Job, work: Workspace, order: Order, watch: Watch) -> Take:
         if want.fallback is None:
             raise
         job.tell(f"{error.message}; {want.fallback} music takes over")
-        take = replace(
-            ask(want.fallback, replace(order, service=None)), fallback_from=error.message
-        )
+        why = error.message.removeprefix("compose: ")
+        take = replace(ask(want.fallback, replace(order, service=None)), fallback_from=why)
         lost = failed(want.provider, order, want.purse, begun)
         if lost is None:
             return take
