@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from scorebed.delivery import default_output
 from scorebed.measurement import measure as measure_path
-from scorebed.model import ApiForm, Progress, Quality, no_progress
+from scorebed.model import ApiForm, Progress, Quality, Tell, no_progress, no_words
 from scorebed.options import DEFAULT_PRESET, DEFAULT_SEED, DEFAULT_STYLE, Options
 from scorebed.pipeline import Job, Watch
 from scorebed.pipeline import score as run_job
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
 
 def _unwatched(_stage: str) -> Progress:
     return no_progress
-
-
-def _unheard(_sentence: str) -> None:
-    pass
 
 
 def score(
@@ -74,7 +70,7 @@ def score(
     workspace: str | Path | None = None,
     overwrite: bool = False,
     watch: Watch = _unwatched,
-    tell: Callable[[str], None] = _unheard,
+    tell: Tell = no_words,
 ) -> Result:
     """Scores a video. Safe to call from several threads and processes at once.
 

@@ -265,6 +265,26 @@ class Decoding:
         return arguments(node)
 
 
+def decode_stereo(path: Path, stream_index: int, *, stage: str) -> Iterator[Audio]:
+    """Decodes a piece of music to blocks of shape (samples, 2), from its first sample on.
+
+    Args:
+        path: The file.
+        stream_index: Index of the stream in the container.
+        stage: Named in errors.
+
+    Raises:
+        FfmpegError: If it cannot be decoded.
+    """
+    decoding = Decoding(
+        path=path,
+        stream_index=stream_index,
+        channels=2,
+        filters="aresample=48000:filter_size=64,aformat=channel_layouts=stereo",
+    )
+    return decode_audio(decoding, stage=stage)
+
+
 def decode_audio(decoding: Decoding, *, stage: str) -> Iterator[Audio]:
     """Decodes an audio stream to blocks of shape (samples, channels).
 

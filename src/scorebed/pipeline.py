@@ -25,6 +25,8 @@ from scorebed.model import (
     SourceFile,
     SpottingNotes,
     Take,
+    Tell,
+    no_words,
 )
 from scorebed.providers.base import Service, find
 from scorebed.result import Result
@@ -47,10 +49,6 @@ Watch = Callable[[str], Progress]
 """Told the name of a stage as it begins; what it returns is told the share that is done."""
 
 
-def _no_words(_sentence: str) -> None:
-    """For callers that do not listen."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One video to score."""
@@ -69,7 +67,7 @@ class Job:
     """A PNG of the result, if it is wanted."""
     overwrite: bool = False
     """Whether files of those names may be replaced."""
-    tell: Callable[[str], None] = _no_words
+    tell: Tell = no_words
     """Told, in a sentence, what a person should know at once."""
 
 

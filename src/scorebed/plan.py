@@ -100,8 +100,7 @@ class Plan:
         """What a service would be sent."""
         if self.order is None:
             return []
-        service = find(self.job.settings.provider)
-        assert isinstance(service, Service)
+        service = _service(self.job)
         lines = []
         for part, told in zip(self.order.parts, self.requests(), strict=True):
             span = f"{to_clock(part.range.start_s)} to {to_clock(part.range.end_s)}"
@@ -119,26 +118,30 @@ class Plan:
         if self.order is None:
             return []
         return [
-            {
-                "start_s": float(part.range.start_s),
-                "end_s": float(part.range.end_s),
-                "bytes": sum(size_bytes_of(reel) for reel in part.reels),
-                "reference_bytes": self._reference_bytes(part),
-                "files": [
-                    {
-                        "seconds": float(reel.range.duration_s),
-                        "bytes": size_bytes_of(reel),
-                        "width_px": reel.width_px,
-                        "height_px": reel.height_px,
-                        "audio": reel.audio or bool(self._reference_bytes(part)),
-                    }
-                    for reel in part.reels
-                    if reel.proxy is not None
-                ],
-                "bought": bought,
-            }
+            self._request(part, bought=bought)
             for part, bought in zip(self.order.parts, self.bought, strict=True)
         ]
+
+    def _request(self, part: PartOrder, *, bought: bool) -> dict[str, Any]:
+        reference_bytes = self._reference_bytes(part)
+        return {
+            "start_s": float(part.range.start_s),
+            "end_s": float(part.range.end_s),
+            "bytes": sum(size_bytes_of(reel) for reel in part.reels),
+            "reference_bytes": reference_bytes,
+            "files": [
+                {
+                    "seconds": float(reel.range.duration_s),
+                    "bytes": size_bytes_of(reel),
+                    "width_px": reel.width_px,
+                    "height_px": reel.height_px,
+                    "audio": reel.audio or reference_bytes > 0,
+                }
+                for reel in part.reels
+                if reel.proxy is not None
+            ],
+            "bought": bought,
+        }
 
     def _picture(self) -> str:
         picture = self.picture

@@ -60,10 +60,17 @@ def load_preset(kind: Kind, name: str, form: type[T], *, over: T | None = None) 
     return _convert(table, form, over, f"the {kind} preset {path}", path.parent, remedy)
 
 
-def default_options_file() -> Path:
-    """The file with the user's own defaults, which need not be there."""
-    named = os.environ.get(FILE_VARIABLE)
-    return Path(named) if named else platformdirs.user_config_path("scorebed") / "settings.toml"
+def options_file(named: Path | None) -> Path | None:
+    """The file with the user's own defaults, or None where there is none.
+
+    Args:
+        named: The file that the user named, which has to be there, as has the environment's.
+    """
+    chosen = named or os.environ.get(FILE_VARIABLE)
+    if chosen:
+        return Path(chosen)
+    own = platformdirs.user_config_path("scorebed") / "settings.toml"
+    return own if own.is_file() else None
 
 
 def load_options(path: Path, form: type[T], over: T) -> T:

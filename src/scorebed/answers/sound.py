@@ -15,7 +15,7 @@ import soundfile
 
 from scorebed.answers.parts import STAGE, head_of, readable
 from scorebed.errors import MediaError
-from scorebed.ffmpeg import Decoding, FfmpegError, decode_audio
+from scorebed.ffmpeg import FfmpegError, decode_stereo
 from scorebed.media import open_media
 from scorebed.packets import read_contents
 from scorebed.timecode import SAMPLE_RATE_HZ
@@ -79,7 +79,7 @@ class Sound:
 
     def decoded(self) -> Iterator[Audio]:
         """Its samples at 48 kHz, in blocks of shape (samples, 2)."""
-        return _decoded(self.path, self.stream_index)
+        return decode_stereo(self.path, self.stream_index, stage=STAGE)
 
 
 def hear(opening: Opening, found: Found, expected_s: Fraction) -> Sound | None:
@@ -102,7 +102,7 @@ def hear(opening: Opening, found: Found, expected_s: Fraction) -> Sound | None:
         stated_s = _stated_s(path)
         contents = read_contents(path, stage=STAGE)
         index = contents.sound_index
-        length = 0 if index is None else _count(opening, _decoded(path, index))
+        length = 0 if index is None else _count(opening, decode_stereo(path, index, stage=STAGE))
     except (MediaError, FfmpegError) as error:
         if not found.must:
             return None
@@ -137,7 +137,7 @@ def decode_piece(path: Path) -> Iterator[Audio]:
     """Samples at 48 kHz of a file that ``unpack`` gave, in blocks of shape (samples, 2)."""
     index = read_contents(path, stage=STAGE).sound_index
     assert index is not None, "it was heard before"
-    return _decoded(path, index)
+    return decode_stereo(path, index, stage=STAGE)
 
 
 def _named(found: Found) -> str:
@@ -147,16 +147,6 @@ def _named(found: Found) -> str:
 def _why(error: MediaError | FfmpegError, path: Path) -> str:
     said = error.message.removeprefix(f"{STAGE}: ").replace(str(path), "it")
     return readable(f"{said}; it begins with {head_of(path)[:16]!r}")
-
-
-def _decoded(path: Path, stream_index: int) -> Iterator[Audio]:
-    decoding = Decoding(
-        path=path,
-        stream_index=stream_index,
-        channels=2,
-        filters="aresample=48000:filter_size=64,aformat=channel_layouts=stereo",
-    )
-    return decode_audio(decoding, stage=STAGE)
 
 
 def _count(opening: Opening, blocks: Iterator[Audio]) -> int:

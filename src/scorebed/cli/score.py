@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import shlex
 from enum import StrEnum
 from pathlib import Path
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from scorebed.options import Options
     from scorebed.pipeline import Job
     from scorebed.result import Result
-
-_FILE_VARIABLE = "SCOREBED_SETTINGS"
 
 
 def score(
@@ -77,6 +74,7 @@ def score(
     """Scores VIDEO: the same picture comes back with music that fits."""
     # Imported here: `--help` must not wait for numpy and ffmpeg.
     from scorebed.delivery import default_output  # noqa: PLC0415
+    from scorebed.model import no_words  # noqa: PLC0415
     from scorebed.pipeline import Job  # noqa: PLC0415
     from scorebed.pipeline import score as run_job  # noqa: PLC0415
     from scorebed.settings import resolve  # noqa: PLC0415
@@ -91,7 +89,7 @@ def score(
         stems=stems,
         plot=plot,
         overwrite=overwrite,
-        tell=_unheard if quiet else say,
+        tell=no_words if quiet else say,
     )
     with progress_watch(quiet=quiet or (json_ and plan)) as watch:
         if plan:
@@ -104,19 +102,13 @@ def score(
         _summarise(result)
 
 
-def _unheard(_sentence: str) -> None:
-    pass
-
-
 def _defaults(file: Path | None) -> Options:
     """What stands where the user says nothing."""
     from scorebed.options import Options  # noqa: PLC0415
-    from scorebed.presets import default_options_file, load_options  # noqa: PLC0415 - as above
+    from scorebed.presets import load_options, options_file  # noqa: PLC0415 - as above
 
-    path = file or default_options_file()
-    if file is None and not path.is_file() and _FILE_VARIABLE not in os.environ:
-        return Options()
-    return load_options(path, Options, Options())
+    path = options_file(file)
+    return Options() if path is None else load_options(path, Options, Options())
 
 
 _RENAMED = {

@@ -6,7 +6,15 @@ count of samples at 48 kHz on the same time line. ``float`` is for decibels, lou
 
 from __future__ import annotations
 
-from scorebed.model.files import Artifact, Audio, Progress, SourceFile, no_progress
+from scorebed.model.files import (
+    Artifact,
+    Audio,
+    Progress,
+    SourceFile,
+    Tell,
+    no_progress,
+    no_words,
+)
 from scorebed.model.music import (
     MAX_SPECTRAL_STEP_DB,
     MAX_STEP_LU,
@@ -97,7 +105,9 @@ __all__ = [
     "StreamKind",
     "Take",
     "TakePiece",
+    "Tell",
     "TimeRange",
     "Upload",
     "no_progress",
+    "no_words",
 ]

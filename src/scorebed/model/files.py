@@ -20,6 +20,14 @@ def no_progress(_share: float) -> None:
     """A ``Progress`` for callers that do not watch."""
 
 
+Tell = Callable[[str], None]
+"""Told, in a sentence, what a person should know at once."""
+
+
+def no_words(_sentence: str) -> None:
+    """A ``Tell`` for callers that do not listen."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
     """A file that a stage made."""

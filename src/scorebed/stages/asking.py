@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import random
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event
 
@@ -20,7 +19,7 @@ from scorebed.errors import (
     WorkspaceError,
 )
 from scorebed.ledger import Entry, Queue, State, Stopped
-from scorebed.model import PartOrder, Progress
+from scorebed.model import PartOrder, Progress, Tell
 from scorebed.providers.base import Service
 
 BUSY_ATTEMPTS = 7
@@ -74,7 +73,7 @@ class Asking:
     """Set when the run ends: nothing is sent from then on."""
     progress: Progress
     """Called with the share that is done."""
-    tell: Callable[[str], None]
+    tell: Tell
     """Told, in a sentence, what is waited for."""
 
     def run(self) -> None:
@@ -129,16 +128,16 @@ class Asking:
             self.entry.mark(State.UNKNOWN, message=error.message)
             raise
         except Exception as error:
-            raise self._lost(error) from error
+            if self.entry.attempt.state is State.SENT:
+                raise self._lost(error) from error
+            raise
 
-    def _lost(self, error: Exception) -> Exception:
+    def _lost(self, error: Exception) -> OutcomeUnknown:
         """What an error stands for that is none of those a service may raise.
 
-        A full disk while the answer came in, or a fault in a provider: if the request was on its
-        way it may have been billed, whatever went wrong here.
+        A full disk while the answer came in, or a fault in a provider: the request was on its way
+        and may have been billed, whatever went wrong here.
         """
-        if self.entry.attempt.state is not State.SENT:
-            return error
         what = (
             error.message
             if isinstance(error, ScorebedError)

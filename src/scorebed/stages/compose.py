@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING
 
 from scorebed.errors import SettingsError
 from scorebed.ledger import Ledger, State, money
-from scorebed.model import no_progress
+from scorebed.model import no_progress, no_words
 from scorebed.providers.base import Composer, Service, find
-from scorebed.stages.purchase import buy, identity, left_behind, to_pay, unheard
+from scorebed.stages.purchase import buy, identity, left_behind, to_pay
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    from scorebed.model import Order, Progress, Purse, ServiceSettings, Take
+    from scorebed.model import Order, Progress, Purse, ServiceSettings, Take, Tell
 
 VERSION = 3
 STAGE = "compose"
@@ -28,7 +27,7 @@ def compose(
     folder: Path,
     progress: Progress = no_progress,
     purse: Purse | None = None,
-    tell: Callable[[str], None] = unheard,
+    tell: Tell = no_words,
 ) -> Take:
     """Asks a provider for the music.
 

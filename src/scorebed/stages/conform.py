@@ -11,7 +11,7 @@ import numpy as np
 from scorebed.dsp.joins import begins_at_once
 from scorebed.dsp.loudness import POWER_HOP_SAMPLES, PowerFollower, integrated_lufs
 from scorebed.errors import MediaError
-from scorebed.ffmpeg import Decoding, decode_audio
+from scorebed.ffmpeg import decode_stereo
 from scorebed.model import Conformed, Stem, StreamKind, no_progress
 from scorebed.packets import read_contents
 from scorebed.stages.conform_joins import (
@@ -186,13 +186,7 @@ def _decoded(path: Path, title: str) -> Iterator[Audio]:
             f"{STAGE}: the music {title} holds no sound that can be decoded",
             remedy="Give a music file (WAV, FLAC, MP3, M4A, OGG ...).",
         )
-    decoding = Decoding(
-        path=path,
-        stream_index=contents.sound_index,
-        channels=CHANNELS,
-        filters="aresample=48000:filter_size=64,aformat=channel_layouts=stereo",
-    )
-    for block in decode_audio(decoding, stage=STAGE):
+    for block in decode_stereo(path, contents.sound_index, stage=STAGE):
         yield np.nan_to_num(block, posinf=0, neginf=0)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import queue
 import threading
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scorebed.ledger import Entry, Reservation
-    from scorebed.model import Answer, Progress, Purse
+    from scorebed.model import Answer, Progress, Purse, Tell
     from scorebed.providers.base import Service
 
 STAGE = "compose"
@@ -54,8 +53,24 @@ class Bought:
     """What left the machine for it, in this run or before."""
 
 
-def lost_before(receipt: Receipt) -> OutcomeUnknown:
-    """The error of a take whose answer was lost in an earlier run."""
+def has_to_ask(receipt: Receipt | None, *, again: bool) -> bool:
+    """Whether something has to be sent for a part; else the ledger has its answer, or will have.
+
+    Args:
+        receipt: What the ledger has of it.
+        again: Whether what may have been billed already is bought again.
+
+    Raises:
+        OutcomeUnknown: If its answer was lost in an earlier run and is not to be bought again.
+    """
+    if is_to_buy(receipt, again=again):
+        return True
+    if receipt is not None and receipt.state is State.UNKNOWN:
+        raise _lost_before(receipt)
+    return False
+
+
+def _lost_before(receipt: Receipt) -> OutcomeUnknown:
     attempt = receipt.current
     said = f" ({attempt.message})" if attempt.message else ""
     number = f", request {attempt.request_id}" if attempt.request_id else ""
@@ -77,7 +92,7 @@ class Counter:
         reservation: Reservation,
         purse: Purse,
         folder: Path,
-        tell: Callable[[str], None],
+        tell: Tell,
     ) -> None:
         self._service = service
         self._ledger = ledger
@@ -142,7 +157,7 @@ class Counter:
 
     def _one(self, part: Part, stop: threading.Event, progress: Progress) -> Bought:
         with self._ledger.open(part.key, stop) as entry:
-            asked = self._has_to_ask(entry)
+            asked = has_to_ask(entry.receipt, again=self._purse.buy_again)
             if asked:
                 # Also what another run was to buy and did not.
                 self._reservation.cover({part.key: part.amount})
@@ -168,14 +183,6 @@ class Counter:
         account = self._service.account(part.order.order)
         return Queue(self._ledger.root / "queue" / account)
 
-    def _has_to_ask(self, entry: Entry) -> bool:
-        if is_to_buy(entry.receipt, again=self._purse.buy_again):
-            return True
-        assert entry.receipt is not None
-        if entry.receipt.state is State.UNKNOWN:
-            raise lost_before(entry.receipt)
-        return False
-
     def _look(self, part: Part, entry: Entry, *, asked: bool) -> Bought:
         answer = entry.answer()
         if answer is None:
@@ -189,23 +196,20 @@ class Counter:
         try:
             unpacked = self._unpacked(part, answer, place)
         except BadAnswer as error:
-            shown = self._shown(error, part)
-            entry.mark(State.ANSWERED, message=shown.message)
-            raise shown from None
+            message = self._hide(error.message, part)
+            entry.mark(State.ANSWERED, message=message)
+            raise BadAnswer(message, remedy=self._hide(error.remedy, part)) from None
         if entry.attempt.state is not State.KEPT:
-            entry.mark(State.KEPT, facts=self._facts(unpacked, part))
+            facts = [
+                (self._hide(name, part), self._hide(value, part)) for name, value in unpacked.facts
+            ]
+            entry.mark(State.KEPT, facts=tuple(facts))
         return Bought(part=part, unpacked=unpacked, asked=asked, uploads=entry.attempt.files)
 
-    def _shown(self, error: BadAnswer, part: Part) -> BadAnswer:
-        """The error without the key, which a service may have put into its answer."""
+    def _hide(self, text: str, part: Part) -> str:
+        """A text without the key, which a service may have put into its answer."""
         assert part.order.order.service is not None
-        hide = functools.partial(self._service.hide_key, service=part.order.order.service)
-        return BadAnswer(hide(error.message), remedy=hide(error.remedy))
-
-    def _facts(self, unpacked: Unpacked, part: Part) -> tuple[tuple[str, str], ...]:
-        assert part.order.order.service is not None
-        hide = functools.partial(self._service.hide_key, service=part.order.order.service)
-        return tuple((hide(name), hide(value)) for name, value in unpacked.facts)
+        return self._service.hide_key(text, part.order.order.service)
 
     def _unpacked(self, part: Part, answer: Answer, place: Path) -> Unpacked:
         unpacked = unpack(answer, self._service.expects(part.order), folder=place)

@@ -9,21 +9,20 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from scorebed.answers import decode_piece
 from scorebed.ledger import Ledger, Receipt, State, is_to_buy, key_of, reserve
-from scorebed.model import Quote, Take, TakePiece, TimeRange, Upload
-from scorebed.stages.counter import Bought, Counter, Part, lost_before
+from scorebed.model import Quote, Take, TakePiece, TimeRange, Upload, no_words
+from scorebed.stages.counter import Bought, Counter, Part, has_to_ask
 from scorebed.stages.reference import with_reference
 from scorebed.wav import wav_writer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scorebed.model import Order, PartOrder, Progress, Purse
+    from scorebed.model import Order, PartOrder, Progress, Purse, Tell
     from scorebed.providers.base import Service
     from scorebed.style import Style
 
@@ -31,10 +30,6 @@ STAGE = "compose"
 _ODD_COVER = 0.1
 _ANSWER_BYTES_PER_S = 200_000
 """Room on the ledger's disk for an answer: 16 bit, stereo, 48 kHz, the largest that may come."""
-
-
-def unheard(_sentence: str) -> None:
-    """For callers that do not listen."""
 
 
 def keys_of(service: Service, order: Order) -> tuple[str, ...]:
@@ -155,7 +150,7 @@ def buy(
     *,
     folder: Path,
     progress: Progress,
-    tell: Callable[[str], None] = unheard,
+    tell: Tell = no_words,
 ) -> Take:
     """The take for an order, from the ledger or from the service.
 
@@ -280,14 +275,11 @@ def _uploads(part: PartOrder) -> tuple[Upload, ...]:
 
 def _wanted(ledger: Ledger, parts: list[Part], purse: Purse) -> dict[str, float]:
     """Prices of what has to be bought; refuses what was lost before anything is sent."""
-    wanted = {}
-    for part in parts:
-        receipt = ledger.receipt(part.key)
-        if is_to_buy(receipt, again=purse.buy_again):
-            wanted[part.key] = part.amount
-        elif receipt is not None and receipt.state is State.UNKNOWN:
-            raise lost_before(receipt)
-    return wanted
+    return {
+        part.key: part.amount
+        for part in parts
+        if has_to_ask(ledger.receipt(part.key), again=purse.buy_again)
+    }
 
 
 def _continued(part: Part, music: Path, folder: Path) -> Part:

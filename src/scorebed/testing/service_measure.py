@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,6 +14,7 @@ from av.error import FFmpegError
 
 from scorebed.testing.service_music import key_of
 from scorebed.testing.service_requests import ReceivedFile
+from scorebed.wav import sha256_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,8 +47,7 @@ def measure(part: Part, path: Path, going_on: Callable[[], None]) -> ReceivedFil
         path: The file.
         going_on: Called for each frame; raises when there is no use in it.
     """
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    sha256 = sha256_of(path)
     seen = _Seen()
     try:
         _watch(path, seen, going_on)

@@ -133,7 +133,7 @@ def ask(call: Call, target: Target, *, folder: Path, wire: Wire) -> Answer:
             files=[
                 (
                     part.field,
-                    (part.name, open_files.enter_context(part.path.open("rb")), "video/mp4"),
+                    (part.name, open_files.enter_context(part.path.open("rb")), _VIDEO),
                 )
                 for part in call.files
             ]
