@@ -7,7 +7,7 @@ import pytest
 
 from scorebed.dsp.delivery import MAX_REDUCTION_DB, Delivery, Programme, deliver
 from scorebed.dsp.gain import MAX_STATIC_GAIN_DB
-from scorebed.dsp.limiter import limit
+from scorebed.dsp.limiter import limit, reductions
 from scorebed.dsp.loudness import measure, power_series
 from scorebed.dsp.peak import peak_envelope
 from scorebed.model import Audio, Loudness, LoudnessTarget
@@ -25,7 +25,10 @@ def delivered(audio: Audio, target_lufs: float, ceiling_dbtp: float) -> tuple[De
     programme = Programme(powers=power_series([audio], 2), envelope=peak_envelope([audio], 2))
     target = LoudnessTarget(integrated_lufs=target_lufs, true_peak_dbtp=ceiling_dbtp)
     delivery = deliver(programme, target)
-    blocks = limit([audio], delivery.reduction_db, gain_db=delivery.gain_db)
+    reductions_db = reductions(
+        programme.envelope, gain_db=delivery.gain_db, ceiling_dbtp=ceiling_dbtp
+    )
+    blocks = limit([audio], reductions_db, gain_db=delivery.gain_db)
     return delivery, measure(blocks, 2)
 
 

@@ -9,11 +9,13 @@ import pyebur128
 import pytest
 from scipy.signal import resample_poly
 
-from scorebed.dsp.limiter import limit, reduction
+from scorebed.dsp.limiter import limit, reductions
 from scorebed.dsp.peak import HOP_SAMPLES, peak_envelope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from numpy.typing import NDArray
 
     from scorebed.model import Audio
 
@@ -28,8 +30,12 @@ def cut(audio: Audio, size: int) -> Iterator[Audio]:
 
 def limited(audio: Audio, gain_db: float = 0.0, size: int = 65_536) -> Audio:
     envelope = peak_envelope([audio], audio.shape[1])
-    reduction_db = reduction(envelope, gain_db=gain_db, ceiling_dbtp=CEILING_DBTP)
-    return np.concatenate(list(limit(cut(audio, size), reduction_db, gain_db=gain_db)))
+    reductions_db = reductions(envelope, gain_db=gain_db, ceiling_dbtp=CEILING_DBTP)
+    return np.concatenate(list(limit(cut(audio, size), reductions_db, gain_db=gain_db)))
+
+
+def reduction(envelope: NDArray[np.float32], ceiling_dbtp: float) -> NDArray[np.float32]:
+    return np.concatenate([*reductions(envelope, gain_db=0.0, ceiling_dbtp=ceiling_dbtp)])
 
 
 def libebur128_dbtp(audio: Audio) -> float:
@@ -142,11 +148,10 @@ def test_a_steady_tone_is_not_distorted() -> None:
 def test_gain_moves_without_steps() -> None:
     reduction_db = reduction(
         np.r_[np.full(500, 0.1), 2.0, np.full(2000, 0.1)].astype(np.float32),
-        gain_db=0.0,
-        ceiling_dbtp=CEILING_DBTP,
+        CEILING_DBTP,
     )
     ones = np.ones((len(reduction_db) * HOP_SAMPLES, 1), dtype=np.float32)
-    gain_db = 20 * np.log10(next(limit([ones], reduction_db, gain_db=0.0))[:, 0])
+    gain_db = 20 * np.log10(next(limit([ones], [reduction_db], gain_db=0.0))[:, 0])
     assert gain_db.min() == pytest.approx(-(20 * np.log10(2.0) + 1.0 + 0.1), abs=0.01)
     assert np.abs(np.diff(gain_db)).max() < 0.05
     assert np.abs(np.diff(gain_db, 2)).max() < 1e-3
@@ -159,10 +164,27 @@ def test_gain_moves_without_steps() -> None:
 def test_release_carries_over_long_programmes() -> None:
     envelope = np.zeros(200_000, dtype=np.float32)
     envelope[[65_530, 131_072]] = 2.0
-    reduction_db = reduction(envelope, gain_db=0.0, ceiling_dbtp=0.0)
+    reduction_db = reduction(envelope, 0.0)
     alone = np.zeros(2_000, dtype=np.float32)
     alone[500] = 2.0
-    expected = reduction(alone, gain_db=0.0, ceiling_dbtp=0.0)
+    expected = reduction(alone, 0.0)
     for at in (65_530, 131_072):
         assert reduction_db[at - 500 : at + 1_500] == pytest.approx(expected, abs=1e-4)
-    assert reduction(np.zeros(0, dtype=np.float32), gain_db=0.0, ceiling_dbtp=0.0).size == 0
+
+
+def test_the_gain_goes_on_over_long_programmes() -> None:
+    envelope = np.full(66_000, 0.1, dtype=np.float32)
+    envelope[[0, 65_530, 65_540, 65_999]] = 2.0
+    ones = np.ones((len(envelope) * HOP_SAMPLES, 1), dtype=np.float32)
+    (whole,) = limit([ones], [reduction(envelope, 0.0)], gain_db=0.0)
+    for size in (7, 65_536, 10_000_001):
+        tail = ones[:70_000] if size == 7 else ones
+        blocks = limit(
+            cut(tail, size), reductions(envelope, gain_db=0.0, ceiling_dbtp=0.0), gain_db=0.0
+        )
+        assert np.array_equal(np.concatenate([*blocks]), whole[: len(tail)])
+
+
+def test_nothing_needs_no_reduction() -> None:
+    assert not [*reductions(np.zeros(0, dtype=np.float32), gain_db=0.0, ceiling_dbtp=0.0)]
+    assert not [*limit([], [], gain_db=0.0)]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scorebed.dsp.gain import MAX_STATIC_GAIN_DB, gain_to_db
-from scorebed.dsp.limiter import reduction
+from scorebed.dsp.limiter import CHUNK_HOPS, reductions
 from scorebed.dsp.loudness import POWER_HOP_SAMPLES, integrated_lufs
 from scorebed.dsp.peak import HOP_SAMPLES
 
@@ -24,6 +24,8 @@ _MAX_STEPS: Final = 12
 _LEAST_SLOPE: Final = 0.1
 """Keeps a step bounded where limiting eats nearly all of a rise."""
 _HOPS_PER_POWER: Final = POWER_HOP_SAMPLES // HOP_SAMPLES
+assert CHUNK_HOPS % _HOPS_PER_POWER == 0, "a power is never in two chunks"
+_DB_TO_LOG_POWER: Final = np.float32(-math.log(10.0) / 10.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,30 +44,13 @@ class Delivery:
 
     gain_db: float
     """Static gain before the limiter, in dB."""
-    reduction_db: NDArray[np.float32]
-    """Gain reduction per hop, in dB."""
     capped: bool
     """Whether the gain is the most that is allowed."""
-
-    @property
-    def deepest_db(self) -> float:
-        """Deepest gain reduction, in dB."""
-        return float(self.reduction_db.max(initial=0.0))
-
-
-def limited_lufs(programme: Programme, delivery: Delivery) -> float:
-    """Loudness that the programme will have, by arithmetic on its power series.
-
-    ``-inf`` when nothing of it passes the gate.
-
-    The reduction moves slowly against the K-weighting, so that it multiplies the power.
-    """
-    hops = len(programme.powers)
-    share = delivery.reduction_db[: hops * _HOPS_PER_POWER] * np.float32(-math.log(10.0) / 10.0)
-    np.exp(share, out=share)
-    share = share.reshape(hops, _HOPS_PER_POWER).mean(axis=1, dtype=np.float64)
-    reached_lufs = integrated_lufs(programme.powers * share * 10.0 ** (delivery.gain_db / 10.0))
-    return -math.inf if reached_lufs is None else reached_lufs
+    deepest_db: float
+    """Deepest gain reduction, in dB."""
+    reached_lufs: float
+    """Loudness that the programme will have, by arithmetic on its power series; ``-inf`` when
+    nothing of it passes the gate."""
 
 
 def deliver(programme: Programme, target: LoudnessTarget) -> Delivery:
@@ -84,24 +69,38 @@ def deliver(programme: Programme, target: LoudnessTarget) -> Delivery:
     most_db = min(MAX_STATIC_GAIN_DB, target.true_peak_dbtp + MAX_REDUCTION_DB - peak_dbtp)
     gain_db = min(target.integrated_lufs - unlimited_lufs, most_db)
     delivery = _at(gain_db, programme, target, most_db=most_db)
-    reached_lufs = limited_lufs(programme, delivery)
     slope = 1.0
     for _ in range(_MAX_STEPS):
-        missing_lu = target.integrated_lufs - reached_lufs
+        missing_lu = target.integrated_lufs - delivery.reached_lufs
         if abs(missing_lu) <= _EXACT_LU or (delivery.capped and missing_lu > 0.0):
             break
         # Limiting takes loudness, so the gain has to rise by more than what is missing.
         step_db = min(missing_lu / slope, most_db - delivery.gain_db)
+        before_lufs = delivery.reached_lufs
         delivery = _at(delivery.gain_db + step_db, programme, target, most_db=most_db)
-        before_lufs, reached_lufs = reached_lufs, limited_lufs(programme, delivery)
-        slope = min(1.0, max(_LEAST_SLOPE, (reached_lufs - before_lufs) / step_db))
+        slope = min(1.0, max(_LEAST_SLOPE, (delivery.reached_lufs - before_lufs) / step_db))
     return delivery
 
 
 def _at(
     gain_db: float, programme: Programme, target: LoudnessTarget, *, most_db: float
 ) -> Delivery:
-    reduction_db = reduction(
+    """What a gain leads to; the reduction moves so slowly that it multiplies the power."""
+    powers = np.zeros_like(programme.powers)
+    at, deepest_db = 0, 0.0
+    for part_db in reductions(
         programme.envelope, gain_db=gain_db, ceiling_dbtp=target.true_peak_dbtp
+    ):
+        deepest_db = max(deepest_db, float(part_db.max()))
+        hops = min(len(part_db) // _HOPS_PER_POWER, len(powers) - at)
+        share = np.exp(part_db[: hops * _HOPS_PER_POWER] * _DB_TO_LOG_POWER)
+        powers[at : at + hops] = share.reshape(hops, _HOPS_PER_POWER).mean(axis=1, dtype=np.float64)
+        at += hops
+    powers *= programme.powers * 10.0 ** (gain_db / 10.0)
+    reached_lufs = integrated_lufs(powers)
+    return Delivery(
+        gain_db=gain_db,
+        capped=gain_db >= most_db,
+        deepest_db=deepest_db,
+        reached_lufs=-math.inf if reached_lufs is None else reached_lufs,
     )
-    return Delivery(gain_db=gain_db, reduction_db=reduction_db, capped=gain_db >= most_db)

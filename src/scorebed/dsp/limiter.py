@@ -38,13 +38,17 @@ _HOLD_HOPS: Final = _REACH_HOPS + 1
 _FLOOR_DB: Final = 0.05
 """The release heads for this much above unity, so that it ends in finite time."""
 _INAUDIBLE_DB: Final = 1e-4
-_CHUNK_HOPS: Final = 65_536
+CHUNK_HOPS: Final = 65_536
+"""Hops that are worked on at a time: 82 s."""
 
 
-def reduction(
+def reductions(
     envelope: NDArray[np.float32], *, gain_db: float, ceiling_dbtp: float
-) -> NDArray[np.float32]:
-    """Gain reduction per hop before smoothing, in dB (positive numbers), shape (hops,).
+) -> Iterator[NDArray[np.float32]]:
+    """Gain reduction per hop before smoothing, in dB (positive numbers), in consecutive arrays.
+
+    Each has shape (hops,) and at most ``CHUNK_HOPS`` values; the whole series is never kept, for
+    it is found anew faster than the audio can be read.
 
     Args:
         envelope: Of ``peak.peak_envelope``, before the gain.
@@ -52,20 +56,20 @@ def reduction(
         ceiling_dbtp: True peak that must not be passed.
     """
     ceiling = np.float32(db_to_gain(ceiling_dbtp - gain_db))
-    reduction_db = np.zeros_like(envelope)
     carried_db = 0.0
-    for at in range(0, len(envelope), _CHUNK_HOPS):
-        first = max(0, at - _HOLD_HOPS)
-        peaks = envelope[first : at + _CHUNK_HOPS + _HOLD_HOPS]
+    for at in range(0, len(envelope), CHUNK_HOPS):
+        first, hops = max(0, at - _HOLD_HOPS), min(CHUNK_HOPS, len(envelope) - at)
+        peaks = envelope[first : at + hops + _HOLD_HOPS]
         if carried_db == 0.0 and peaks.max() <= ceiling:
+            yield np.zeros(hops, dtype=np.float32)
             continue
         excess_db = 20.0 * np.log10(np.maximum(peaks, ceiling) / ceiling)
         excess_db[excess_db > 0.0] += MARGIN_DB
         held_db = maximum_filter1d(excess_db, 2 * _HOLD_HOPS + 1, mode="nearest")
-        held_db = held_db[at - first : at - first + _CHUNK_HOPS]
-        reduction_db[at : at + _CHUNK_HOPS] = _released(held_db, carried_db)
-        carried_db = float(reduction_db[min(at + _CHUNK_HOPS, len(envelope)) - 1])
-    return reduction_db
+        held_db = held_db[at - first : at - first + hops]
+        reduction_db = _released(held_db, carried_db).astype(np.float32)
+        carried_db = float(reduction_db[-1])
+        yield reduction_db
 
 
 def _released(held_db: NDArray[np.float32], carried_db: float) -> NDArray[np.float64]:
@@ -86,22 +90,27 @@ def _released(held_db: NDArray[np.float32], carried_db: float) -> NDArray[np.flo
 
 
 def limit(
-    blocks: Iterable[Audio], reduction_db: NDArray[np.float32], *, gain_db: float
+    blocks: Iterable[Audio], reductions_db: Iterable[NDArray[np.float32]], *, gain_db: float
 ) -> Iterator[Audio]:
     """Applies the static gain and the reduction; unity without reduction passes bits untouched.
 
     Args:
         blocks: The programme that the envelope was taken from, cut in any way.
-        reduction_db: Of ``reduction`` for the same gain.
+        reductions_db: Of ``reductions`` for the same gain.
         gain_db: Static gain.
     """
     weights = _weights()
-    padded = np.pad(reduction_db, _REACH_HOPS, mode="edge") if len(reduction_db) else reduction_db
+    coming = _edged(reductions_db)
+    held_db, held_from = np.zeros(0, dtype=np.float32), 0
     static = np.float32(db_to_gain(gain_db))
     at = 0
     for block in blocks:
         first, last = at // HOP_SAMPLES, -(-(at + len(block)) // HOP_SAMPLES)
-        knots_db = padded[first : last + 2 * _REACH_HOPS]
+        end = last + 2 * _REACH_HOPS
+        while held_from + len(held_db) < end and (more_db := next(coming, None)) is not None:
+            held_db = np.concatenate([held_db[first - held_from :], more_db])
+            held_from = first
+        knots_db = held_db[first - held_from : end - held_from]
         gained = block if gain_db == 0.0 else block * static
         if knots_db.any():
             around = np.lib.stride_tricks.sliding_window_view(knots_db, 2 * _REACH_HOPS + 1)
@@ -110,6 +119,17 @@ def limit(
             gained = gained * gain.astype(np.float32)[:, np.newaxis]
         at += len(block)
         yield gained
+
+
+def _edged(reductions_db: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+    """The series with its first and its last value repeated as far as a gain reaches."""
+    last_db = np.zeros(0, dtype=np.float32)
+    for part_db in reductions_db:
+        if not len(last_db):
+            yield np.repeat(part_db[:1], _REACH_HOPS)
+        yield part_db
+        last_db = part_db[-1:]
+    yield np.repeat(last_db, _REACH_HOPS)
 
 
 def _weights() -> NDArray[np.float64]:

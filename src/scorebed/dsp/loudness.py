@@ -134,9 +134,10 @@ def window_powers(
     """
     if len(powers) < window_hops:
         return np.zeros(0)
-    sums = np.concatenate([np.zeros(1), np.cumsum(powers)])
-    means = (sums[window_hops:] - sums[:-window_hops]) / window_hops
-    return np.asarray(np.maximum(means[::step_hops], 0.0))
+    sums = np.zeros(len(powers) + 1)
+    np.cumsum(powers, out=sums[1:])
+    means = (sums[window_hops::step_hops] - sums[:-window_hops:step_hops]) / window_hops
+    return np.asarray(np.maximum(means, 0.0))
 
 
 def integrated_lufs(powers: NDArray[np.float64]) -> float | None:

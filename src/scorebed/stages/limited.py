@@ -6,12 +6,13 @@ measures it again. For the programme, and for music that its level would bring o
 
 from __future__ import annotations
 
+from array import array
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from scorebed.dsp.delivery import Delivery, Programme, deliver
-from scorebed.dsp.limiter import limit
+from scorebed.dsp.limiter import limit, reductions
 from scorebed.dsp.loudness import Meter, PowerFollower
 from scorebed.dsp.peak import PeakFollower
 from scorebed.model import LoudnessTarget, no_progress
@@ -55,11 +56,14 @@ def write_limited(
     aim, watched = target, lambda done: progress(_SURVEY_SHARE + (1.0 - _SURVEY_SHARE) * done)
     for _ in range(_MAX_RENDERS):
         delivery = deliver(programme, aim)
+        reductions_db = reductions(
+            programme.envelope, gain_db=delivery.gain_db, ceiling_dbtp=aim.true_peak_dbtp
+        )
         meter = Meter(channels)
         audio = write_wav(
             path,
             _metered(
-                limit(play(), delivery.reduction_db, gain_db=delivery.gain_db),
+                limit(play(), reductions_db, gain_db=delivery.gain_db),
                 meter,
                 length_samples,
                 watched,
@@ -81,12 +85,13 @@ def _survey(
 ) -> Programme:
     """Loudness and peaks at unity."""
     follower, peak_follower = PowerFollower(channels), PeakFollower(channels)
-    peaks = []
+    # An array that grows in place: the parts and their sum would be twice the length.
+    envelope = array("f")
     for block in _watched(play(), length_samples, progress):
         follower.add(block)
-        peaks.append(peak_follower.add(block))
-    envelope = np.concatenate([*peaks, peak_follower.rest()])
-    return Programme(powers=follower.powers, envelope=envelope)
+        envelope.frombytes(peak_follower.add(block).tobytes())
+    envelope.frombytes(peak_follower.rest().tobytes())
+    return Programme(powers=follower.powers, envelope=np.frombuffer(envelope, dtype=np.float32))
 
 
 def _metered(
