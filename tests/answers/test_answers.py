@@ -151,7 +151,7 @@ def test_a_length_that_is_wrong_is_told(kind: str, opened: Unpack, audio: Make) 
     assert float(found.durations_s[0]) == pytest.approx(5.0, abs=0.06)
 
 
-@pytest.mark.parametrize("kind", ["mp3", "flac", "m4a"])
+@pytest.mark.parametrize("kind", ["mp3", "wav", "flac", "m4a"])
 @pytest.mark.parametrize("share", [0.4, 0.7, 0.9])
 def test_audio_that_was_cut_off_is_no_answer(
     kind: str, share: float, opened: Unpack, audio: Make
@@ -160,6 +160,15 @@ def test_audio_that_was_cut_off_is_no_answer(
     whole = audio(kind, 10)
     with pytest.raises(BadAnswer, match=r"breaks off|no audio"):
         opened(whole[: int(share * len(whole))], reels=(10.0,))
+
+
+@pytest.mark.parametrize("stated", [0, 2**31 - 37, 2**32 - 1])
+def test_a_wav_from_a_stream_does_not_know_its_length(
+    stated: int, opened: Unpack, audio: Make
+) -> None:
+    body = audio("wav")
+    found = opened(body[:4] + stated.to_bytes(4, "little") + body[8:], reels=(3.0,))
+    assert float(found.durations_s[0]) == pytest.approx(3.0, abs=0.01)
 
 
 @pytest.mark.parametrize("channels", [1, 2])

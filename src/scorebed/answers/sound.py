@@ -58,6 +58,8 @@ _WHOLE_S = Fraction(1, 2)
 """Audio that is shorter than its header says, by more than 2 % and half a second, was cut off."""
 _ENDLESS_FACTOR = 10
 _ENDLESS_S = 3600
+_RIFF_UNKNOWN_BYTES = 2**31 - 1024
+"""A writer that streams states about 2 or 4 GiB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +132,18 @@ def hear(opening: Opening, found: Found, expected_s: Fraction) -> Sound | None:
 def _stated_s(path: Path) -> Fraction:
     """Length as the header has it, which stays when the file is cut off; 0 where it has none."""
     with open_media(path, stage=STAGE) as container:
-        return Fraction(container.duration or 0, 1_000_000)
+        stated_s = Fraction(container.duration or 0, 1_000_000)
+    # Readers of WAV believe the file's size, not its header.
+    return stated_s * max(Fraction(1), Fraction(_riff_bytes(path), path.stat().st_size))
+
+
+def _riff_bytes(path: Path) -> int:
+    """Size that a RIFF header states for its file; 0 where it is none or was not known."""
+    head = head_of(path)
+    if not head.startswith(b"RIFF"):
+        return 0
+    size_bytes = int.from_bytes(head[4:8], "little") + 8
+    return size_bytes if size_bytes < _RIFF_UNKNOWN_BYTES else 0
 
 
 def decode_piece(path: Path) -> Iterator[Audio]:
