@@ -10,6 +10,7 @@ ROOT/<source>/use-*.lock                          held by a run while it needs t
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import functools
 import hashlib
@@ -143,6 +144,7 @@ class Workspace:
         self._note(name, begun, cached=False)
 
     def _note(self, name: str, begun: float, *, cached: bool) -> None:
+        _give_back()
         elapsed_s = round(time.monotonic() - begun, 3)
         self.runs.append(StageRun(name=name, elapsed_s=elapsed_s, cached=cached))
 
@@ -211,6 +213,19 @@ def _encode_exact(value: object) -> object:
     if isinstance(value, Fraction):
         return f"{value.numerator}/{value.denominator}"
     raise TypeError(f"a stage result holds {type(value).__name__}, which has no JSON form")
+
+
+def _give_back() -> None:
+    """Hands memory that a stage has freed back to the machine, which the C library does not.
+
+    It keeps what came in pieces for the next stage, which needs other pieces: over a long film the
+    process grew by a third.
+    """
+    if sys.platform == "linux":
+        # Of glibc; musl has none and needs none.
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
 
 
 def _key(stage: Callable[..., object], inputs: tuple[object, ...]) -> str:
