@@ -182,14 +182,31 @@ def score(
     return run_job(job, watch)
 
 
-def measure(file: str | Path, *, progress: Progress = no_progress) -> Measurement:
-    """Decodes the sound of a file once: loudness, true peak, range, speech.
+def measure(
+    file: str | Path,
+    *,
+    preset: str = DEFAULT_PRESET,
+    plot: str | Path | None = None,
+    overwrite: bool = False,
+    progress: Progress = no_progress,
+) -> Measurement:
+    """Decodes the sound of a file once: loudness and its maxima, true peak, range, speech.
 
     Args:
         file: A video or a sound file.
+        preset: Delivery preset that it is held against.
+        plot: A PNG of what was measured, if it is wanted.
+        overwrite: Whether that file may be replaced.
         progress: Told the share that is done.
 
     Raises:
-        ScorebedError: One of its kinds, if the file cannot be read or has no sound.
+        ScorebedError: One of its kinds, if the file cannot be read or has no sound, or the plot
+            cannot be written.
     """
-    return measure_path(Path(file), progress=progress)
+    return measure_path(
+        Path(file),
+        preset=preset,
+        plot=None if plot is None else Path(plot),
+        overwrite=overwrite,
+        progress=progress,
+    )

@@ -122,8 +122,12 @@ def check_output(output: Path, *, video: Path, overwrite: bool) -> None:
     refuse_existing(sidecar(output), overwrite=overwrite or _is_ours(sidecar(output)))
 
 
-def require_folder(folder: Path) -> None:
+def require_folder(folder: Path, *, stage: str = "mux") -> None:
     """Refuses a folder that is not there or may not be written to.
+
+    Args:
+        folder: Where a file is to be written.
+        stage: Named in errors.
 
     Raises:
         SettingsError: If it is not there.
@@ -131,12 +135,12 @@ def require_folder(folder: Path) -> None:
     """
     if not folder.is_dir():
         raise SettingsError(
-            f"mux: the folder {folder} of the output does not exist",
+            f"{stage}: the folder {folder} of the output does not exist",
             remedy=f"Make it first, for example: mkdir -p {folder}",
         )
     if not os.access(folder, os.W_OK):
         raise WorkspaceError(
-            f"mux: the folder {folder} may not be written to",
+            f"{stage}: the folder {folder} may not be written to",
             remedy="Name an output in a folder that you may write to.",
         )
 
@@ -150,8 +154,12 @@ def _is_ours(path: Path) -> bool:
 
 
 @contextmanager
-def told_of(path: Path) -> Iterator[None]:
+def told_of(path: Path, *, stage: str = "mux") -> Iterator[None]:
     """Turns what the operating system says of an output into an error with a remedy.
+
+    Args:
+        path: The output.
+        stage: Named in errors.
 
     Raises:
         WorkspaceError: In place of any OSError.
@@ -161,9 +169,9 @@ def told_of(path: Path) -> Iterator[None]:
     except OSError as error:
         full = error.errno in {errno.ENOSPC, errno.EDQUOT}
         raise WorkspaceError(
-            f"mux: the disk of {path} is full"
+            f"{stage}: the disk of {path} is full"
             if full
-            else f"mux: {path} cannot be written ({error.strerror or error})",
+            else f"{stage}: {path} cannot be written ({error.strerror or error})",
             remedy="Make room, or name an output on another disk, and run the same command again."
             if full
             else "Check the folder and its permissions, and run the same command again.",

@@ -223,18 +223,20 @@ def kept_channels(channels: int) -> int:
     return channels if channels in LAYOUTS else 2
 
 
-def on_time_line(first_samples: int, channels: int) -> str:
+def on_time_line(first_samples: int | None, channels: int) -> str:
     """The filters that put decoded sound where its time stamps say, gaps filled with silence.
 
     Without ``first_pts`` (and copyts, in ``Decoding``) a late or early start is lost, and all that
     comes after it is out of sync.
 
     Args:
-        first_samples: Position of the first sample wanted, at 48 kHz on the container's clock.
+        first_samples: Position of the first sample wanted, at 48 kHz on the container's clock;
+            None for the first that is decoded, wherever that is.
         channels: Channels that are left: one of ``LAYOUTS``.
     """
+    first = "" if first_samples is None else f":first_pts={first_samples}"
     return (
-        f"aresample=48000:async=1:min_comp=0.00001:first_pts={first_samples}:filter_size=64,"
+        f"aresample=48000:async=1:min_comp=0.00001{first}:filter_size=64,"
         f"aformat=sample_fmts=flt:channel_layouts={LAYOUTS[channels]}"
     )
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from scorebed.delivery import check_output, claim, publish, publish_text, sidecar, told_of
 from scorebed.errors import ProviderError
-from scorebed.exporters.plot import check_plot, write_plot
+from scorebed.exporters.drawing import check_plot
+from scorebed.exporters.plot import write_plot
 from scorebed.exporters.stems import check_stems, write_stems
 from scorebed.ledger import now
 from scorebed.media import identify

@@ -19,6 +19,10 @@ class Loudness:
     """Highest true peak of any channel, in dBTP."""
     range_lu: float | None
     """Loudness range, in LU."""
+    momentary_max_lufs: float | None = None
+    """Highest loudness of any 400 ms, in LUFS; None as well where it was not followed."""
+    short_term_max_lufs: float | None = None
+    """Highest loudness of any 3 s, in LUFS; None as well where it was not followed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from scorebed.model import Audio, LevelSettings, Progress, SpeechRegion, SpottingNotes, Stem
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Part of the stage's key: raised when the same input would give another result."""
 
 
@@ -106,11 +106,16 @@ def _gained(stem: Stem, gain_db: float) -> Stem:
 
 def _raised(loudness: Loudness, gain_db: float) -> Loudness:
     """The same figures after a static gain."""
-    integrated, peak = loudness.integrated_lufs, loudness.true_peak_dbtp
+
+    def raised(figure: float | None) -> float | None:
+        return None if figure is None else figure + gain_db
+
     return Loudness(
-        integrated_lufs=None if integrated is None else integrated + gain_db,
-        true_peak_dbtp=None if peak is None else peak + gain_db,
+        integrated_lufs=raised(loudness.integrated_lufs),
+        true_peak_dbtp=raised(loudness.true_peak_dbtp),
         range_lu=loudness.range_lu,
+        momentary_max_lufs=raised(loudness.momentary_max_lufs),
+        short_term_max_lufs=raised(loudness.short_term_max_lufs),
     )
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from scorebed.model import Audio, Ducked, Levelled, Progress
 
-VERSION: Final = 1
+VERSION: Final = 2
 _STEREO: Final = 2
 
 
