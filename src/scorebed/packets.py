@@ -15,6 +15,7 @@ import numpy as np
 
 from scorebed.media import open_media
 from scorebed.model import Progress, StreamInfo, StreamKind, no_progress
+from scorebed.timecode import since_midnight_s
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -60,6 +61,7 @@ class Contents:
     picture_sha256: str
     clock: PictureClock | None
     sound_start_s: Fraction | None
+    timecode_s: Fraction | None
 
 
 def read_contents(path: Path, *, stage: str, progress: Progress = no_progress) -> Contents:
@@ -82,6 +84,8 @@ def read_contents(path: Path, *, stage: str, progress: Progress = no_progress) -
             time_base=Fraction((video and video.time_base) or 0),
         )
         _read(container, reading, path.stat().st_size, progress)
+        nominal = _nominal_rate(video)
+        clock = _clock(reading, nominal) if reading.times else None
         return Contents(
             format_name=container.format.name,
             streams=tuple(_stream_info(stream, container) for stream in container.streams),
@@ -93,8 +97,9 @@ def read_contents(path: Path, *, stage: str, progress: Progress = no_progress) -
             promised_frames=0 if video is None else video.frames,
             picture_packets=reading.packets,
             picture_sha256=reading.digest.hexdigest(),
-            clock=_clock(reading, _nominal_rate(video)) if reading.times else None,
+            clock=clock,
             sound_start_s=reading.sound_start_s,
+            timecode_s=_timecode_s(container, video, clock, nominal),
         )
 
 
@@ -174,6 +179,23 @@ def _size(video: Stream | None) -> tuple[int, int]:
 
 def _nominal_rate(video: Stream | None) -> Fraction | None:
     return getattr(video, "guessed_rate", None) or getattr(video, "average_rate", None)
+
+
+def _timecode_s(
+    container: InputContainer,
+    video: Stream | None,
+    clock: PictureClock | None,
+    nominal: Fraction | None,
+) -> Fraction | None:
+    """Time of day of the first frame: the picture's own tag, then any other of the file."""
+    if clock is None:
+        return None
+    tagged = [*([] if video is None else [video]), *container.streams, container]
+    texts = [
+        text for one in tagged for name, text in one.metadata.items() if name.lower() == "timecode"
+    ]
+    rate = nominal if clock.variable and nominal else clock.frame_rate
+    return since_midnight_s(texts[0], rate) if texts else None
 
 
 # --- packets -----------------------------------------------------------------------------------

@@ -147,7 +147,7 @@ def score(job: Job, watch: Watch) -> Result:
             scored=scored,
             stages=tuple(work.runs),
         )
-        _deliver(job, result, part)
+        result = _deliver(job, result, part)
     if job.workspace == default_root():
         prune(job.workspace)
     return result
@@ -253,13 +253,15 @@ def _check_rooms(job: Job, picture: Picture) -> None:
     check_room(job.output.parent, job.video.stat().st_size + picture.length_samples * channels)
 
 
-def _deliver(job: Job, result: Result, part: Path) -> None:
+def _deliver(job: Job, result: Result, part: Path) -> Result:
     """Gives all files their final names, when all are written; the video comes last."""
     parts: list[tuple[Path, Path]] = []
     try:
         if job.stems is not None:
             with told_of(job.stems):
-                parts += write_stems(job.stems, result)
+                written_stems, stems = write_stems(job.stems, result)
+            parts += written_stems
+            result = replace(result, stems=stems)
         if job.plot is not None:
             with told_of(job.plot):
                 parts.append(write_plot(job.plot, result))
@@ -271,3 +273,4 @@ def _deliver(job: Job, result: Result, part: Path) -> None:
     finally:
         for written, _ in parts:
             written.unlink(missing_ok=True)
+    return result

@@ -13,6 +13,7 @@ from typing import Any
 from scorebed.model import (
     Conformed,
     Ducked,
+    GainCurve,
     Join,
     Levelled,
     Loudness,
@@ -21,6 +22,7 @@ from scorebed.model import (
     ScoredVideo,
     SpottingNotes,
     StageRun,
+    StemFile,
     StreamFate,
     StreamKind,
     Take,
@@ -50,6 +52,8 @@ class Result:
     mixed: Mixed
     scored: ScoredVideo
     stages: tuple[StageRun, ...]
+    stems: tuple[StemFile, ...] = ()
+    """Stems that were written, if they were asked for."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -84,8 +88,10 @@ def _as_object(result: Result) -> dict[str, Any]:
             "fallback_from": result.take.fallback_from,
             "joins": [_join(join) for join in result.conformed.joins],
         },
-        "duck": dataclasses.asdict(duck_figures(ducked, result.settings.duck.speech_margin_lu)),
+        "duck": dataclasses.asdict(duck_figures(ducked, result.settings.duck.speech_margin_lu))
+        | {"curve": curve_points(ducked.curve)},
         "programme": _loudness(result.scored.loudness),
+        "stems": [_stem(stem) for stem in result.stems],
         "streams": {
             "kept": [_fate(fate) for fate in result.scored.kept],
             "dropped": [_fate(fate) | {"why": fate.why} for fate in result.scored.dropped],
@@ -138,6 +144,14 @@ def duck_figures(ducked: Ducked, wanted_lu: float) -> DuckFigures:
     )
 
 
+def curve_points(curve: GainCurve) -> list[dict[str, float]]:
+    """The points of a gain curve in seconds and dB, as they are written."""
+    return [
+        {"time_s": _seconds(time_s), "gain_db": round(gain_db, 4)}
+        for time_s, gain_db in zip(curve.times_s, curve.gains_db, strict=True)
+    ]
+
+
 def _range(span: TimeRange) -> dict[str, float]:
     return {"start_s": _seconds(span.start_s), "end_s": _seconds(span.end_s)}
 
@@ -164,7 +178,17 @@ def _loudness(loudness: Loudness) -> dict[str, float | None]:
         "integrated_lufs": _round(loudness.integrated_lufs),
         "true_peak_dbtp": _round(loudness.true_peak_dbtp),
         "range_lu": _round(loudness.range_lu),
+        "momentary_max_lufs": _round(loudness.momentary_max_lufs),
+        "short_term_max_lufs": _round(loudness.short_term_max_lufs),
     }
+
+
+def _stem(stem: StemFile) -> dict[str, Any]:
+    return {
+        "name": stem.name,
+        "sample_format": stem.sample_format,
+        "time_reference_samples": stem.time_reference_samples,
+    } | _loudness(stem.loudness)
 
 
 def _fate(fate: StreamFate) -> dict[str, Any]:
@@ -199,6 +223,11 @@ def _warnings(result: Result) -> list[str]:
     found += [_join_warning(join) for join in result.conformed.joins if join.rough]
     if result.conformed.passes > 1:
         found.append(f"the music was too short and is played {result.conformed.passes} times")
+    found += [
+        f"{stem.name} passes full scale, and so is 32-bit float, not 24-bit"
+        for stem in result.stems
+        if stem.sample_format == "float32"
+    ]
     if result.take.unused_words:
         found.append(f"the composer could not use: {', '.join(result.take.unused_words)}")
     return found + _loudness_warnings(result)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 
 SAMPLE_RATE_HZ = 48_000
@@ -20,6 +21,34 @@ def to_samples(time_s: Fraction) -> int:
 def to_seconds(position_samples: int) -> Fraction:
     """The picture time, in seconds, of a sample position at 48 kHz."""
     return Fraction(position_samples, SAMPLE_RATE_HZ)
+
+
+_TIMECODE = re.compile(r"(\d\d):(\d\d):(\d\d)([:;.])(\d\d)")
+_DROPPING_FPS = 30
+
+
+def since_midnight_s(timecode: str, frame_rate: Fraction) -> Fraction | None:
+    """Seconds from midnight of an SMPTE ST 12-1 timecode; None where the text is none.
+
+    They are seconds of running time: at 24000/1001 frames per second, ``01:00:00:00`` is 3603.6 s.
+    Drop-frame (``;``) leaves out two numbers (four at 60) in each minute but every tenth.
+
+    Args:
+        timecode: ``HH:MM:SS:FF``, or ``HH:MM:SS;FF`` for drop-frame.
+        frame_rate: Frames per second.
+    """
+    match = _TIMECODE.fullmatch(timecode.strip())
+    counted = round(frame_rate)
+    if match is None or counted < 1:
+        return None
+    hours, minutes, seconds, frames = (int(match[group]) for group in (1, 2, 3, 5))
+    if hours > 23 or minutes > 59 or seconds > 59 or frames >= counted:  # noqa: PLR2004 - a clock
+        return None
+    number = (hours * 3600 + minutes * 60 + seconds) * counted + frames
+    if match[4] != ":" and counted % _DROPPING_FPS == 0:
+        passed = hours * 60 + minutes
+        number -= 2 * (counted // _DROPPING_FPS) * (passed - passed // 10)
+    return number / frame_rate
 
 
 def to_clock(time_s: Fraction | float) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import av
 import jsonschema
 import numpy as np
 import pytest
@@ -175,6 +176,47 @@ def test_the_stems_lie_on_the_pictures_time_line_and_add_up(delivered: Delivered
     assert np.abs(stems["MX-ducked"]).sum() <= np.abs(stems["MX-dry"]).sum()
 
 
+def test_the_mix_is_dialogue_and_music_under_the_exported_curve(delivered: Delivered) -> None:
+    stems = {
+        name: soundfile.read(delivered.stems / f"{name}.wav", always_2d=True)[0]
+        for name in ("DX", "MX-dry", "MX-ducked", "MIX")
+    }
+    points = json.loads((delivered.stems / "duck-curve.json").read_text())["points"]
+    assert points == delivered.told["duck"]["curve"]
+    times_s, gains_db = [[point[key] for point in points] for key in ("time_s", "gain_db")]
+    at_s = np.arange(len(stems["MIX"])) / 48_000
+    gain = 10 ** (np.interp(at_s, times_s, gains_db) / 20)[:, np.newaxis]
+    expected = stems["MX-dry"] * gain
+    heard = np.abs(expected) > 0.001
+    assert np.abs(20 * np.log10(stems["MX-ducked"][heard] / expected[heard])).max() < 0.1
+    # Where the limiter does nothing, from one second to the next, nothing is left of the mix.
+    rest = np.abs(stems["MIX"] - stems["DX"] - stems["MX-ducked"]).max(axis=1)
+    whole_s = len(rest) // 48_000
+    quiet = rest[: whole_s * 48_000].reshape(whole_s, -1).max(axis=1) < 10 ** (-90 / 20)
+    assert quiet.mean() > 0.3
+
+
+def test_the_stems_are_broadcast_wave_and_named_in_the_json(delivered: Delivered) -> None:
+    told = {stem["name"]: stem for stem in delivered.told["stems"]}
+    assert told.keys() == {path.name for path in delivered.stems.glob("*.wav")}
+    lengths = 0
+    for name, stem in told.items():
+        info = soundfile.info(str(delivered.stems / name))
+        assert info.subtype == {"pcm24": "PCM_24", "float32": "FLOAT"}[stem["sample_format"]]
+        with av.open(str(delivered.stems / name)) as container:
+            assert container.metadata["time_reference"] == str(stem["time_reference_samples"])
+        if name.startswith("1M"):
+            lengths += info.frames
+    music = delivered.stems / "MX-dry.wav"
+    ordered = sorted(
+        (name for name in told if name.startswith("1M")),
+        key=lambda name: int(told[name]["time_reference_samples"]),
+    )
+    scenes = [soundfile.read(delivered.stems / name, always_2d=True)[0] for name in ordered]
+    dry = soundfile.read(music, always_2d=True)[0]
+    assert np.abs(np.concatenate(scenes) - dry[:lengths]).max() <= 1 / (1 << 23)
+
+
 def test_the_plot_is_a_picture(delivered: Delivered) -> None:
     assert (delivered.output.parent / "plot.png").read_bytes().startswith(b"\x89PNG")
 
@@ -187,6 +229,21 @@ def test_measure_agrees_and_knows_the_margin(delivered: Delivered, scorebed: Sco
     assert measured["integrated_lufs"] == pytest.approx(programme["integrated_lufs"], abs=0.05)
     assert measured["true_peak_dbtp"] == pytest.approx(programme["true_peak_dbtp"], abs=0.05)
     assert measured["speech_margin"]["least_lu"] == delivered.told["duck"]["least_lu"]
+    for name in ("momentary_max_lufs", "short_term_max_lufs"):
+        assert measured[name] == pytest.approx(programme[name], abs=0.05)
+
+
+def test_measure_draws_a_picture_and_prints_the_target(
+    delivered: Delivered, scorebed: Scorebed, tmp_path: Path
+) -> None:
+    plot = tmp_path / "measured.png"
+    done = scorebed("measure", delivered.output, "--preset", "ebu-r128", "--plot", plot)
+    assert done.returncode == 0, done.stderr
+    assert "-23.0 LUFS, -1.0 dBTP at most (ebu-r128): +9." in done.stdout
+    assert "momentary" in done.stdout
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    assert scorebed("measure", delivered.output, "--plot", plot).returncode == 2
+    assert scorebed("measure", delivered.output, "--preset", "ebu").returncode == 2
 
 
 def test_progress_goes_to_stderr_by_stages(delivered: Delivered) -> None:

@@ -17,7 +17,7 @@ from scorebed.errors import MediaError
 from scorebed.media import identify
 from scorebed.model import Picture, SourceFile, SpotSettings, Stem, StreamKind
 from scorebed.packets import read_contents
-from scorebed.stages.probe import probe
+from scorebed.stages.probe import look, probe
 from scorebed.stages.spot import spot
 
 RATE_HZ = 48_000
@@ -39,6 +39,28 @@ def place(stem: Stem | None, locate_burst: Locate) -> int:
     """Position of the burst on the picture's time line."""
     assert stem is not None
     return stem.start_samples + locate_burst(samples(stem)[:, 0])
+
+
+# --- time of day -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "rate", "how", "expected_s"),
+    [
+        ("a.mov", "25", ("-timecode", "10:00:00:05"), Fraction(180_001, 5)),
+        ("a.mp4", "25", ("-timecode", "10:00:00:05"), Fraction(180_001, 5)),
+        ("a.mov", "24000/1001", ("-timecode", "01:00:00:00"), Fraction(18_018, 5)),
+        ("a.mp4", "30000/1001", ("-timecode", "01:00:00;00"), Fraction(107_892 * 1001, 30_000)),
+        ("a.mkv", "25", ("-metadata", "timecode=00:00:01:00"), Fraction(1)),
+        ("a.mkv", "25", ("-metadata", "timecode=tomorrow"), None),
+        ("a.mov", "25", (), None),
+    ],
+)
+def test_the_timecode_is_the_time_of_day_of_the_first_frame(
+    name: str, rate: str, how: tuple[str, ...], expected_s: Fraction | None, make_video: Any
+) -> None:
+    source = identify(make_video(name, *how, rate=rate))
+    assert look(source).timecode_s == expected_s
 
 
 # --- time zero ---------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from scorebed import errors
 from scorebed.ffmpeg import FfmpegError
 from scorebed.model import Artifact, Stem, TimeRange
-from scorebed.timecode import SAMPLE_RATE_HZ, to_clock, to_samples, to_seconds
+from scorebed.timecode import SAMPLE_RATE_HZ, since_midnight_s, to_clock, to_samples, to_seconds
 from scorebed.wav import (
     BLOCK_SAMPLES,
     WavPart,
@@ -53,6 +53,33 @@ def test_frames_of_ntsc_do_not_drift() -> None:
     assert to_samples(frame_s * 30_000 * 60) == 1001 * 60 * SAMPLE_RATE_HZ
     steps = {to_samples(frame_s * (n + 1)) - to_samples(frame_s * n) for n in range(1000)}
     assert steps == {1601, 1602}
+
+
+@pytest.mark.parametrize(
+    ("timecode", "rate", "frames"),
+    [
+        ("00:00:00:00", Fraction(25), 0),
+        ("10:00:00:00", Fraction(25), 900_000),
+        ("01:00:00:00", Fraction(24_000, 1001), 86_400),
+        ("01:00:00:12", Fraction(30_000, 1001), 108_012),
+        # SMPTE ST 12-1: drop-frame leaves out 108 numbers an hour.
+        ("01:00:00;00", Fraction(30_000, 1001), 107_892),
+        ("00:00:59;29", Fraction(30_000, 1001), 1799),
+        ("00:01:00;02", Fraction(30_000, 1001), 1800),
+        ("00:10:00;00", Fraction(30_000, 1001), 17_982),
+        ("01:00:00.00", Fraction(60_000, 1001), 215_784),
+        ("01:00:00;00", Fraction(25), 90_000),
+    ],
+)
+def test_a_timecode_is_a_time_of_day(timecode: str, rate: Fraction, frames: int) -> None:
+    assert since_midnight_s(timecode, rate) == frames / rate
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1:00:00", "24:00:00:00", "00:60:00:00", "00:00:60:00", "00:00:00:25", "x" * 11]
+)
+def test_what_is_no_timecode_is_no_time(text: str) -> None:
+    assert since_midnight_s(text, Fraction(25)) is None
 
 
 @pytest.mark.parametrize(

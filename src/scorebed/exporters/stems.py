@@ -1,10 +1,12 @@
-"""Stems: DX, MX-dry, MX-ducked and MIX as WAV on the picture's time line, and music by scene."""
+"""Stems as Broadcast Wave: DX, MX-dry, MX-ducked, MIX, music by scene, and the duck's curve."""
 
 from __future__ import annotations
 
 import re
 import shutil
 from dataclasses import replace
+from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,8 +14,11 @@ import numpy as np
 from scorebed.delivery import refuse_existing, require_folder
 from scorebed.dsp.gain import curve_gain
 from scorebed.errors import SettingsError
+from scorebed.exporters.bwf import Sound, survey, write_bwf
+from scorebed.exporters.curve import CSV_NAME, JSON_NAME, write_curve_csv, write_curve_json
+from scorebed.model import StemFile
 from scorebed.timecode import to_samples
-from scorebed.wav import BLOCK_SAMPLES, read_stem, write_wav
+from scorebed.wav import BLOCK_SAMPLES, read_stem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +27,7 @@ if TYPE_CHECKING:
     from scorebed.model import Audio, GainCurve, Stem
     from scorebed.result import Result
 
-NAMES = ("DX.wav", "MX-dry.wav", "MX-ducked.wav", "MIX.wav")
+NAMES = ("DX.wav", "MX-dry.wav", "MX-ducked.wav", "MIX.wav", CSV_NAME, JSON_NAME)
 _NUMBERED = re.compile(r"1M[1-9][0-9]*\.wav|take-[1-9][0-9]*-.+", re.DOTALL)
 """Music of a scene, and further files of a take: how many there will be shows in the end only."""
 
@@ -45,28 +50,32 @@ def check_stems(folder: Path, *, overwrite: bool) -> None:
         refuse_existing(path, overwrite=overwrite)
 
 
-def write_stems(folder: Path, result: Result) -> list[tuple[Path, Path]]:
+def write_stems(
+    folder: Path, result: Result
+) -> tuple[list[tuple[Path, Path]], tuple[StemFile, ...]]:
     """Writes the stems under temporary names.
 
     DX, MX-dry, MX-ducked and MIX are each as long as the picture, from its start. They carry the
     gains of the mix, so that DX and MX-ducked add up to MIX wherever the limiter did nothing. A
     video without production audio gets a silent DX. ``1M1.wav``, ``1M2.wav`` ... are MX-dry cut at
     the scenes, to the sample, and so add up to it; ``take-1-NAME`` ... are copies of further files
-    of the take.
+    of the take. All are 24-bit Broadcast Wave, but for one that would clip: that is 32-bit float.
 
     Args:
         folder: Where to; made if it is not there.
         result: The finished score.
 
     Returns:
-        Temporary and final name of each.
+        Temporary and final name of each file, and what was written of each stem.
     """
     folder.mkdir(exist_ok=True)
     parts: list[tuple[Path, Path]] = []
+    stems: list[StemFile] = []
     try:
-        for name, channels, length, blocks in (*_whole(result), *_scenes(result)):
-            part = _part(folder, name, parts)
-            write_wav(part, blocks, channels=channels, length_samples=length)
+        for name, sound in (*_whole(result), *_scenes(result)):
+            stems.append(_write(_part(folder, name, parts), name, sound))
+        write_curve_csv(_part(folder, CSV_NAME, parts), result.ducked.curve)
+        write_curve_json(_part(folder, JSON_NAME, parts), result.ducked.curve)
         for number, original in enumerate(result.take.originals, start=1):
             part = _part(folder, f"take-{number}-{original.path.name}", parts)
             shutil.copyfile(original.path, part)
@@ -74,7 +83,18 @@ def write_stems(folder: Path, result: Result) -> list[tuple[Path, Path]]:
         for part, _ in parts:
             part.unlink(missing_ok=True)
         raise
-    return parts
+    return parts, tuple(stems)
+
+
+def _write(path: Path, name: str, sound: Sound) -> StemFile:
+    found = survey(sound)
+    write_bwf(path, sound, found)
+    return StemFile(
+        name=name,
+        sample_format="pcm24" if found.fits else "float32",
+        time_reference_samples=sound.time_reference_samples,
+        loudness=found.loudness,
+    )
 
 
 def _numbered(folder: Path) -> list[Path]:
@@ -89,22 +109,24 @@ def _part(folder: Path, name: str, parts: list[tuple[Path, Path]]) -> Path:
     return parts[-1][0]
 
 
-_Written = tuple[str, int, int, "Iterator[Audio]"]
-"""Name, channels, length in samples, and the samples of a stem."""
+def _whole(result: Result) -> Iterator[tuple[str, Sound]]:
+    mix, gain_db = result.mixed.mix, result.mixed.gain_db
+    dx, mx = result.levelled.dx, _raised(result.levelled.mx, gain_db)
+    span = 0, result.picture.length_samples
+    silent = partial(_silence, span[1])
+    dialogue = silent if dx is None else partial(_blocks, _raised(dx, gain_db), span)
+    dry = partial(_blocks, mx, span)
+    ducked = partial(_curved, mx, span, result.ducked.curve)
+    for name, channels, play, words in (
+        ("DX", dx.channels if dx else 2, dialogue, "production audio"),
+        ("MX-dry", 2, dry, "music before ducking"),
+        ("MX-ducked", 2, ducked, "music under the duck curve"),
+        ("MIX", mix.channels, partial(_blocks, mix, span), "programme before its encode"),
+    ):
+        yield f"{name}.wav", _sound(result, play, channels, span, f"{name}: {words}")
 
 
-def _whole(result: Result) -> Iterator[_Written]:
-    length = result.picture.length_samples
-    mixed, dx = result.mixed, result.levelled.dx
-    mx = _raised(result.levelled.mx, mixed.gain_db)
-    dx = None if dx is None else _raised(dx, mixed.gain_db)
-    yield "DX.wav", dx.channels if dx else 2, length, _dialogue(dx, length)
-    yield "MX-dry.wav", 2, length, _blocks(mx, length)
-    yield "MX-ducked.wav", 2, length, _curved(_blocks(mx, length), result.ducked.curve)
-    yield "MIX.wav", mixed.mix.channels, length, _blocks(mixed.mix, length)
-
-
-def _scenes(result: Result) -> Iterator[_Written]:
+def _scenes(result: Result) -> Iterator[tuple[str, Sound]]:
     """The music of each scene as far as it is scored: levelled, not ducked."""
     mx = _raised(result.levelled.mx, result.mixed.gain_db)
     end = result.picture.length_samples
@@ -114,28 +136,43 @@ def _scenes(result: Result) -> Iterator[_Written]:
         first = to_samples(scene.range.start_s)
         last = min(to_samples(scene.range.end_s), end)
         if first < last:
-            blocks = read_stem(mx, start_samples=first, length_samples=last - first)
-            yield f"1M{number}.wav", 2, last - first, blocks
+            span = first, last - first
+            words = f"1M{number}: music before ducking, scene {number}"
+            yield f"1M{number}.wav", _sound(result, partial(_blocks, mx, span), 2, span, words)
+
+
+def _sound(
+    result: Result,
+    play: partial[Iterator[Audio]],
+    channels: int,
+    span: tuple[int, int],
+    words: str,
+) -> Sound:
+    midnight_s = result.picture.timecode_s or Fraction(0)
+    return Sound(
+        play=play,
+        channels=channels,
+        length_samples=span[1],
+        description=f"{words}, of {result.video.name}",
+        time_reference_samples=to_samples(midnight_s) + span[0],
+    )
 
 
 def _raised(stem: Stem, gain_db: float) -> Stem:
     return replace(stem, gain_db=stem.gain_db + gain_db)
 
 
-def _blocks(stem: Stem, picture_samples: int) -> Iterator[Audio]:
-    return read_stem(stem, start_samples=0, length_samples=picture_samples)
+def _blocks(stem: Stem, span: tuple[int, int]) -> Iterator[Audio]:
+    return read_stem(stem, start_samples=span[0], length_samples=span[1])
 
 
-def _dialogue(dx: Stem | None, picture_samples: int) -> Iterator[Audio]:
-    if dx is not None:
-        yield from _blocks(dx, picture_samples)
-        return
-    for at in range(0, picture_samples, BLOCK_SAMPLES):
-        yield np.zeros((min(BLOCK_SAMPLES, picture_samples - at), 2), dtype=np.float32)
+def _silence(length_samples: int) -> Iterator[Audio]:
+    for at in range(0, length_samples, BLOCK_SAMPLES):
+        yield np.zeros((min(BLOCK_SAMPLES, length_samples - at), 2), dtype=np.float32)
 
 
-def _curved(blocks: Iterator[Audio], curve: GainCurve) -> Iterator[Audio]:
-    at = 0
-    for block in blocks:
+def _curved(stem: Stem, span: tuple[int, int], curve: GainCurve) -> Iterator[Audio]:
+    at = span[0]
+    for block in _blocks(stem, span):
         yield block * curve_gain(curve, at, len(block))[:, np.newaxis]
         at += len(block)

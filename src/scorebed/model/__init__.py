@@ -30,7 +30,7 @@ from scorebed.model.music import (
     TakePiece,
 )
 from scorebed.model.picture import Picture, Stem, StreamInfo, StreamKind, TimeRange
-from scorebed.model.result import MuxPlan, ScoredVideo, StageRun, StreamFate
+from scorebed.model.result import MuxPlan, ScoredVideo, StageRun, StemFile, StreamFate
 from scorebed.model.service import Answer, ApiForm, Expected, Purse, ServiceSettings, Upload
 from scorebed.model.sound import (
     Ducked,
@@ -100,6 +100,7 @@ __all__ = [
     "SpottingNotes",
     "StageRun",
     "Stem",
+    "StemFile",
     "StreamFate",
     "StreamInfo",
     "StreamKind",

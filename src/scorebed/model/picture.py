@@ -124,6 +124,8 @@ class Picture:
     """Hash of the payloads of all picture packets in file order (ffmpeg's streamhash)."""
     production: Stem | None
     """The production audio (DX), or None where the file has none."""
+    timecode_s: Fraction | None = None
+    """Time of day of the first frame by the file's timecode, in seconds from midnight."""
 
     @property
     def length_samples(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from scorebed.model.picture import StreamKind
 from scorebed.model.sound import Loudness
@@ -52,6 +53,21 @@ class MuxPlan:
     """Streams of the input that come through."""
     dropped: tuple[StreamFate, ...]
     """Streams that cannot, and why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StemFile:
+    """A stem as it was written for the user."""
+
+    name: str
+    """Name in the folder of the stems."""
+    sample_format: Literal["pcm24", "float32"]
+    """How samples are held: float where 24 bits would clip."""
+    time_reference_samples: int
+    """Its first sample, counted from midnight by the picture's timecode, or from the picture's
+    start where there is none."""
+    loudness: Loudness
+    """Of the file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

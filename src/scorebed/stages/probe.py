@@ -14,7 +14,7 @@ from scorebed.packets import Contents, PictureClock, read_contents
 from scorebed.timecode import to_samples
 from scorebed.wav import sha256_of, wav_writer
 
-VERSION = 1
+VERSION = 2
 STAGE = "probe"
 
 _CUT_OFF_BELOW = 0.9
@@ -71,6 +71,7 @@ def look(source: SourceFile, *, progress: Progress = no_progress) -> Picture:
         height_px=contents.size_px[1],
         packets_sha256=contents.picture_sha256,
         production=None,
+        timecode_s=contents.timecode_s,
     )
 
 
