@@ -142,8 +142,11 @@ def _loudness(axes: Any, measured: Measured) -> None:  # noqa: ANN401 - matplotl
         label = f"integrated {integrated_lufs:.1f} LUFS"
         axes.axhline(integrated_lufs, color=AFTER, lw=1, ls=":", label=label)
     highest_lufs = measured.loudness.momentary_max_lufs
-    top_lufs = max(0.0, -np.inf if highest_lufs is None else highest_lufs + 1.0)
-    axes.set_ylim(floor_lufs, min(target_lufs + _ABOVE_LU, top_lufs))
+    top_lufs = min(0.0, target_lufs + _ABOVE_LU)
+    # What is far over its target is what a person has to see.
+    axes.set_ylim(
+        floor_lufs, max(top_lufs, floor_lufs if highest_lufs is None else highest_lufs + 1)
+    )
     axes.set_ylabel("LUFS")
     axes.grid(axis="y", lw=0.4, alpha=0.6)
     scale = axes.secondary_yaxis(
