@@ -40,6 +40,10 @@ def score(
     guidance: float = 0.5,
     max_scenes: int = 10,
     speech_margin_lu: float | None = None,
+    min_speech_margin_lu: float | None = None,
+    speech: str | Path | None = None,
+    production_gain_db: float | None = None,
+    dynamics: float = 1.0,
     duck: bool = True,
     production_audio: Literal["keep", "drop"] = "keep",
     music_lufs: float | None = None,
@@ -90,6 +94,10 @@ def score(
         guidance: 0 to 1: how closely the music follows the picture.
         max_scenes: Most scenes.
         speech_margin_lu: Speech over music, in LU; None as the preset says.
+        min_speech_margin_lu: Speech over music in every 3 s of speech, in LU, or the run fails.
+        speech: Subtitles that say where somebody speaks, instead of listening.
+        production_gain_db: Gain of the video's own sound, in dB; None by its speech.
+        dynamics: 0 to 1: how much of the loudness between the scenes' music is kept.
         duck: Whether the music steps down under speech.
         production_audio: Whether the video's own sound stays.
         music_lufs: Loudness of the music before ducking; None as the preset says.
@@ -142,6 +150,10 @@ def score(
             guidance=guidance,
             max_scenes=max_scenes,
             speech_margin_lu=speech_margin_lu,
+            min_speech_margin_lu=min_speech_margin_lu,
+            speech=None if speech is None else Path(speech),
+            production_gain_db=production_gain_db,
+            dynamics=dynamics,
             duck=duck,
             production_audio=production_audio,
             music_lufs=music_lufs,

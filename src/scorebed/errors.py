@@ -1,6 +1,7 @@
 """The errors of scorebed, each with the exit code that the command line returns.
 
     ScorebedError                1   the work could not be done as asked
+     +- MarginMissed             1   speech would not stand over the music by what was required
      +- SettingsError            2   a flag, a preset or a combination of them
      +- MediaError               3   unreadable, no picture, the container cannot hold the result
      +- ToolError                4   ffmpeg missing, too old, failed or timed out
@@ -47,6 +48,10 @@ class ScorebedError(Exception):
 
 def _rebuild(kind: type[ScorebedError], message: str, remedy: str) -> ScorebedError:
     return kind(message, remedy=remedy)
+
+
+class MarginMissed(ScorebedError):
+    """Somewhere speech would not stand over the music by the margin that was made a condition."""
 
 
 class SettingsError(ScorebedError):

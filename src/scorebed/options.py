@@ -30,6 +30,10 @@ class Options:
     guidance: float = 0.5
     max_scenes: int = 10
     speech_margin_lu: float | None = None
+    min_speech_margin_lu: float | None = None
+    speech: Path | None = None
+    production_gain_db: float | None = None
+    dynamics: float = 1.0
     duck: bool = True
     production_audio: Literal["keep", "drop"] = "keep"
     music_lufs: float | None = None
@@ -62,6 +66,9 @@ _RANGES: dict[str, tuple[float, float, str]] = {
     "guidance": (0, 1, ""),
     "max_scenes": (1, 1000, ""),
     "speech_margin_lu": (0, 40, " LU"),
+    "min_speech_margin_lu": (0, 40, " LU"),
+    "production_gain_db": (-60, 30, " dB"),
+    "dynamics": (0, 1, ""),
     "music_lufs": (-60, 0, " LUFS"),
     "target_lufs": (-60, 0, " LUFS"),
     "true_peak_dbtp": (-20, 0, " dBTP"),
@@ -117,6 +124,8 @@ def flag_of(name: str) -> str:
     """The flag of an option on the command line."""
     spoken = {
         "speech_margin_lu": "speech-margin",
+        "min_speech_margin_lu": "min-speech-margin",
+        "production_gain_db": "production-gain",
         "true_peak_dbtp": "true-peak",
         "duration_s": "duration",
     }

@@ -158,8 +158,14 @@ def prepare(
 ) -> tuple[SpottingNotes, Order]:
     """Where the music goes, and what is ordered: all that comes before money is spent."""
     want = job.settings
+    transcript = None if want.transcript is None else identify(want.transcript)
     spotted = work.run(
-        spot, source, picture, want.spot, gives=SpottingNotes, progress=watch("spot")
+        spot,
+        source,
+        picture,
+        replace(want.spot, transcript=transcript),
+        gives=SpottingNotes,
+        progress=watch("spot"),
     )
     notes = spotted.cued(want.music_s)
     limits = find(want.provider).limits(want.service)

@@ -13,11 +13,13 @@ from typing import Any
 from scorebed.model import (
     Conformed,
     Ducked,
+    DuckSettings,
     GainCurve,
     Join,
     Levelled,
     Loudness,
     Mixed,
+    PhraseMargin,
     Picture,
     ScoredVideo,
     SpottingNotes,
@@ -29,6 +31,7 @@ from scorebed.model import (
     TimeRange,
 )
 from scorebed.settings import Settings
+from scorebed.timecode import to_clock
 
 SCHEMA_VERSION = 1
 SCHEMA_PATH = Path(__file__).parent / "schema" / "result-1.json"
@@ -88,8 +91,12 @@ def _as_object(result: Result) -> dict[str, Any]:
             "fallback_from": result.take.fallback_from,
             "joins": [_join(join) for join in result.conformed.joins],
         },
+        "production": _production(result),
         "duck": dataclasses.asdict(duck_figures(ducked, result.settings.duck.speech_margin_lu))
-        | {"curve": curve_points(ducked.curve)},
+        | {
+            "curve": curve_points(ducked.curve),
+            "phrases": [_phrase(phrase) for phrase in ducked.phrases],
+        },
         "programme": _loudness(result.scored.loudness),
         "stems": [_stem(stem) for stem in result.stems],
         "streams": {
@@ -156,6 +163,27 @@ def _range(span: TimeRange) -> dict[str, float]:
     return {"start_s": _seconds(span.start_s), "end_s": _seconds(span.end_s)}
 
 
+def _production(result: Result) -> dict[str, float | None] | None:
+    levelled = result.levelled
+    if levelled.dx is None:
+        return None
+    return {
+        "gain_db": _round(levelled.dx.gain_db),
+        "speech_lufs": _round(levelled.speech_lufs),
+        "noise_floor_lufs": _round(levelled.noise_floor_lufs),
+    }
+
+
+def _phrase(phrase: PhraseMargin) -> dict[str, Any]:
+    return _range(phrase.range) | {
+        "depth_db": _round(phrase.depth_db),
+        "speech_lufs": _round(phrase.speech_lufs),
+        "margin_lu": _round(phrase.margin_lu),
+        "least_lu": _round(phrase.least_lu),
+        "background_lufs": _round(phrase.background_lufs),
+    }
+
+
 def _join(join: Join) -> dict[str, Any]:
     return {
         "at_s": _seconds(join.at_s),
@@ -199,6 +227,9 @@ def _fate(fate: StreamFate) -> dict[str, Any]:
 
 _OFF_TARGET_LU = 0.5
 _CLOSE_LU = 0.5
+_RAISED_DB = 3.0
+_NOISY_LUFS = -50.0
+"""A noise floor that is heard in a pause: 36 LU under the usual programme."""
 
 
 def _warnings(result: Result) -> list[str]:
@@ -253,12 +284,50 @@ def _loudness_warnings(result: Result) -> list[str]:
     ceiling = result.settings.target.true_peak_dbtp
     if peak is not None and peak > ceiling:
         found.append(f"the true peak is {peak:.2f} dBTP, over the ceiling of {ceiling:.1f}")
-    least = duck_figures(result.ducked, 0).least_lu
-    wanted_lu = result.settings.duck.speech_margin_lu
+    found += _production_warnings(result)
+    return found + _margin_warnings(result.ducked, result.settings.duck)
+
+
+def _production_warnings(result: Result) -> list[str]:
+    levelled, settings = result.levelled, result.settings.level
+    if levelled.dx is None:
+        return []
+    found = []
+    gain_db, speech_lufs = levelled.dx.gain_db, levelled.speech_lufs
+    off_lu = 0.0 if speech_lufs is None else speech_lufs - settings.speech_lufs
+    if settings.production_gain_db is None and abs(off_lu) > _OFF_TARGET_LU:
+        found.append(
+            f"speech is at {speech_lufs:.1f} LUFS, not at {settings.speech_lufs:g}: the production "
+            f"audio is moved by {settings.max_production_gain_db:g} dB at most"
+        )
+    floor_lufs = levelled.noise_floor_lufs
+    if gain_db > _RAISED_DB and floor_lufs is not None and floor_lufs > _NOISY_LUFS:
+        found.append(
+            f"the production audio was raised by {gain_db:.1f} dB, its noise floor to "
+            f"{floor_lufs:.1f} LUFS"
+        )
+    return found
+
+
+def _margin_warnings(ducked: Ducked, settings: DuckSettings) -> list[str]:
+    found = []
+    wanted_lu = settings.speech_margin_lu
+    least = duck_figures(ducked, wanted_lu).least_lu
     if least is not None and least < wanted_lu - _CLOSE_LU:
-        deepest = f", ducked by {result.settings.duck.max_depth_db:g} dB at most"
+        capped = f", ducked by {settings.max_depth_db:g} dB or down to the floor"
         found.append(
             f"somewhere speech is only {least:.1f} LU over the music, not {wanted_lu:g}"
-            + (deepest if result.settings.duck.enabled else "")
+            + (capped if settings.enabled else "")
+        )
+    over_lu = {
+        phrase.speech_lufs - phrase.background_lufs: phrase.range.start_s
+        for phrase in ducked.phrases
+        if phrase.speech_lufs is not None and phrase.background_lufs is not None
+    }
+    least = min(over_lu, default=settings.floor_lu)
+    if least < settings.floor_lu:
+        found.append(
+            f"the production audio has a background of its own: at {to_clock(over_lu[least])} "
+            f"speech is only {least:.1f} LU over it, whatever the music does"
         )
     return found

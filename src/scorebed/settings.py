@@ -66,6 +66,8 @@ class Settings:
     music: Path | None
     brief: Brief
     spot: SpotSettings
+    transcript: Path | None
+    """Subtitles that say where somebody speaks; None to listen."""
     level: LevelSettings
     duck: DuckSettings
     target: LoudnessTarget
@@ -93,6 +95,8 @@ def resolve(options: Options, *, defaults: Options | None = None) -> Settings:
         SettingsError: If a value is out of range, a preset is unknown, or two options conflict.
     """
     check_options(options)
+    if options.production_audio == "drop":
+        _refuse_speech_options(options)
     delivery = load_preset("delivery", options.preset, Delivery)
     style = load_preset("style", options.style, Style)
     provider = _choose_provider(options)
@@ -122,14 +126,18 @@ def resolve(options: Options, *, defaults: Options | None = None) -> Settings:
             guidance=options.guidance,
         ),
         spot=SpotSettings(max_scenes=options.max_scenes, listen=options.production_audio == "keep"),
+        transcript=options.speech,
         level=LevelSettings(
             music_lufs=music_lufs + options.loudness * LOUDNESS_SPAN_LU,
             speech_lufs=target_lufs,
             ceiling_dbtp=ceiling_dbtp,
+            production_gain_db=options.production_gain_db,
+            dynamics=options.dynamics,
         ),
         duck=DuckSettings(
             enabled=options.duck,
             speech_margin_lu=margin_lu,
+            required_lu=options.min_speech_margin_lu,
         ),
         target=LoudnessTarget(
             integrated_lufs=target_lufs,
@@ -147,6 +155,16 @@ def resolve(options: Options, *, defaults: Options | None = None) -> Settings:
         fallback=options.fallback if isinstance(provider, Service) else None,
         chosen=options.provider is not None or options.music is not None,
     )
+
+
+def _refuse_speech_options(options: Options) -> None:
+    """Without the video's own sound nobody speaks: what is asked for speech would do nothing."""
+    for name in ("speech", "min_speech_margin_lu", "production_gain_db"):
+        if getattr(options, name) is not None:
+            raise SettingsError(
+                f"{flag_of(name)} and --production-audio drop cannot go together",
+                remedy="Leave one of them out.",
+            )
 
 
 def _switch(asked: bool | None, preset: bool) -> bool:  # noqa: FBT001 - two switches

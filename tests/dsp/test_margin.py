@@ -51,13 +51,14 @@ def test_pauses_count_in_the_windows_only() -> None:
 def test_against_silence_there_is_no_margin(speech_lufs: float, music_lufs: float) -> None:
     speech = powers((speech_lufs, 500))
     margin = speech_margin(speech, powers((music_lufs, 500)), everywhere(speech))
-    assert margin == Margin(overall_lu=None, least_lu=None)
+    assert (margin.overall_lu, margin.least_lu) == (None, None)
+    assert (margin.speech_lufs is None) == (speech_lufs == -120)
 
 
 def test_nothing_has_no_margin() -> None:
     nothing = np.zeros(0)
     assert speech_margin(nothing, nothing, everywhere(nothing)) == Margin(
-        overall_lu=None, least_lu=None
+        speech_lufs=None, overall_lu=None, least_lu=None
     )
     assert part_lufs(nothing) is None
     assert part_lufs(powers((-20, 10))) == pytest.approx(-20.0)

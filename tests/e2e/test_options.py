@@ -96,6 +96,91 @@ def test_no_duck_leaves_the_music_up(score: Callable[..., dict[str, Any]]) -> No
     assert any("LU over the music" in warning for warning in told["warnings"])
 
 
+def test_a_transcript_decides_where_somebody_speaks(
+    score: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    told = tmp_path / "told.srt"
+    told.write_text("1\n00:00:02,000 --> 00:00:04,500\nHere.\n")
+    found = score("--speech", told, "--stems", tmp_path / "stems")
+    assert found["speech"] == [{"start_s": 2.0, "end_s": 4.5}]
+    (phrase,) = found["duck"]["phrases"]
+    assert (phrase["start_s"], phrase["end_s"]) == (2.0, 4.5)
+    dry, rate = soundfile.read(tmp_path / "stems" / "MX-dry.wav")
+    ducked, _ = soundfile.read(tmp_path / "stems" / "MX-ducked.wav")
+    spoken, silent = slice(2 * rate, 4 * rate), slice(7 * rate, 11 * rate)
+    lowered_db = 20 * np.log10(np.std(dry[spoken]) / np.std(ducked[spoken]))
+    assert lowered_db == pytest.approx(phrase["depth_db"], abs=0.1)
+    assert np.std(dry[silent]) == pytest.approx(np.std(ducked[silent]), rel=0.001)
+
+
+def test_a_margin_that_is_required_is_reached_or_the_run_fails(
+    score: Callable[..., dict[str, Any]],
+    scorebed: Callable[..., subprocess.CompletedProcess[str]],
+    short_talk: Path,
+    tmp_path: Path,
+) -> None:
+    assert score("--min-speech-margin", "20")["duck"]["least_lu"] >= 19.9
+    failed = scorebed(
+        *("score", short_talk, "-o", tmp_path / "no.mp4", "--no-duck", "--min-speech-margin", "20")
+    )
+    assert failed.returncode == 1
+    assert "speech does not stand 20 LU over the music" in failed.stderr
+    assert not (tmp_path / "no.mp4").exists()
+
+
+def test_the_gain_of_the_production_audio_can_be_given(
+    score: Callable[..., dict[str, Any]],
+) -> None:
+    free = score()["production"]
+    moved = score("--production-gain", "-3", name="b.mp4")["production"]
+    assert moved["gain_db"] == -3.0
+    assert moved["speech_lufs"] - free["speech_lufs"] == pytest.approx(
+        -3.0 - free["gain_db"], abs=0.02
+    )
+
+
+def test_dynamics_zero_makes_the_scenes_alike(
+    scorebed: Callable[..., subprocess.CompletedProcess[str]],
+    make_media: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    film = make_media(
+        "two.mp4",
+        *("-f", "lavfi", "-i", "color=red:size=320x180:rate=25:duration=6"),
+        *("-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=6"),
+        *("-filter_complex", "[0:v][1:v]concat", "-c:v", "libx264", "-pix_fmt", "yuv420p"),
+    )
+    rng = np.random.default_rng(5)
+    gains = np.repeat([0.2, 0.06], 6 * 48_000)[:, np.newaxis]
+    track = tmp_path / "track.wav"
+    soundfile.write(track, gains * rng.standard_normal((12 * 48_000, 2)), 48_000, "FLOAT")
+
+    def apart_db(dynamics: str) -> float:
+        stems = tmp_path / dynamics
+        done = scorebed(
+            *("score", film, "-o", tmp_path / f"{dynamics}.mp4", "--music", track),
+            *("--workspace", tmp_path / "work", "--stems", stems, "--dynamics", dynamics),
+        )
+        assert done.returncode == 0, done.stderr
+        music, _ = soundfile.read(stems / "MX-dry.wav")
+        first, last = music[48_000 : 4 * 48_000], music[8 * 48_000 : 11 * 48_000]
+        return float(20 * np.log10(np.std(first) / np.std(last)))
+
+    assert apart_db("1") == pytest.approx(20 * np.log10(0.2 / 0.06), abs=0.2)
+    assert apart_db("0") == pytest.approx(0.0, abs=0.2)
+
+
+@pytest.mark.parametrize("option", ["--speech", "--min-speech-margin", "--production-gain"])
+def test_nothing_is_asked_of_speech_that_is_dropped(
+    option: str,
+    scorebed: Callable[..., subprocess.CompletedProcess[str]],
+    short_talk: Path,
+) -> None:
+    done = scorebed("score", short_talk, "--production-audio", "drop", option, "3")
+    assert done.returncode == 2
+    assert f"{option} and --production-audio drop" in done.stderr
+
+
 def test_dropped_production_audio_is_gone(
     score: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from scorebed.dsp.gain import curve_db
+from scorebed.errors import MarginMissed
 from scorebed.model import (
     Audio,
     Ducked,
@@ -126,6 +128,63 @@ def test_a_deeper_cap_reaches_the_margin(levelled: Levelled, tmp_path: Path) -> 
     for phrase in (first, second, third):
         assert phrase.least_lu == pytest.approx(20.0, abs=0.1)
     assert third.depth_db == pytest.approx(4.0, abs=0.2)
+
+
+@pytest.fixture(scope="module")
+def whispered(levelled: Levelled, tmp_path_factory: pytest.TempPathFactory) -> Levelled:
+    """A voice 20 LU under the music, over a hum that is 6 LU under the voice; then 52 LU under."""
+    hum = (0.0, 30.0, -40.0)
+    steps = [hum, (5.0, 9.0, -34.0), (40.0, 44.0, -66.0)]
+    dx = stem(tmp_path_factory.mktemp("stems"), "DX", tone(1000, steps))
+    return replace(levelled, dx=dx)
+
+
+def whisper(levelled: Levelled, folder: Path, **asked: float) -> Ducked:
+    settings = replace(SETTINGS, **asked)  # type: ignore[arg-type]
+    spoken = notes((5.0, 9.0), (40.0, 44.0))
+    return duck(levelled, spoken, settings, folder=folder, progress=no_progress)
+
+
+def test_the_floor_holds_where_the_wanted_margin_is_out_of_reach(
+    whispered: Levelled, tmp_path: Path
+) -> None:
+    quiet, hopeless = whisper(whispered, tmp_path).phrases
+    assert quiet.depth_db == pytest.approx(30.0, abs=0.1)
+    assert quiet.least_lu == pytest.approx(10.0, abs=0.1)
+    assert hopeless.depth_db == 40.0
+    assert hopeless.least_lu == pytest.approx(-12.0, abs=0.1)
+    # Who asks for less than the floor gets no more than that.
+    assert whisper(whispered, tmp_path, speech_margin_lu=2.0).phrases[0].depth_db == pytest.approx(
+        22.0, abs=0.1
+    )
+
+
+def test_the_background_of_the_production_audio_is_told(
+    whispered: Levelled, tmp_path: Path
+) -> None:
+    hummed, silent = whisper(whispered, tmp_path).phrases
+    assert hummed.speech_lufs == pytest.approx(-34.0, abs=0.1)
+    assert hummed.background_lufs == pytest.approx(-40.0, abs=0.1)
+    assert silent.background_lufs is None
+
+
+def test_a_required_margin_deepens_the_duck(whispered: Levelled, tmp_path: Path) -> None:
+    spoken = notes((5.0, 9.0))
+    settings = replace(SETTINGS, required_lu=16.0)
+    (phrase,) = duck(whispered, spoken, settings, folder=tmp_path, progress=no_progress).phrases
+    assert phrase.depth_db == pytest.approx(36.0, abs=0.1)
+    assert phrase.least_lu == pytest.approx(16.0, abs=0.1)
+
+
+@pytest.mark.parametrize(("enabled", "missed"), [(True, "1 of 2"), (False, "2 of 2")])
+def test_a_required_margin_out_of_reach_is_an_error(
+    *, enabled: bool, missed: str, whispered: Levelled, tmp_path: Path
+) -> None:
+    with pytest.raises(MarginMissed, match=missed) as caught:
+        whisper(whispered, tmp_path, required_lu=16.0, enabled=enabled)
+    assert caught.value.exit_code == 1
+    assert "0:40.0 to 0:44.0: -" in caught.value.message
+    assert "--min-speech-margin" in caught.value.remedy
 
 
 def test_switched_off_it_only_reports(levelled: Levelled, tmp_path: Path) -> None:

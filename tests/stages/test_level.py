@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
+from scorebed.dsp.loudness import integrated_lufs, measure, power_series
 from scorebed.model import (
     Audio,
     LevelSettings,
     PictureCurve,
+    Scene,
     SpeechRegion,
     SpottingNotes,
     Stem,
@@ -19,7 +22,7 @@ from scorebed.model import (
     no_progress,
 )
 from scorebed.stages.level import level
-from scorebed.wav import write_wav
+from scorebed.wav import read_stem, write_wav
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +40,8 @@ def tone(*steps: tuple[float, float], channels: int = 2) -> Audio:
 
 def stem(folder: Path, kind: str, audio: Audio, start_samples: int = 0) -> Stem:
     length, channels = audio.shape
+    folder = folder / "in"
+    folder.mkdir(exist_ok=True)
     artifact = write_wav(folder / f"{kind}.wav", [audio], channels=channels, length_samples=length)
     return Stem(
         kind="DX" if kind == "DX" else "MX",
@@ -64,6 +69,95 @@ def notes(*speech: tuple[float, float]) -> SpottingNotes:
         curve=PictureCurve(hop_s=Fraction(1), motion=(), brightness=()),
         cues=(),
     )
+
+
+def played(stem: Stem) -> Audio:
+    """The stem as it is mixed."""
+    blocks = read_stem(stem, start_samples=stem.start_samples, length_samples=stem.length_samples)
+    return np.concatenate([*blocks])
+
+
+def scenes(*lengths_s: int) -> SpottingNotes:
+    ends = np.cumsum(lengths_s)
+    return replace(
+        notes(),
+        scenes=tuple(
+            Scene(
+                range=TimeRange.between(Fraction(int(end - length)), Fraction(int(end))),
+                shots=1,
+                motion=0.0,
+                brightness=0.0,
+                saturation=0.0,
+                warmth=0.0,
+            )
+            for end, length in zip(ends, lengths_s, strict=True)
+        ),
+    )
+
+
+def tenths_lufs(audio: Audio, *times_s: float) -> list[float | None]:
+    return [
+        integrated_lufs(power_series([audio[round(at * RATE_HZ) :][: 2 * RATE_HZ]], 2))
+        for at in times_s
+    ]
+
+
+@pytest.mark.parametrize(("dynamics", "apart_lu"), [(1.0, 8.0), (0.5, 4.0), (0.0, 0.0)], ids=str)
+def test_dynamics_between_scenes_are_kept_as_far_as_asked(
+    dynamics: float, apart_lu: float, tmp_path: Path
+) -> None:
+    """Two loud scenes around a soft one, and one that is as good as silent."""
+    music = stem(tmp_path, "MX", tone((-20, 10), (-28, 10), (-20, 10), (-90, 10)))
+    settings = replace(SETTINGS, dynamics=dynamics)
+    levelled = level(
+        music, None, scenes(10, 10, 10, 10), settings, folder=tmp_path, progress=no_progress
+    )
+    audio = played(levelled.mx)
+    assert len(audio) == 40 * RATE_HZ
+    loud, soft, again = tenths_lufs(audio, 4, 14, 24)
+    assert loud is not None
+    assert soft is not None
+    assert loud - soft == pytest.approx(apart_lu, abs=0.1)
+    assert again == pytest.approx(loud, abs=0.1)
+    assert measure([audio], 2).integrated_lufs == pytest.approx(-14.0, abs=0.1)
+    assert levelled.mx_loudness.integrated_lufs == pytest.approx(-14.0, abs=0.1)
+    assert np.abs(audio[30 * RATE_HZ :]).max() < 0.01
+    if dynamics == 1.0:
+        assert levelled.mx.audio == music.audio
+
+
+def test_from_scene_to_scene_the_gain_glides(tmp_path: Path) -> None:
+    music = stem(tmp_path, "MX", tone((-20, 10), (-28, 10)))
+    settings = replace(SETTINGS, dynamics=0.0)
+    levelled = level(music, None, scenes(10, 10), settings, folder=tmp_path, progress=no_progress)
+    before, after = played(music)[:, 0], played(levelled.mx)[:, 0]
+    heard = np.abs(before) > 0.001
+    gain_db = 20 * np.log10(np.abs(after[heard] / before[heard]))
+    assert np.ptp(gain_db) == pytest.approx(8.0, abs=0.1)
+    assert np.abs(np.diff(gain_db)).max() < 0.01
+
+
+@pytest.mark.parametrize("gain_db", [-12.0, 0.0, 7.5])
+def test_a_production_gain_overrides_the_speech(gain_db: float, tmp_path: Path) -> None:
+    dx = stem(tmp_path, "DX", tone((-30, 10), (-60, 10)))
+    music = stem(tmp_path, "MX", tone((-20, 20)))
+    settings = replace(SETTINGS, production_gain_db=gain_db)
+    levelled = level(music, dx, notes((0, 10)), settings, folder=tmp_path, progress=no_progress)
+    assert levelled.dx is not None
+    assert levelled.dx.gain_db == gain_db
+    assert levelled.speech_lufs == pytest.approx(-30 + gain_db, abs=0.1)
+    assert levelled.noise_floor_lufs == pytest.approx(-60 + gain_db, abs=0.1)
+    assert measure([played(levelled.dx)[: 10 * RATE_HZ]], 2).integrated_lufs == pytest.approx(
+        -30 + gain_db, abs=0.1
+    )
+
+
+def test_the_noise_floor_is_told_after_the_gain(tmp_path: Path) -> None:
+    """What is said in between does not count, nor does a slammed door."""
+    dx = stem(tmp_path, "DX", tone((-50, 5), (-30, 10), (-50, 4), (-10, 1), (-50, 5)))
+    music = stem(tmp_path, "MX", tone((-20, 25)))
+    levelled = level(music, dx, notes((5, 15)), SETTINGS, folder=tmp_path, progress=no_progress)
+    assert levelled.noise_floor_lufs == pytest.approx(-36.0, abs=0.1)
 
 
 @pytest.mark.parametrize("lufs", [-35.0, -20.0, -3.0])

@@ -114,6 +114,41 @@ SpeechMargin = Annotated[
         rich_help_panel=_MIX,
     ),
 ]
+MinSpeechMargin = Annotated[
+    float | None,
+    typer.Option(
+        metavar="LU",
+        help="Speech over music in every 3 s of speech, or the run fails.",
+        show_default=False,
+        rich_help_panel=_MIX,
+    ),
+]
+Speech = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Subtitles (SRT, VTT) that say where somebody speaks, instead of listening.",
+        show_default=False,
+        rich_help_panel=_MIX,
+    ),
+]
+ProductionGain = Annotated[
+    float | None,
+    typer.Option(
+        metavar="DB",
+        help="Gain of the video's own sound, instead of what its speech asks for.",
+        show_default=False,
+        rich_help_panel=_MIX,
+    ),
+]
+Dynamics = Annotated[
+    float,
+    typer.Option(
+        metavar="0..1",
+        help="How much louder and softer the scenes' music may be: 1 as written, 0 all alike.",
+        rich_help_panel=_MIX,
+    ),
+]
 NoDuck = Annotated[
     bool,
     typer.Option("--no-duck", help="Leave the music up under speech.", rich_help_panel=_MIX),

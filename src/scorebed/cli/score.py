@@ -35,6 +35,10 @@ def score(
     preset: options.Preset = "youtube",
     loudness: options.Loudness = 0.0,
     speech_margin: options.SpeechMargin = None,
+    min_speech_margin: options.MinSpeechMargin = None,
+    speech: options.Speech = None,
+    production_gain: options.ProductionGain = None,
+    dynamics: options.Dynamics = 1.0,
     no_duck: options.NoDuck = False,
     production_audio: options.ProductionAudioOption = options.ProductionAudio.KEEP,
     music_lufs: options.MusicLufs = None,
@@ -114,6 +118,8 @@ def _defaults(file: Path | None) -> Options:
 _RENAMED = {
     "tag": "tags",
     "speech_margin": "speech_margin_lu",
+    "min_speech_margin": "min_speech_margin_lu",
+    "production_gain": "production_gain_db",
     "true_peak": "true_peak_dbtp",
     "no_duck": "duck",
 }

@@ -26,6 +26,8 @@ _HEARD_LUFS: Final = -70.0
 class Margin:
     """Speech over music in a stretch, in LU; None where one of them is silent."""
 
+    speech_lufs: float | None
+    """Gated loudness of the speech, in LUFS."""
     overall_lu: float | None
     """Gated loudness of the speech minus gated loudness of the music under it."""
     least_lu: float | None
@@ -50,6 +52,7 @@ def speech_margin(
     if speech_lufs is not None and music_lufs is not None:
         overall_lu = speech_lufs - music_lufs
     return Margin(
+        speech_lufs=speech_lufs,
         overall_lu=overall_lu,
         least_lu=_least_lu(_windows(speech_powers), _windows(music_powers)),
     )

@@ -47,6 +47,10 @@ class LevelSettings:
     """True peak that the music may not pass, in dBTP."""
     max_production_gain_db: float = 20.0
     """Largest static gain, up or down, of the production audio, in dB."""
+    production_gain_db: float | None = None
+    """Static gain of the production audio, in dB, whatever its speech; None follows the speech."""
+    dynamics: float = 1.0
+    """How much of the loudness that lies between scenes of the music is kept: 1 all, 0 none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +61,15 @@ class DuckSettings:
     """False leaves the music where it is."""
     speech_margin_lu: float
     """Loudness of speech minus loudness of the music under it, in LU."""
+    floor_lu: float = 10.0
+    """Margin that no 3 s window of speech may miss, in LU, even where ``speech_margin_lu`` is out
+    of reach; not above it. Torcoli et al. 2019, doi 10.17743/jaes.2019.0052."""
+    required_lu: float | None = None
+    """Margin without which the run fails, in LU; None delivers what was reached."""
     max_depth_db: float = 24.0
-    """Deepest duck, in dB (a positive number)."""
+    """Deepest duck for the sake of ``speech_margin_lu``, in dB (a positive number)."""
+    max_floor_depth_db: float = 40.0
+    """Deepest duck for the sake of ``floor_lu``, in dB: music that is as good as gone."""
     look_ahead_ms: float = 200.0
     """Full depth is reached this long before the first word."""
     attack_ms: float = 300.0
@@ -92,10 +103,15 @@ class PhraseMargin:
     """The stretch: phrases with pauses shorter than the hold."""
     depth_db: float
     """How far the music was lowered, as a positive number of dB."""
+    speech_lufs: float | None
+    """Loudness of the speech in the mix before its delivery gain, in LUFS; None if silent."""
     margin_lu: float | None
     """Speech over ducked music, in LU; None where one of them is silent."""
     least_lu: float | None
     """Lowest margin in any 3 s window of it, in LU."""
+    background_lufs: float | None
+    """Loudness of what the production audio itself has in the pauses of it and around it, in LUFS;
+    None where there is none, or no pause long enough to tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +128,9 @@ class Levelled:
     """Of the production audio after its gain."""
     speech_lufs: float | None
     """Loudness of the speech alone after the gain, in LUFS; None without speech."""
+    noise_floor_lufs: float | None = None
+    """What is left of the production audio in its quietest moments, after the gain, in LUFS: the
+    10th percentile of 400 ms without speech; None where there is none over -70."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

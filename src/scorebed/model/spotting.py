@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Protocol, TypeVar
 
 from scorebed.errors import ScorebedError
-from scorebed.model.files import Artifact
+from scorebed.model.files import Artifact, SourceFile
 from scorebed.model.picture import TimeRange
 
 
@@ -21,6 +21,8 @@ class SpotSettings:
     """Most scenes, at least 1."""
     listen: bool
     """Whether to look for speech in the production audio."""
+    transcript: SourceFile | None = None
+    """Subtitles that say where somebody speaks, instead of listening; None to listen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

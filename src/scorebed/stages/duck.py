@@ -3,6 +3,8 @@
 Per stretch of speech the depth follows from measured loudness: speech over music has to reach the
 wanted margin over the stretch as a whole and in every 3 s window of it. The music is down before
 the first word and stays down to the last, so that the depth is the margin gained, to the decibel.
+Where somebody whispers after a shout, the wanted margin would silence the music for the whole
+stretch: there it is given up, but not the floor under it.
 """
 
 from __future__ import annotations
@@ -12,13 +14,15 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d
 
 from scorebed.dsp.envelope import Stretch, duck_curve, flat_curve
 from scorebed.dsp.gain import curve_db
 from scorebed.dsp.loudness import POWER_HOP_SAMPLES, PowerFollower
-from scorebed.dsp.margin import Margin, speech_margin
+from scorebed.dsp.margin import Margin, part_lufs, speech_margin
+from scorebed.errors import MarginMissed
 from scorebed.model import Ducked, PhraseMargin, TimeRange
-from scorebed.timecode import SAMPLE_RATE_HZ, to_samples, to_seconds
+from scorebed.timecode import SAMPLE_RATE_HZ, to_clock, to_samples, to_seconds
 from scorebed.wav import read_stem
 
 if TYPE_CHECKING:
@@ -35,9 +39,14 @@ if TYPE_CHECKING:
         Stem,
     )
 
-VERSION: Final = 1
-_SETTLING_SAMPLES: Final = SAMPLE_RATE_HZ
-"""The K-weighting starts a second early, so that it has settled at the first word."""
+VERSION: Final = 2
+STAGE: Final = "duck"
+_AROUND_SAMPLES: Final = 3 * SAMPLE_RATE_HZ
+"""What is heard around a stretch tells its background, and settles the K-weighting."""
+_CLEAR_HOPS: Final = 10
+"""Background counts from 100 ms before or after a phrase on: closer, a room still speaks."""
+_LEAST_BACKGROUND_HOPS: Final = 30
+_EXACT_LU: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +55,8 @@ class _Measured:
 
     start_samples: int
     """Position of the first hop on the picture's time line."""
+    reach_samples: tuple[int, int]
+    """Where the production audio begins and ends on it."""
     speech: NDArray[np.float64]
     """Production audio, K-weighted power per 10 ms."""
     music: NDArray[np.float64]
@@ -58,6 +69,20 @@ class _Measured:
         centres = np.arange(len(self.music)) * POWER_HOP_SAMPLES + POWER_HOP_SAMPLES // 2
         gains_db = curve_db(curve, self.start_samples + centres)
         return np.asarray(self.music * 10.0 ** (gains_db / 10.0))
+
+    def background_lufs(self, span: tuple[int, int]) -> float | None:
+        """Loudness of the production audio in and around a stretch, where nobody speaks.
+
+        By the median of its power, which a word that was missed or a slammed door does not move.
+        """
+        first, last = self.reach_samples
+        around = (max(span[0] - _AROUND_SAMPLES, first), min(span[1] + _AROUND_SAMPLES, last))
+        hops = _hops(around, self.start_samples)
+        near = maximum_filter1d(self.spoken[hops], 2 * _CLEAR_HOPS + 1, mode="nearest")
+        powers = self.speech[hops][~near]
+        if len(powers) < _LEAST_BACKGROUND_HOPS:
+            return None
+        return part_lufs(np.full(1, np.median(powers)))
 
     def margin(self, span: tuple[int, int], music: NDArray[np.float64]) -> Margin:
         """Margin of a stretch, with the music as it was or ducked."""
@@ -76,8 +101,8 @@ def duck(
     """Computes the gain curve of the music.
 
     Phrases with pauses shorter than ``hold_ms`` are one stretch with one depth: what the margin
-    lacks, at most ``max_depth_db``. Pauses in which the music can come fully up, stay a moment and
-    go down again are followed, shorter ones are not.
+    lacks, at most ``max_depth_db``, or more where the floor needs it. Pauses in which the music can
+    come fully up, stay a moment and go down again are followed, shorter ones are not.
 
     Args:
         levelled: Music and production audio at the loudness they are mixed at.
@@ -85,6 +110,9 @@ def duck(
         settings: Wanted margin and shape.
         folder: Not used.
         progress: Called with the share that is done.
+
+    Raises:
+        MarginMissed: If a margin is required and a stretch does not reach it.
     """
     mx, dx = levelled.mx, levelled.dx
     spans = [] if dx is None else _spans(notes.speech, settings)
@@ -104,19 +132,44 @@ def duck(
     )
     ducked = measured.ducked(curve)
     phrases = tuple(
-        _phrase(span, depth_db, measured.margin(span, ducked))
+        _phrase(span, depth_db, measured.margin(span, ducked), measured.background_lufs(span))
         for span, depth_db in zip(spans, depths_db, strict=True)
     )
+    _require(phrases, settings)
     progress(1.0)
     return Ducked(curve=curve, phrases=phrases)
 
 
-def _phrase(span: tuple[int, int], depth_db: float, margin: Margin) -> PhraseMargin:
+def _require(phrases: Sequence[PhraseMargin], settings: DuckSettings) -> None:
+    """Holds every stretch to the margin that was made a condition."""
+    required_lu = settings.required_lu
+    if required_lu is None:
+        return
+    missed = [
+        f"{to_clock(phrase.range.start_s)} to {to_clock(phrase.range.end_s)}: "
+        f"{phrase.least_lu:.1f} LU, ducked by {phrase.depth_db:.1f} dB"
+        for phrase in phrases
+        if phrase.least_lu is not None and phrase.least_lu < required_lu - _EXACT_LU
+    ]
+    if missed:
+        raise MarginMissed(
+            f"{STAGE}: speech does not stand {required_lu:g} LU over the music in "
+            f"{len(missed)} of {len(phrases)} stretches ({'; '.join(missed)})",
+            remedy="Give a lower --min-speech-margin, quieter music (--music-lufs), or raise the "
+            "voice in the cut where it is quiet.",
+        )
+
+
+def _phrase(
+    span: tuple[int, int], depth_db: float, margin: Margin, background_lufs: float | None
+) -> PhraseMargin:
     return PhraseMargin(
         range=TimeRange.between(to_seconds(span[0]), to_seconds(span[1])),
         depth_db=depth_db,
+        speech_lufs=margin.speech_lufs,
         margin_lu=margin.overall_lu,
         least_lu=margin.least_lu,
+        background_lufs=background_lufs,
     )
 
 
@@ -135,15 +188,22 @@ def _spans(speech: Sequence[SpeechRegion], settings: DuckSettings) -> list[tuple
 
 def _depth_db(margin: Margin, settings: DuckSettings) -> float:
     """What the worse of both margins lacks, in dB; nothing where one side is silent."""
+    wanted_lu = settings.speech_margin_lu
+    floor_lu = min(settings.floor_lu, wanted_lu)
+    if settings.required_lu is not None:
+        wanted_lu, floor_lu = max(wanted_lu, settings.required_lu), settings.required_lu
     known_lu = [lu for lu in (margin.overall_lu, margin.least_lu) if lu is not None]
     if not settings.enabled or not known_lu:
         return 0.0
-    return float(np.clip(settings.speech_margin_lu - min(known_lu), 0.0, settings.max_depth_db))
+    least_lu = min(known_lu)
+    for_all_db = np.clip(wanted_lu - least_lu, 0.0, settings.max_depth_db)
+    for_floor_db = np.clip(floor_lu - least_lu, 0.0, settings.max_floor_depth_db)
+    return float(max(for_all_db, for_floor_db))
 
 
 def _hops(span: tuple[int, int], start_samples: int) -> slice:
     """The hops of a power series that a stretch touches."""
-    first = (span[0] - start_samples) // POWER_HOP_SAMPLES
+    first = max(0, (span[0] - start_samples) // POWER_HOP_SAMPLES)
     return slice(first, -(-(span[1] - start_samples) // POWER_HOP_SAMPLES))
 
 
@@ -154,8 +214,8 @@ def _measure(
     speech: Sequence[SpeechRegion],
     progress: Progress,
 ) -> _Measured:
-    start_samples = spans[0][0] - _SETTLING_SAMPLES
-    length_samples = spans[-1][1] - start_samples + POWER_HOP_SAMPLES
+    start_samples = spans[0][0] - _AROUND_SAMPLES
+    length_samples = spans[-1][1] + _AROUND_SAMPLES - start_samples
     followers = [PowerFollower(stem.channels) for stem in (dx, mx)]
     blocks = zip(
         *(
@@ -176,5 +236,9 @@ def _measure(
         span = to_samples(region.range.start_s), to_samples(region.range.end_s)
         spoken[_hops(span, start_samples)] = True
     return _Measured(
-        start_samples=start_samples, speech=speech_powers, music=music_powers, spoken=spoken
+        start_samples=start_samples,
+        reach_samples=(dx.start_samples, dx.end_samples),
+        speech=speech_powers,
+        music=music_powers,
+        spoken=spoken,
     )

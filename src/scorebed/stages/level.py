@@ -6,17 +6,24 @@ written anew, with the gain in it and its peaks limited.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from scorebed.dsp.gain import MAX_STATIC_GAIN_DB
-from scorebed.dsp.loudness import POWER_HOP_SAMPLES, Meter
+from scorebed.dsp.gain import MAX_STATIC_GAIN_DB, curve_gain
+from scorebed.dsp.loudness import (
+    GATING_STEP_HOPS,
+    MOMENTARY_HOPS,
+    POWER_HOP_SAMPLES,
+    Meter,
+    integrated_lufs,
+    window_powers,
+)
 from scorebed.dsp.margin import part_lufs
-from scorebed.model import Levelled, Loudness, LoudnessTarget, no_progress
+from scorebed.model import GainCurve, Levelled, Loudness, LoudnessTarget, no_progress
 from scorebed.stages.limited import write_limited
-from scorebed.timecode import to_samples
+from scorebed.timecode import SAMPLE_RATE_HZ, to_samples
 from scorebed.wav import read_stem
 
 if TYPE_CHECKING:
@@ -29,6 +36,11 @@ if TYPE_CHECKING:
 
 VERSION: Final = 2
 """Part of the stage's key: raised when the same input would give another result."""
+_GLIDE_SAMPLES: Final = SAMPLE_RATE_HZ // 2
+"""From half a second before a scene's end to half a second after it the gain goes over."""
+_MAX_EVENING_DB: Final = 12.0
+"""A scene's music is moved by no more: what is quieter still is meant to be next to nothing."""
+_FLOOR_PERCENTILE: Final = 10.0
 
 
 def level(
@@ -42,10 +54,11 @@ def level(
 ) -> Levelled:
     """Sets the static gains of music and production audio.
 
-    The music is brought to ``music_lufs``. The production audio is brought to ``speech_lufs`` by
-    the loudness of its speech alone, within ``max_production_gain_db``; without speech it keeps
-    its place. What is silent or shorter than 400 ms gets no gain. Music whose true peak would be
-    over the ceiling is limited.
+    The music is brought to ``music_lufs``, its scenes nearer to each other as far as ``dynamics``
+    keeps less than all of what lies between them. The production audio is brought to
+    ``speech_lufs`` by the loudness of its speech alone, within ``max_production_gain_db``, or moved
+    by ``production_gain_db``; without speech it keeps its place. What is silent or shorter than
+    400 ms gets no gain. Music whose true peak would be over the ceiling is limited.
 
     Args:
         mx: The music.
@@ -56,40 +69,48 @@ def level(
         progress: Called with the share that is done.
     """
     share = 1.0 if dx is None else mx.length_samples / max(1, mx.length_samples + dx.length_samples)
-    mx_loudness = _measure(mx, lambda done: progress(share * done))
-    mx_gain_db = 0.0
-    if mx_loudness.integrated_lufs is not None:
-        mx_gain_db = settings.music_lufs - mx_loudness.integrated_lufs
-        mx_gain_db = min(mx_gain_db, MAX_STATIC_GAIN_DB)
-    mx, mx_loudness = _gained(mx, mx_gain_db), _raised(mx_loudness, mx_gain_db)
-    peak_dbtp = mx_loudness.true_peak_dbtp
-    if peak_dbtp is not None and peak_dbtp > settings.ceiling_dbtp:
-        mx, mx_loudness = _limited(mx, settings, folder)
-    dx_loudness, speech_lufs = None, None
-    if dx is not None:
-        dx_loudness, speech_lufs = _measure_speech(
-            dx, notes.speech, lambda done: progress(share + (1.0 - share) * done)
-        )
-        dx_gain_db = 0.0
-        if speech_lufs is not None:
-            cap_db = settings.max_production_gain_db
-            dx_gain_db = float(np.clip(settings.speech_lufs - speech_lufs, -cap_db, cap_db))
-            speech_lufs += dx_gain_db
-        dx, dx_loudness = _gained(dx, dx_gain_db), _raised(dx_loudness, dx_gain_db)
+    mx, mx_loudness = _level_music(mx, notes, settings, folder, lambda done: progress(share * done))
+    if dx is None:
+        progress(1.0)
+        return Levelled(mx=mx, dx=None, mx_loudness=mx_loudness, dx_loudness=None, speech_lufs=None)
+    heard = _listen(dx, notes.speech, lambda done: progress(share + (1.0 - share) * done))
+    gain_db = settings.production_gain_db
+    if gain_db is None:
+        cap_db = settings.max_production_gain_db
+        missing_db = 0.0 if heard.speech_lufs is None else settings.speech_lufs - heard.speech_lufs
+        gain_db = float(np.clip(missing_db, -cap_db, cap_db))
     progress(1.0)
     return Levelled(
         mx=mx,
-        dx=dx,
+        dx=_gained(dx, gain_db),
         mx_loudness=mx_loudness,
-        dx_loudness=dx_loudness,
-        speech_lufs=speech_lufs,
+        dx_loudness=_raised(heard.loudness, gain_db),
+        speech_lufs=_plus(heard.speech_lufs, gain_db),
+        noise_floor_lufs=_plus(heard.noise_floor_lufs, gain_db),
     )
 
 
-def _limited(mx: Stem, settings: LevelSettings, folder: Path) -> tuple[Stem, Loudness]:
+# --- music -------------------------------------------------------------------------------------
+
+
+def _level_music(
+    mx: Stem, notes: SpottingNotes, settings: LevelSettings, folder: Path, progress: Progress
+) -> tuple[Stem, Loudness]:
+    meter = Meter(mx.channels)
+    for block in _read(mx, progress):
+        meter.add(block)
+    loudness = meter.loudness()
+    curve = _evened(mx, meter.powers, notes, settings.dynamics)
+    gain_db = 0.0
+    if loudness.integrated_lufs is not None:
+        gain_db = min(settings.music_lufs - loudness.integrated_lufs, MAX_STATIC_GAIN_DB)
+    raised = _raised(loudness, gain_db)
+    peak_dbtp = raised.true_peak_dbtp
+    if curve is None and (peak_dbtp is None or peak_dbtp <= settings.ceiling_dbtp):
+        return _gained(mx, gain_db), raised
     audio, loudness, _ = write_limited(
         folder / "MX.wav",
-        lambda: _read(mx, no_progress),
+        lambda: _curved(_gained(mx, gain_db), curve),
         channels=mx.channels,
         length_samples=mx.length_samples,
         target=LoudnessTarget(
@@ -100,22 +121,63 @@ def _limited(mx: Stem, settings: LevelSettings, folder: Path) -> tuple[Stem, Lou
     return replace(mx, audio=audio, gain_db=0.0), loudness
 
 
+def _evened(
+    mx: Stem, powers: NDArray[np.float64], notes: SpottingNotes, dynamics: float
+) -> GainCurve | None:
+    """The gain that brings the scenes' music nearer to each other; None where nothing moves.
+
+    Each scene moves towards the loudness of the whole by the share that is not kept. From scene to
+    scene the gain glides; in a scene it stands still.
+    """
+    whole_lufs = integrated_lufs(powers)
+    if dynamics == 1.0 or whole_lufs is None:
+        return None
+    at_samples: list[int] = []
+    gains_db: list[float] = []
+    for scene in notes.scenes:
+        first, last = to_samples(scene.range.start_s), to_samples(scene.range.end_s)
+        hops = slice(
+            max(0, (first - mx.start_samples) // POWER_HOP_SAMPLES),
+            max(0, (last - mx.start_samples) // POWER_HOP_SAMPLES),
+        )
+        scene_lufs = part_lufs(powers[hops])
+        if scene_lufs is None:
+            continue
+        gain_db = (1.0 - dynamics) * (whole_lufs - scene_lufs)
+        glide = min(_GLIDE_SAMPLES, (last - first) // 4)
+        at_samples += [first + glide, last - glide]
+        gains_db += [float(np.clip(gain_db, -_MAX_EVENING_DB, _MAX_EVENING_DB))] * 2
+    if len(at_samples) <= 2:  # noqa: PLR2004 - one scene has nothing to be even with
+        return None
+    return GainCurve(at_samples=tuple(at_samples), gains_db=tuple(gains_db))
+
+
+def _curved(stem: Stem, curve: GainCurve | None) -> Iterator[Audio]:
+    at_samples = stem.start_samples
+    for block in _read(stem, no_progress):
+        if curve is None:
+            yield block
+        else:
+            yield block * curve_gain(curve, at_samples, len(block))[:, np.newaxis]
+        at_samples += len(block)
+
+
 def _gained(stem: Stem, gain_db: float) -> Stem:
     return replace(stem, gain_db=stem.gain_db + gain_db)
 
 
+def _plus(loudness: float | None, gain_db: float) -> float | None:
+    return None if loudness is None else loudness + gain_db
+
+
 def _raised(loudness: Loudness, gain_db: float) -> Loudness:
     """The same figures after a static gain."""
-
-    def raised(figure: float | None) -> float | None:
-        return None if figure is None else figure + gain_db
-
     return Loudness(
-        integrated_lufs=raised(loudness.integrated_lufs),
-        true_peak_dbtp=raised(loudness.true_peak_dbtp),
+        integrated_lufs=_plus(loudness.integrated_lufs, gain_db),
+        true_peak_dbtp=_plus(loudness.true_peak_dbtp, gain_db),
         range_lu=loudness.range_lu,
-        momentary_max_lufs=raised(loudness.momentary_max_lufs),
-        short_term_max_lufs=raised(loudness.short_term_max_lufs),
+        momentary_max_lufs=_plus(loudness.momentary_max_lufs, gain_db),
+        short_term_max_lufs=_plus(loudness.short_term_max_lufs, gain_db),
     )
 
 
@@ -129,23 +191,35 @@ def _read(stem: Stem, progress: Progress) -> Iterator[Audio]:
         progress(done / stem.length_samples)
 
 
-def _measure(stem: Stem, progress: Progress) -> Loudness:
-    meter = Meter(stem.channels)
-    for block in _read(stem, progress):
-        meter.add(block)
-    return meter.loudness()
+# --- production audio --------------------------------------------------------------------------
 
 
-def _measure_speech(
-    stem: Stem, speech: tuple[SpeechRegion, ...], progress: Progress
-) -> tuple[Loudness, float | None]:
-    """Loudness of the whole stem, and of its speech alone in LUFS."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Heard:
+    """The production audio before its gain."""
+
+    loudness: Loudness
+    """Of the whole."""
+    speech_lufs: float | None
+    """Of its speech alone."""
+    noise_floor_lufs: float | None
+    """Of its quietest moments."""
+
+
+def _listen(stem: Stem, speech: tuple[SpeechRegion, ...], progress: Progress) -> _Heard:
     meter = Meter(stem.channels)
     for block in _read(stem, progress):
         meter.add(block)
     powers = meter.powers
     spoken = _speech_hops(speech, stem.start_samples, len(powers))
-    return meter.loudness(), part_lufs(powers[spoken])
+    quiet = window_powers(powers, MOMENTARY_HOPS, GATING_STEP_HOPS)
+    quiet = quiet[window_powers(spoken.astype(np.float64), MOMENTARY_HOPS, GATING_STEP_HOPS) == 0]
+    floor = float(np.percentile(quiet, _FLOOR_PERCENTILE)) if len(quiet) else 0.0
+    return _Heard(
+        loudness=meter.loudness(),
+        speech_lufs=part_lufs(powers[spoken]),
+        noise_floor_lufs=part_lufs(np.full(1, floor)),
+    )
 
 
 def _speech_hops(

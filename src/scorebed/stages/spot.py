@@ -35,6 +35,7 @@ from scorebed.model import (
     TimeRange,
     no_progress,
 )
+from scorebed.stages.transcript import read_transcript
 from scorebed.wav import read_wav
 
 if TYPE_CHECKING:
@@ -64,18 +65,21 @@ def spot(
     Args:
         source: The user's file.
         picture: What it is.
-        settings: How many scenes, and whether to look for speech.
+        settings: How many scenes, and who says where somebody speaks.
         folder: Not used.
         progress: Called with the share that is done.
 
     Raises:
-        MediaError: If less than four fifths of the picture decode without damage.
+        MediaError: If less than four fifths of the picture decode without damage, or the
+            transcript cannot be used.
     """
-    listen = settings.listen and picture.production is not None
+    transcript = settings.transcript
+    told = () if transcript is None else read_transcript(transcript, picture.duration_s)
+    listen = settings.listen and transcript is None and picture.production is not None
     watched = _watch(source, picture, lambda share: progress(share * (0.9 if listen else 1.0)))
     shots = _shots(watched, picture.duration_s)
     scenes = _scenes(watched, shots, settings.max_scenes)
-    speech = _speech(picture, lambda share: progress(0.9 + 0.1 * share)) if listen else ()
+    speech = _speech(picture, lambda share: progress(0.9 + 0.1 * share)) if listen else told
     whole = TimeRange(start_s=Fraction(0), duration_s=picture.duration_s)
     return SpottingNotes(
         duration_s=picture.duration_s,
