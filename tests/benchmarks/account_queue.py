@@ -1,6 +1,6 @@
 """Thirty takes against a service that makes two at a time: time over the ideal, most in flight.
 
-    python tests/benchmarks/queue.py [SECONDS]
+    python tests/benchmarks/account_queue.py [SECONDS]
 
 SECONDS (2 by default) is how long the service works on each. The ideal is rounds of two.
 """
