@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from scorebed.delivery import default_output
+from scorebed.job import Job
 from scorebed.measurement import measure as measure_path
 from scorebed.model import ApiForm, Progress, Quality, Tell, no_progress, no_words
 from scorebed.options import DEFAULT_PRESET, DEFAULT_SEED, DEFAULT_STYLE, Options
-from scorebed.pipeline import Job, Watch
+from scorebed.pipeline import Watch
 from scorebed.pipeline import score as run_job
 from scorebed.settings import resolve
 from scorebed.workspace import default_root
@@ -46,6 +47,9 @@ def score(
     dynamics: float = 1.0,
     duck: bool = True,
     production_audio: Literal["keep", "drop"] = "keep",
+    audio_streams: str = "all",
+    keep_original: bool = False,
+    music_stream: bool = False,
     music_lufs: float | None = None,
     target_lufs: float | None = None,
     true_peak_dbtp: float | None = None,
@@ -100,6 +104,10 @@ def score(
         dynamics: 0 to 1: how much of the loudness between the scenes' music is kept.
         duck: Whether the music steps down under speech.
         production_audio: Whether the video's own sound stays.
+        audio_streams: Audio streams to score: ``all``, ``default``, or their numbers from 0 and
+            languages with commas between (``0,2``, ``eng,deu``).
+        keep_original: Whether the original sound is kept too, as further audio streams.
+        music_stream: Whether the music alone is a further audio stream.
         music_lufs: Loudness of the music before ducking; None as the preset says.
         target_lufs: Loudness of the programme; None as the preset says.
         true_peak_dbtp: True-peak ceiling; None as the preset says.
@@ -156,6 +164,9 @@ def score(
             dynamics=dynamics,
             duck=duck,
             production_audio=production_audio,
+            audio_streams=audio_streams,
+            keep_original=keep_original,
+            music_stream=music_stream,
             music_lufs=music_lufs,
             target_lufs=target_lufs,
             true_peak_dbtp=true_peak_dbtp,

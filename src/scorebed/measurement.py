@@ -29,7 +29,7 @@ from scorebed.timecode import SAMPLE_RATE_HZ, to_samples
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scorebed.model import Audio
+    from scorebed.model import Audio, SoundStream
 
 STAGE = "measure"
 _SAME_LU = 0.2
@@ -133,13 +133,14 @@ def measure(
     if plot is not None:
         _check_plot(plot, path, overwrite=overwrite)
     contents = read_contents(path, stage=STAGE)
-    if contents.sound_index is None or contents.sound_start_s is None:
+    sound = contents.sound
+    if sound is None:
         raise MediaError(
             f"{STAGE}: {path} has no sound",
             remedy="Give a file with an audio stream.",
         )
-    hearing = _Hearing(kept_channels(contents.sound_channels), contents, progress)
-    first_samples = _first_samples(contents)
+    hearing = _Hearing(kept_channels(sound.channels), contents, progress)
+    first_samples = _first_samples(contents, sound)
     zero_samples = to_samples(contents.clock.start_s) if contents.clock else 0
     start_samples = 0 if first_samples is None else first_samples - zero_samples
     speech = detect_speech(
@@ -179,16 +180,15 @@ def _measurement(
     return found, curve
 
 
-def _first_samples(contents: Contents) -> int | None:
+def _first_samples(contents: Contents, sound: SoundStream) -> int | None:
     """Where the sound is read from, at 48 kHz on the container's clock.
 
     A file of sound alone begins with its first sample: its time stamps count the encoder's delay,
     and padded with that the gating blocks of a short file read up to 0.2 LU apart.
     """
-    assert contents.sound_start_s is not None
     if contents.clock is None:
         return None
-    return to_samples(min(contents.sound_start_s, contents.clock.start_s))
+    return to_samples(min(sound.start_s, contents.clock.start_s))
 
 
 def _check_plot(plot: Path, path: Path, *, overwrite: bool) -> None:

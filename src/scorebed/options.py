@@ -39,6 +39,9 @@ class Options:
     music_lufs: float | None = None
     target_lufs: float | None = None
     true_peak_dbtp: float | None = None
+    audio_streams: str = "all"
+    keep_original: bool = False
+    music_stream: bool = False
     offline: bool = False
     duration_s: float | None = None
     service: str | None = None
@@ -101,6 +104,11 @@ def check_options(options: Options) -> None:
                 f"{flag_of(name)} {getattr(options, name)!r} is not known",
                 remedy=f"Use one of: {', '.join(choice for choice in choices if choice)}",
             )
+    if not all(name.strip() for name in options.audio_streams.split(",")):
+        raise SettingsError(
+            f"--audio-streams {options.audio_streams!r} names no stream",
+            remedy="Use all, default, or numbers and languages: 0,2 or eng,deu",
+        )
     for text in (options.prompt, *options.tags):
         if text != text.encode(errors="replace").decode():
             raise SettingsError(

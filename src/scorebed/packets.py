@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from scorebed.media import open_media
-from scorebed.model import Progress, StreamInfo, StreamKind, no_progress
+from scorebed.model import Progress, SoundStream, StreamInfo, StreamKind, no_progress
 from scorebed.timecode import since_midnight_s
 
 if TYPE_CHECKING:
@@ -54,14 +54,18 @@ class Contents:
     start_s: Fraction
     video_index: int | None
     sound_index: int | None
-    sound_channels: int
+    sounds: tuple[SoundStream, ...]
     size_px: tuple[int, int]
     promised_frames: int
     picture_packets: int
     picture_sha256: str
     clock: PictureClock | None
-    sound_start_s: Fraction | None
     timecode_s: Fraction | None
+
+    @property
+    def sound(self) -> SoundStream | None:
+        """The audio stream that a player would take, if it has something in it."""
+        return next((sound for sound in self.sounds if sound.index == self.sound_index), None)
 
 
 def read_contents(path: Path, *, stage: str, progress: Progress = no_progress) -> Contents:
@@ -76,29 +80,31 @@ def read_contents(path: Path, *, stage: str, progress: Progress = no_progress) -
         MediaError: If it cannot be read.
     """
     with open_media(path, stage=stage) as container:
-        video = _choose(container, StreamKind.VIDEO)
-        sound = _choose(container, StreamKind.AUDIO)
+        video = _choose(_usable(container, StreamKind.VIDEO))
+        usable = _usable(container, StreamKind.AUDIO)
         reading = _Reading(
             video_index=-1 if video is None else video.index,
-            sound_index=-1 if sound is None else sound.index,
+            starts_s=dict.fromkeys((stream.index for stream in usable), None),
             time_base=Fraction((video and video.time_base) or 0),
         )
         _read(container, reading, path.stat().st_size, progress)
         nominal = _nominal_rate(video)
         clock = _clock(reading, nominal) if reading.times else None
+        sounds = _sounds(usable, reading)
+        filled = {sound.index for sound in sounds}
+        sound = _choose([stream for stream in usable if stream.index in filled] or usable)
         return Contents(
             format_name=container.format.name,
             streams=tuple(_stream_info(stream, container) for stream in container.streams),
             start_s=Fraction(container.start_time or 0, 1_000_000),
             video_index=None if video is None else video.index,
             sound_index=None if sound is None else sound.index,
-            sound_channels=int(getattr(sound and sound.codec_context, "channels", 0)),
+            sounds=sounds,
             size_px=_size(video),
             promised_frames=0 if video is None else video.frames,
             picture_packets=reading.packets,
             picture_sha256=reading.digest.hexdigest(),
             clock=clock,
-            sound_start_s=reading.sound_start_s,
             timecode_s=_timecode_s(container, video, clock, nominal),
         )
 
@@ -148,6 +154,8 @@ def _stream_info(stream: Stream, container: InputContainer) -> StreamInfo:
         role=_role(stream, container),
         disposition=tuple(flag.name for flag in stream.disposition if flag.name),
         language=stream.metadata.get("language"),
+        # MP4's readers call a track's title its name, MP4's writers its title.
+        title=stream.metadata.get("title") or stream.metadata.get("name"),
     )
 
 
@@ -161,13 +169,28 @@ def _role(stream: Stream, container: InputContainer) -> Literal["timecode", "cha
     return "chapters" if chapters and stream.frames == chapters else None
 
 
-def _choose(container: InputContainer, kind: StreamKind) -> Stream | None:
-    """The stream that a player would take: the first marked as default, else the first."""
-    usable = [
+def _usable(container: InputContainer, kind: StreamKind) -> list[Stream]:
+    """The streams of a kind that can be decoded."""
+    return [
         stream
         for stream in container.streams
         if _kind(stream) is kind and getattr(stream, "codec_context", None) is not None
     ]
+
+
+def _sounds(usable: list[Stream], reading: _Reading) -> tuple[SoundStream, ...]:
+    """The audio streams that have something in them."""
+    found = []
+    for stream in usable:
+        start_s = reading.starts_s[stream.index]
+        if start_s is not None:
+            channels = int(getattr(stream.codec_context, "channels", 0))
+            found.append(SoundStream(index=stream.index, start_s=start_s, channels=channels))
+    return tuple(found)
+
+
+def _choose(usable: list[Stream]) -> Stream | None:
+    """The stream that a player would take: the first marked as default, else the first."""
     marked = [stream for stream in usable if int(stream.disposition) & _DEFAULT]
     return next(iter(marked or usable), None)
 
@@ -204,13 +227,12 @@ def _timecode_s(
 @dataclass(slots=True)
 class _Reading:
     video_index: int
-    sound_index: int
+    starts_s: dict[int, Fraction | None]
     time_base: Fraction
     digest: hashlib._Hash = field(default_factory=hashlib.sha256)
     packets: int = 0
     times: array[int] = field(default_factory=lambda: array("q"))
     durations: array[int] = field(default_factory=lambda: array("q"))
-    sound_start_s: Fraction | None = None
 
 
 def _read(
@@ -222,13 +244,14 @@ def _read(
         if packet.stream_index == reading.video_index:
             _note_picture(reading, packet)
         elif (
-            packet.stream_index == reading.sound_index
+            packet.stream_index in reading.starts_s
             and packet.pts is not None
             and not packet.is_discard
         ):
             at_s = packet.pts * Fraction(packet.time_base)
-            if reading.sound_start_s is None or at_s < reading.sound_start_s:
-                reading.sound_start_s = at_s
+            known_s = reading.starts_s[packet.stream_index]
+            if known_s is None or at_s < known_s:
+                reading.starts_s[packet.stream_index] = at_s
 
 
 def _packets(container: InputContainer, index: int | None = None) -> Iterator[Packet[Any]]:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
-from scorebed.delivery import check_output, claim, publish, publish_text, sidecar, told_of
+from scorebed.delivery import claim
 from scorebed.errors import ProviderError
-from scorebed.exporters.drawing import check_plot
-from scorebed.exporters.plot import write_plot
-from scorebed.exporters.stems import check_stems, write_stems
+from scorebed.job import Job, check_job, check_provider, check_rooms, deliver
 from scorebed.ledger import now
 from scorebed.media import identify
 from scorebed.model import (
@@ -19,57 +16,39 @@ from scorebed.model import (
     Levelled,
     LoudnessTarget,
     Mixed,
+    MuxPlan,
     Order,
     Picture,
+    Production,
+    Programme,
     Progress,
     ReelSet,
     SourceFile,
     SpottingNotes,
+    Stem,
     Take,
-    Tell,
-    no_words,
 )
-from scorebed.providers.base import Service, find
+from scorebed.providers.base import find
 from scorebed.result import Result
-from scorebed.settings import LOSSLESS_HEADROOM_DB, LOSSY_HEADROOM_DB, Settings
+from scorebed.settings import LOSSLESS_HEADROOM_DB, LOSSY_HEADROOM_DB
 from scorebed.stages.compose import announcement, compose, failed, known, require_key
 from scorebed.stages.conform import conform
 from scorebed.stages.duck import duck
+from scorebed.stages.hear import hear
 from scorebed.stages.level import level
 from scorebed.stages.mix import mix
 from scorebed.stages.mux import mux
 from scorebed.stages.mux_plan import plan_mux
+from scorebed.stages.mux_sounds import stems_for
 from scorebed.stages.probe import probe
 from scorebed.stages.reel import reel
 from scorebed.stages.spot import spot
-from scorebed.workspace import Workspace, check_room, default_root, prune
+from scorebed.workspace import Workspace, default_root, prune
 
 STAGES = ("probe", "spot", "reel", "compose", "conform", "level", "duck", "mix", "mux")
 
 Watch = Callable[[str], Progress]
 """Told the name of a stage as it begins; what it returns is told the share that is done."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """One video to score."""
-
-    video: Path
-    """The finished cut."""
-    output: Path
-    """Where the scored video goes."""
-    settings: Settings
-    """What is wanted."""
-    workspace: Path
-    """Root of the workspaces."""
-    stems: Path | None = None
-    """Folder for the stems, if they are wanted."""
-    plot: Path | None = None
-    """A PNG of the result, if it is wanted."""
-    overwrite: bool = False
-    """Whether files of those names may be replaced."""
-    tell: Tell = no_words
-    """Told, in a sentence, what a person should know at once."""
 
 
 def score(job: Job, watch: Watch) -> Result:
@@ -100,34 +79,28 @@ def score(job: Job, watch: Watch) -> Result:
             job.output,
             folder=work.folder,
             stereo_kbps=want.delivery.audio_bitrate_kbps,
-            keep_production=want.keep_production,
+            audio=want.audio,
         )
-        _check_rooms(job, picture)
+        check_rooms(job, picture, plan)
         notes, order = prepare(job, work, source, picture, watch)
+        productions = _hear(job, work, source, picture, notes, plan, watch)
         take = _compose(job, work, order, watch)
         fitted = work.run(
             conform, picture, notes, take.bare, gives=Conformed, progress=watch("conform")
         )
-        dx = picture.production if want.keep_production else None
-        levelled = work.run(
-            level, fitted.mx, dx, notes, want.level, gives=Levelled, progress=watch("level")
-        )
-        ducked = work.run(duck, levelled, notes, want.duck, gives=Ducked, progress=watch("duck"))
-        target = _mix_target(want.target, lossy=plan.audio_kbps is not None)
-        mixed = work.run(
-            mix,
-            levelled,
-            ducked,
-            target,
-            picture.length_samples,
-            gives=Mixed,
-            progress=watch("mix"),
-        )
+        target = _mix_target(want.target, lossy=plan.lead.kbps is not None)
+        programmes: list[Programme] = []
+        for production in productions[: len(plan.programmes)]:
+            # The music is levelled once; each stream has its own speech, duck and mix.
+            music = programmes[0].levelled if programmes else fitted.mx
+            programmes.append(
+                _programme(job, work, picture, notes, production, music, target, watch)
+            )
         with work.timed("mux"):
             scored = mux(
                 source,
                 picture,
-                mixed,
+                stems_for(plan, productions, programmes, target.true_peak_dbtp),
                 plan,
                 want.target.true_peak_dbtp,
                 part,
@@ -141,13 +114,11 @@ def score(job: Job, watch: Watch) -> Result:
             notes=notes,
             take=take,
             conformed=fitted,
-            levelled=levelled,
-            ducked=ducked,
-            mixed=mixed,
+            programmes=tuple(programmes),
             scored=scored,
             stages=tuple(work.runs),
         )
-        result = _deliver(job, result, part)
+        result = deliver(job, result, part)
     if job.workspace == default_root():
         prune(job.workspace)
     return result
@@ -218,6 +189,85 @@ def _compose(job: Job, work: Workspace, order: Order, watch: Watch) -> Take:
         return replace(take, spent=lost.spent, receipts=lost.receipts, uploads=lost.uploads)
 
 
+def _hear(
+    job: Job,
+    work: Workspace,
+    source: SourceFile,
+    picture: Picture,
+    notes: SpottingNotes,
+    plan: MuxPlan,
+    watch: Watch,
+) -> tuple[Production, ...]:
+    """The production audio of each stream that is scored; of the default one it is known."""
+    known = Production(index=picture.production_index, dx=picture.production, speech=notes.speech)
+    told = job.settings.transcript is not None
+    found = []
+    for index in plan.decoded:
+        if index == known.index:
+            found.append(known)
+            continue
+        heard = work.run(
+            hear,
+            source,
+            picture,
+            index,
+            job.settings.spot.listen and not told,
+            gives=Production,
+            progress=watch(f"hear {index}"),
+            stream=index,
+        )
+        # A transcript decides for all of them.
+        found.append(replace(heard, speech=notes.speech) if told else heard)
+    return tuple(found)
+
+
+def _programme(
+    job: Job,
+    work: Workspace,
+    picture: Picture,
+    notes: SpottingNotes,
+    production: Production,
+    music: Stem | Levelled,
+    target: LoudnessTarget,
+    watch: Watch,
+) -> Programme:
+    """A stream with the music under it."""
+    want = job.settings
+    stream = production.index if isinstance(music, Levelled) else None
+    of = "" if stream is None else f" {stream}"
+    notes = replace(notes, speech=production.speech)
+    levelled = work.run(
+        level,
+        music,
+        production.dx if want.audio.keep_production else None,
+        notes,
+        want.level,
+        gives=Levelled,
+        progress=watch(f"level{of}"),
+        stream=stream,
+    )
+    ducked = work.run(
+        duck,
+        levelled,
+        notes,
+        want.duck,
+        gives=Ducked,
+        progress=watch(f"duck{of}"),
+        stream=stream,
+    )
+    mixed = work.run(
+        mix,
+        levelled,
+        ducked,
+        target,
+        picture.length_samples,
+        gives=Mixed,
+        progress=watch(f"mix{of}"),
+        stream=stream,
+    )
+    return Programme(production=production, levelled=levelled, ducked=ducked, mixed=mixed)
+
+
 def _mix_target(target: LoudnessTarget, *, lossy: bool) -> LoudnessTarget:
     """A little under the ceiling, which the encoder may overshoot."""
     headroom_db = LOSSY_HEADROOM_DB if lossy else LOSSLESS_HEADROOM_DB
@@ -225,58 +275,3 @@ def _mix_target(target: LoudnessTarget, *, lossy: bool) -> LoudnessTarget:
         integrated_lufs=target.integrated_lufs,
         true_peak_dbtp=target.true_peak_dbtp - headroom_db,
     )
-
-
-def check_provider(want: Settings) -> None:
-    """Refuses, before any work, what a service would refuse.
-
-    Raises:
-        ScorebedError: An option or a text cannot be used.
-    """
-    provider = find(want.provider)
-    if want.service is not None and isinstance(provider, Service):
-        provider.check(want.brief, want.service)
-
-
-def check_job(job: Job) -> None:
-    """Refuses outputs that could not be written in the end.
-
-    Raises:
-        SettingsError: If a name is taken, wrong, or the input.
-        WorkspaceError: If a folder may not be written to.
-    """
-    check_output(job.output, video=job.video, overwrite=job.overwrite)
-    if job.stems is not None:
-        check_stems(job.stems, overwrite=job.overwrite)
-    if job.plot is not None:
-        check_plot(job.plot, overwrite=job.overwrite)
-
-
-def _check_rooms(job: Job, picture: Picture) -> None:
-    channels = max(2, picture.production.channels if picture.production else 2)
-    # The take, a decoded copy of a given track, and the mix with its first pass: float32.
-    check_room(job.workspace, picture.length_samples * 4 * (2 + 2 + 2 * channels))
-    check_room(job.output.parent, job.video.stat().st_size + picture.length_samples * channels)
-
-
-def _deliver(job: Job, result: Result, part: Path) -> Result:
-    """Gives all files their final names, when all are written; the video comes last."""
-    parts: list[tuple[Path, Path]] = []
-    try:
-        if job.stems is not None:
-            with told_of(job.stems):
-                written_stems, stems = write_stems(job.stems, result)
-            parts += written_stems
-            result = replace(result, stems=stems)
-        if job.plot is not None:
-            with told_of(job.plot):
-                parts.append(write_plot(job.plot, result))
-        with told_of(job.output):
-            for written, final in parts:
-                publish(written, final, overwrite=job.overwrite)
-            publish_text(result.to_json(), sidecar(job.output))
-            publish(part, job.output, overwrite=job.overwrite)
-    finally:
-        for written, _ in parts:
-            written.unlink(missing_ok=True)
-    return result

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scorebed.ffmpeg import locate
+from scorebed.job import Job, check_job, check_provider
 from scorebed.ledger import money
 from scorebed.media import identify
 from scorebed.model import (
@@ -17,12 +18,14 @@ from scorebed.model import (
     Order,
     PartOrder,
     Picture,
+    PlannedSound,
     Quote,
     Reel,
+    SoundKind,
     SourceFile,
     Stem,
 )
-from scorebed.pipeline import STAGES, Job, Watch, check_job, check_provider, prepare
+from scorebed.pipeline import STAGES, Watch, prepare
 from scorebed.providers.base import Service, find
 from scorebed.stages import purchase
 from scorebed.stages.mux import command
@@ -32,6 +35,7 @@ from scorebed.stages.reference import REFERENCE_KBPS
 from scorebed.timecode import to_clock
 from scorebed.workspace import Workspace
 
+_STEMS = {SoundKind.PROGRAMME: "MIX-", SoundKind.ORIGINAL: "DX-", SoundKind.MUSIC: "MX-"}
 _FREE = Quote(requests=0, amount=0.0, currency="USD")
 
 
@@ -67,6 +71,7 @@ class Plan:
             else "duck       off",
             self._programme(),
             self._container(),
+            *self._sounds(),
             f"streams    kept: {kept}",
         ]
         lines += [
@@ -165,14 +170,23 @@ class Plan:
         )
 
     def _container(self) -> str:
-        mux = self.mux
+        lead = self.mux.lead
         return (
-            f"container  {mux.muxer}, {mux.audio_codec} {self._bit_rate()}, "
-            f"{mux.audio_channels} channels"
+            f"container  {self.mux.muxer}, {lead.codec} {_bit_rate(lead)}, {lead.channels} channels"
         )
 
-    def _bit_rate(self) -> str:
-        return "lossless" if self.mux.audio_kbps is None else f"{self.mux.audio_kbps} kbit/s"
+    def _sounds(self) -> list[str]:
+        """The audio streams that are made or added, where there is more than one."""
+        lines = []
+        for sound in self.mux.sounds if len(self.mux.sounds) > 1 else ():
+            line = f"audio      {sound.kind}"
+            if sound.index is not None:
+                number = self.picture.audio_number(sound.index)
+                language = self.picture.streams[sound.index].language or "und"
+                line += f" of stream {sound.index} (audio {number}, {language})"
+            how = "copied" if sound.codec == "copy" else f"{sound.codec} {_bit_rate(sound)}"
+            lines.append(f"{line}: {how}, {sound.channels} channels")
+        return lines
 
     def to_json(self) -> str:
         """One line of JSON (ASCII)."""
@@ -190,7 +204,16 @@ class Plan:
                 "stages": list(STAGES),
                 "provider": self.job.settings.provider,
                 "container": self.mux.muxer,
-                "audio_codec": self.mux.audio_codec,
+                "audio_codec": self.mux.lead.codec,
+                "audio": [
+                    {
+                        "kind": sound.kind.value,
+                        "source": sound.index,
+                        "codec": sound.codec,
+                        "channels": sound.channels,
+                    }
+                    for sound in self.mux.sounds
+                ],
                 "streams": {
                     "kept": [fate.index for fate in self.mux.kept],
                     "dropped": [
@@ -209,6 +232,10 @@ class Plan:
                 "commands": [list(command) for command in self.commands],
             }
         )
+
+
+def _bit_rate(sound: PlannedSound) -> str:
+    return "lossless" if sound.kbps is None else f"{sound.kbps} kbit/s"
 
 
 def make_plan(job: Job, watch: Watch) -> Plan:
@@ -238,14 +265,17 @@ def make_plan(job: Job, watch: Watch) -> Plan:
             job.output,
             folder=Path(trials),
             stereo_kbps=want.delivery.audio_bitrate_kbps,
-            keep_production=want.keep_production,
+            audio=want.audio,
         )
     order = _order(job, source, watch) if want.service is not None else None
     tool = locate().path
-    mix = _planned_mix(job, picture, plan)
-    commands = [[tool, *command(source, picture, mix, plan, 0.0, job.output)]]
-    if picture.production_index is not None:
-        commands.insert(0, [tool, *extraction(picture, job.video).arguments()])
+    commands = [
+        [tool, *extraction(picture, index, job.video).arguments()]
+        for index in plan.decoded
+        if index is not None
+    ]
+    stems = _planned_stems(job, picture, plan)
+    commands.append([tool, *command(source, picture, stems, plan, job.output)])
     return Plan(
         job=job,
         picture=picture,
@@ -253,19 +283,22 @@ def make_plan(job: Job, watch: Watch) -> Plan:
         quote=_FREE if order is None else purchase.to_pay(_service(job), order, want.purse),
         order=order,
         bought=() if order is None else purchase.bought(_service(job), order, want.purse),
-        workspace_bytes=picture.length_samples * 4 * (4 + 2 * plan.audio_channels),
+        workspace_bytes=picture.length_samples * 4 * (4 + 2 * plan.mixed_channels),
         commands=tuple(tuple(one) for one in commands),
     )
 
 
-def _planned_mix(job: Job, picture: Picture, plan: MuxPlan) -> Stem:
-    return Stem(
-        kind="MIX",
-        audio=Artifact(path=job.workspace / "MIX.wav", sha256=""),
-        start_samples=0,
-        length_samples=picture.length_samples,
-        channels=plan.audio_channels,
-    )
+def _planned_stems(job: Job, picture: Picture, plan: MuxPlan) -> list[Stem]:
+    return [
+        Stem(
+            kind="MIX",
+            audio=Artifact(path=job.workspace / f"{_STEMS[sound.kind]}{number}.wav", sha256=""),
+            start_samples=0,
+            length_samples=picture.length_samples,
+            channels=sound.channels,
+        )
+        for number, sound in enumerate(plan.encoded)
+    ]
 
 
 def _service(job: Job) -> Service:

@@ -12,6 +12,7 @@ from typing import Any
 
 from scorebed.model import (
     Conformed,
+    DeliveredSound,
     Ducked,
     DuckSettings,
     GainCurve,
@@ -21,12 +22,14 @@ from scorebed.model import (
     Mixed,
     PhraseMargin,
     Picture,
+    Programme,
     ScoredVideo,
+    SoundKind,
+    SpeechRegion,
     SpottingNotes,
     StageRun,
     StemFile,
     StreamFate,
-    StreamKind,
     Take,
     TimeRange,
 )
@@ -50,13 +53,42 @@ class Result:
     notes: SpottingNotes
     take: Take
     conformed: Conformed
-    levelled: Levelled
-    ducked: Ducked
-    mixed: Mixed
+    programmes: tuple[Programme, ...]
+    """What became of each audio stream that was scored, the leading one first."""
     scored: ScoredVideo
     stages: tuple[StageRun, ...]
     stems: tuple[StemFile, ...] = ()
     """Stems that were written, if they were asked for."""
+
+    @property
+    def levelled(self) -> Levelled:
+        """Of the leading programme."""
+        return self.programmes[0].levelled
+
+    @property
+    def ducked(self) -> Ducked:
+        """Of the leading programme."""
+        return self.programmes[0].ducked
+
+    @property
+    def mixed(self) -> Mixed:
+        """The leading programme."""
+        return self.programmes[0].mixed
+
+    @property
+    def speech(self) -> tuple[SpeechRegion, ...]:
+        """Of the leading programme."""
+        return self.programmes[0].production.speech
+
+    def figures(self, programme: Programme) -> DuckFigures:
+        """What ducking reached in a programme."""
+        return duck_figures(programme.ducked, self.settings.duck.speech_margin_lu)
+
+    def programme_of(self, sound: DeliveredSound) -> Programme | None:
+        """What an audio stream of the output was made from; None for what is no programme."""
+        if sound.kind is not SoundKind.PROGRAMME:
+            return None
+        return next(one for one in self.programmes if one.production.index == sound.source)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -69,7 +101,7 @@ class Result:
 
 
 def _as_object(result: Result) -> dict[str, Any]:
-    picture, ducked = result.picture, result.ducked
+    picture = result.picture
     return {
         "schema": SCHEMA_VERSION,
         "input": str(result.video),
@@ -81,7 +113,7 @@ def _as_object(result: Result) -> dict[str, Any]:
             "sha256": result.scored.picture_sha256,
         },
         "scenes": [_range(scene.range) for scene in result.notes.scenes],
-        "speech": [_range(region.range) for region in result.notes.speech],
+        "speech": [_range(region.range) for region in result.speech],
         "music": {
             "provider": result.take.provider,
             "seed": result.take.seed,
@@ -92,21 +124,15 @@ def _as_object(result: Result) -> dict[str, Any]:
             "joins": [_join(join) for join in result.conformed.joins],
         },
         "production": _production(result),
-        "duck": dataclasses.asdict(duck_figures(ducked, result.settings.duck.speech_margin_lu))
-        | {
-            "curve": curve_points(ducked.curve),
-            "phrases": [_phrase(phrase) for phrase in ducked.phrases],
-        },
+        "duck": _duck(result, result.programmes[0]),
         "programme": _loudness(result.scored.loudness),
+        "audio": [_sound(result, sound) for sound in result.scored.sounds],
         "stems": [_stem(stem) for stem in result.stems],
         "streams": {
             "kept": [_fate(fate) for fate in result.scored.kept],
             "dropped": [_fate(fate) | {"why": fate.why} for fate in result.scored.dropped],
         },
-        "stages": [
-            {"name": run.name, "elapsed_s": run.elapsed_s, "cached": run.cached}
-            for run in result.stages
-        ],
+        "stages": [_stage(run) for run in result.stages if run.stream is None],
         "receipts": list(result.take.receipts),
         "uploads": [dataclasses.asdict(upload) for upload in result.take.uploads],
         "spent": {
@@ -117,6 +143,43 @@ def _as_object(result: Result) -> dict[str, Any]:
         },
         "warnings": list(result.warnings),
     }
+
+
+def _sound(result: Result, sound: DeliveredSound) -> dict[str, Any]:
+    """An audio stream of the output; what only a programme has is null in the others."""
+    told: dict[str, Any] = {
+        "index": sound.index,
+        "source": sound.source,
+        "kind": sound.kind.value,
+        "codec": sound.codec,
+        "channels": sound.channels,
+        "language": sound.language,
+        "title": sound.title,
+        "default": sound.default,
+        "loudness": sound.loudness and _loudness(sound.loudness),
+        "production_gain_db": None,
+        "duck": None,
+        "speech": None,
+        "stages": [
+            _stage(run)
+            for run in result.stages
+            if sound.kind is SoundKind.PROGRAMME and run.stream is not None
+            if run.stream == sound.source
+        ],
+    }
+    programme = result.programme_of(sound)
+    if programme is None:
+        return told
+    dx = programme.levelled.dx
+    return told | {
+        "production_gain_db": None if dx is None else _round(dx.gain_db),
+        "duck": _duck(result, programme),
+        "speech": [_range(region.range) for region in programme.production.speech],
+    }
+
+
+def _stage(run: StageRun) -> dict[str, Any]:
+    return {"name": run.name, "elapsed_s": run.elapsed_s, "cached": run.cached}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +234,14 @@ def _production(result: Result) -> dict[str, float | None] | None:
         "gain_db": _round(levelled.dx.gain_db),
         "speech_lufs": _round(levelled.speech_lufs),
         "noise_floor_lufs": _round(levelled.noise_floor_lufs),
+    }
+
+
+def _duck(result: Result, programme: Programme) -> dict[str, Any]:
+    ducked = programme.ducked
+    return dataclasses.asdict(result.figures(programme)) | {
+        "curve": curve_points(ducked.curve),
+        "phrases": [_phrase(phrase) for phrase in ducked.phrases],
     }
 
 
@@ -241,13 +312,10 @@ def _warnings(result: Result) -> list[str]:
     if damaged:
         found.append(f"{damaged} of {result.picture.frame_count} frames are damaged in the input")
     others = [
-        stream.index
-        for stream in result.picture.streams
-        if stream.kind is StreamKind.AUDIO and stream.index != result.picture.production_index
+        str(sound.source) for sound in result.scored.sounds if sound.kind is SoundKind.UNTOUCHED
     ]
     if others:
-        listed = ", ".join(map(str, others))
-        found.append(f"only one audio stream is scored; kept as it was: stream {listed}")
+        found.append(f"kept as it was, without the music: audio stream {', '.join(others)}")
     if result.take.fallback_from is not None:
         found.append(f"{result.take.provider} music, because {result.take.fallback_from}")
     found += result.take.warnings
@@ -261,7 +329,12 @@ def _warnings(result: Result) -> list[str]:
     ]
     if result.take.unused_words:
         found.append(f"the composer could not use: {', '.join(result.take.unused_words)}")
-    return found + _loudness_warnings(result)
+    for sound in result.scored.sounds:
+        programme = result.programme_of(sound)
+        if programme is not None:
+            of = "" if len(result.programmes) == 1 else f"audio stream {sound.source}: "
+            found += [of + warning for warning in _loudness_warnings(result, programme, sound)]
+    return found
 
 
 def _join_warning(join: Join) -> str:
@@ -272,24 +345,25 @@ def _join_warning(join: Join) -> str:
     )
 
 
-def _loudness_warnings(result: Result) -> list[str]:
+def _loudness_warnings(result: Result, programme: Programme, sound: DeliveredSound) -> list[str]:
     found = []
-    reached = result.scored.loudness.integrated_lufs
+    assert sound.loudness is not None
+    reached = sound.loudness.integrated_lufs
     wanted = result.settings.target.integrated_lufs
     if reached is None:
         found.append("the programme is silent or too short to have a loudness")
     elif abs(reached - wanted) > _OFF_TARGET_LU:
         found.append(f"the programme is at {reached:.1f} LUFS, not at {wanted:.1f}")
-    peak = result.scored.loudness.true_peak_dbtp
+    peak = sound.loudness.true_peak_dbtp
     ceiling = result.settings.target.true_peak_dbtp
     if peak is not None and peak > ceiling:
         found.append(f"the true peak is {peak:.2f} dBTP, over the ceiling of {ceiling:.1f}")
-    found += _production_warnings(result)
-    return found + _margin_warnings(result.ducked, result.settings.duck)
+    found += _production_warnings(result, programme)
+    return found + _margin_warnings(programme.ducked, result.settings.duck)
 
 
-def _production_warnings(result: Result) -> list[str]:
-    levelled, settings = result.levelled, result.settings.level
+def _production_warnings(result: Result, programme: Programme) -> list[str]:
+    levelled, settings = programme.levelled, result.settings.level
     if levelled.dx is None:
         return []
     found = []

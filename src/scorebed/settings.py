@@ -10,6 +10,7 @@ from typing import Literal
 from scorebed.errors import SettingsError
 from scorebed.ledger import default_ledger
 from scorebed.model import (
+    AudioSettings,
     Brief,
     DuckSettings,
     LevelSettings,
@@ -71,7 +72,7 @@ class Settings:
     level: LevelSettings
     duck: DuckSettings
     target: LoudnessTarget
-    keep_production: bool
+    audio: AudioSettings
     music_s: Fraction | None
     """Length of the music from the first frame on, in seconds; None for the whole picture."""
     service: ServiceSettings | None
@@ -143,7 +144,12 @@ def resolve(options: Options, *, defaults: Options | None = None) -> Settings:
             integrated_lufs=target_lufs,
             true_peak_dbtp=ceiling_dbtp,
         ),
-        keep_production=options.production_audio == "keep",
+        audio=AudioSettings(
+            streams=_streams(options.audio_streams),
+            keep_production=options.production_audio == "keep",
+            keep_original=options.keep_original,
+            music=options.music_stream,
+        ),
         music_s=None if options.duration_s is None else Fraction(str(options.duration_s)),
         service=_service_settings(options, provider),
         purse=Purse(
@@ -165,6 +171,13 @@ def _refuse_speech_options(options: Options) -> None:
                 f"{flag_of(name)} and --production-audio drop cannot go together",
                 remedy="Leave one of them out.",
             )
+
+
+def _streams(asked: str) -> Literal["all", "default"] | tuple[str, ...]:
+    names = tuple(name.strip() for name in asked.split(","))
+    if names == ("all",):
+        return "all"
+    return "default" if names == ("default",) else names
 
 
 def _switch(asked: bool | None, preset: bool) -> bool:  # noqa: FBT001 - two switches

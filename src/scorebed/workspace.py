@@ -102,6 +102,7 @@ class Workspace:
         gives: type[T],
         progress: Progress,
         beside: Mapping[str, object] | None = None,
+        stream: int | None = None,
     ) -> T:
         """The result of a stage: from an earlier run if there is one, else by running it.
 
@@ -112,6 +113,7 @@ class Workspace:
             gives: The type of its result.
             progress: Handed to the stage.
             beside: Further arguments that do not change the result and are not in the key.
+            stream: The further audio stream that this run of the stage is for; it is only noted.
 
         Raises:
             WorkspaceError: If the disk is full or the folder cannot be written.
@@ -132,7 +134,7 @@ class Workspace:
                         final,
                         gives,
                     )
-        self._note(name, begun, cached=cached)
+        self._note(name, begun, cached=cached, stream=stream)
         return result
 
     @contextmanager
@@ -143,10 +145,10 @@ class Workspace:
             yield
         self._note(name, begun, cached=False)
 
-    def _note(self, name: str, begun: float, *, cached: bool) -> None:
+    def _note(self, name: str, begun: float, *, cached: bool, stream: int | None = None) -> None:
         _give_back()
         elapsed_s = round(time.monotonic() - begun, 3)
-        self.runs.append(StageRun(name=name, elapsed_s=elapsed_s, cached=cached))
+        self.runs.append(StageRun(name=name, elapsed_s=elapsed_s, cached=cached, stream=stream))
 
     def _locked(self, final: Path) -> filelock.BaseFileLock:
         return _lock(final.with_name(final.name + ".lock"))

@@ -19,8 +19,7 @@ from scorebed.delivery import claim
 from scorebed.dsp.loudness import measure
 from scorebed.errors import MediaError
 from scorebed.model import (
-    Loudness,
-    Mixed,
+    AudioSettings,
     MuxPlan,
     Picture,
     ScoredVideo,
@@ -34,22 +33,23 @@ from scorebed.stages.mux_plan import plan_mux
 from scorebed.wav import write_wav
 
 RATE_HZ = 48_000
-UNKNOWN = Loudness(integrated_lufs=None, true_peak_dbtp=None, range_lu=None)
+DEFAULT_STREAM = AudioSettings(
+    streams="default", keep_production=True, keep_original=False, music=False
+)
 Probed = Callable[[Path], tuple[SourceFile, Picture]]
 Audio = NDArray[np.float32]
 
 
-def programme(folder: Path, audio: Audio, *, start_samples: int = 0) -> Mixed:
+def programme(folder: Path, audio: Audio, *, start_samples: int = 0) -> Stem:
     length, channels = audio.shape
     wav = write_wav(folder / "MIX.wav", [audio], channels=channels, length_samples=length)
-    mix = Stem(
+    return Stem(
         kind="MIX",
         audio=wav,
         start_samples=start_samples,
         length_samples=length,
         channels=channels,
     )
-    return Mixed(mix=mix, loudness=UNKNOWN, gain_db=0.0, limited_db=0.0)
 
 
 def noise(length: int, *, peak: float = 0.01, channels: int = 2) -> Audio:
@@ -105,12 +105,14 @@ def deliver(probed: Probed, tmp_path: Path) -> Deliver:
             audio = noise(picture.length_samples)
         mixed = programme(tmp_path, audio, start_samples=start_samples)
         output = tmp_path / options.pop("name", f"out{film.suffix}")
-        plan = plan_mux(source, picture, output, folder=tmp_path, stereo_kbps=192)
+        plan = plan_mux(
+            source, picture, output, folder=tmp_path, stereo_kbps=192, audio=DEFAULT_STREAM
+        )
         assert sorted(fate.index for fate in (*plan.kept, *plan.dropped)) == list(
             range(len(picture.streams))
         )
         part = tmp_path / f".{output.name}.part"
-        scored = mux(source, picture, mixed, plan, options.pop("ceiling", 0.0), part)
+        scored = mux(source, picture, (mixed,), plan, options.pop("ceiling", 0.0), part)
         part.rename(output)
         assert scored.picture_sha256 == picture.packets_sha256
         assert not options
@@ -540,7 +542,7 @@ def test_silence_has_no_loudness(deliver: Deliver, make_video: Any) -> None:
 
 
 def attempt(
-    tmp_path: Path, source: SourceFile, picture: Picture, mixed: Mixed, plan: MuxPlan
+    tmp_path: Path, source: SourceFile, picture: Picture, mixed: Stem, plan: MuxPlan
 ) -> MediaError:
     """The error of a run as the pipeline has it; nothing may be left of it."""
     output = tmp_path / "out.mp4"
@@ -548,7 +550,7 @@ def attempt(
         pytest.raises(MediaError) as caught,
         claim(output, video=source.path, overwrite=False) as part,
     ):
-        mux(source, picture, mixed, plan, 0.0, part)
+        mux(source, picture, (mixed,), plan, 0.0, part)
     assert not output.exists()
     assert not [entry for entry in tmp_path.iterdir() if entry.name.endswith(".part")]
     assert caught.value.exit_code == 3
@@ -562,7 +564,14 @@ def test_a_result_that_is_not_what_was_asked_for_is_not_delivered(
 ) -> None:
     source, picture = probed(make_video("a.mp4", sound="aac"))
     mixed = programme(tmp_path, noise(3 * RATE_HZ))
-    plan = plan_mux(source, picture, tmp_path / "out.mp4", folder=tmp_path, stereo_kbps=192)
+    plan = plan_mux(
+        source,
+        picture,
+        tmp_path / "out.mp4",
+        folder=tmp_path,
+        stereo_kbps=192,
+        audio=DEFAULT_STREAM,
+    )
     if fault == "picture":
         picture = replace(picture, packets_sha256="0" * 64)
     elif fault == "frames":
@@ -571,7 +580,7 @@ def test_a_result_that_is_not_what_was_asked_for_is_not_delivered(
         picture = replace(picture, duration_s=picture.duration_s * 2)
     else:
         # The mix says that it starts elsewhere than the file that is written from it.
-        mixed = replace(mixed, mix=replace(mixed.mix, length_samples=6 * RATE_HZ))
+        mixed = replace(mixed, length_samples=6 * RATE_HZ)
     error = attempt(tmp_path, source, picture, mixed, plan)
     assert error.message.startswith("mux: ")
 
@@ -591,7 +600,9 @@ def test_a_container_that_cannot_hold_the_picture_is_told_before_any_music(
 ) -> None:
     source, picture = probed(make_video(name, sound="aac"))
     with pytest.raises(MediaError) as caught:
-        plan_mux(source, picture, tmp_path / out, folder=tmp_path, stereo_kbps=192)
+        plan_mux(
+            source, picture, tmp_path / out, folder=tmp_path, stereo_kbps=192, audio=DEFAULT_STREAM
+        )
     assert f"end in {source.path.suffix}:" in caught.value.remedy
 
 
@@ -601,7 +612,9 @@ def test_an_unknown_extension_is_refused(
 ) -> None:
     source, picture = probed(make_video("a.mp4", sound="aac"))
     with pytest.raises(MediaError, match="no container is known") as caught:
-        plan_mux(source, picture, tmp_path / name, folder=tmp_path, stereo_kbps=192)
+        plan_mux(
+            source, picture, tmp_path / name, folder=tmp_path, stereo_kbps=192, audio=DEFAULT_STREAM
+        )
     assert ".mp4" in caught.value.remedy
 
 
@@ -616,7 +629,14 @@ def test_more_channels_than_the_container_holds_is_told_before_any_music(
     )
     source, picture = probed(film)
     with pytest.raises(MediaError, match="holds no 6 channels") as caught:
-        plan_mux(source, picture, tmp_path / "out.mpg", folder=tmp_path, stereo_kbps=192)
+        plan_mux(
+            source,
+            picture,
+            tmp_path / "out.mpg",
+            folder=tmp_path,
+            stereo_kbps=192,
+            audio=DEFAULT_STREAM,
+        )
     assert "out.mkv" in caught.value.remedy
 
 
@@ -625,7 +645,14 @@ def test_planning_leaves_nothing_behind(
 ) -> None:
     source, picture = probed(full("a.mkv", "srt"))
     (tmp_path / "trials").mkdir()
-    plan_mux(source, picture, tmp_path / "b.mp4", folder=tmp_path / "trials", stereo_kbps=192)
+    plan_mux(
+        source,
+        picture,
+        tmp_path / "b.mp4",
+        folder=tmp_path / "trials",
+        stereo_kbps=192,
+        audio=DEFAULT_STREAM,
+    )
     assert not list((tmp_path / "trials").iterdir())
 
 
@@ -637,5 +664,7 @@ def test_the_bit_rate_is_that_of_the_preset_within_the_codec(
     name: str, kbps: int, expected: int | None, probed: Probed, make_video: Any, tmp_path: Path
 ) -> None:
     source, picture = probed(make_video("a.mkv", picture="mpeg4", sound="aac"))
-    plan = plan_mux(source, picture, tmp_path / name, folder=tmp_path, stereo_kbps=kbps)
-    assert plan.audio_kbps == expected
+    plan = plan_mux(
+        source, picture, tmp_path / name, folder=tmp_path, stereo_kbps=kbps, audio=DEFAULT_STREAM
+    )
+    assert plan.lead.kbps == expected

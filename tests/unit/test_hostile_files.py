@@ -18,8 +18,7 @@ from scorebed.ffmpeg import Decoding, decode_audio
 from scorebed.media import identify
 from scorebed.model import (
     Artifact,
-    Loudness,
-    Mixed,
+    AudioSettings,
     Picture,
     PictureCurve,
     Quote,
@@ -35,7 +34,9 @@ from scorebed.stages.mux import mux
 from scorebed.stages.mux_plan import plan_mux
 from scorebed.stages.probe import probe
 
-UNKNOWN = Loudness(integrated_lufs=None, true_peak_dbtp=None, range_lu=None)
+DEFAULT_STREAM = AudioSettings(
+    streams="default", keep_production=True, keep_original=False, music=False
+)
 FREE = Quote(requests=0, amount=0.0, currency="USD")
 NAMES = [
     "-x.mp4",
@@ -69,9 +70,8 @@ def test_a_hostile_name_is_a_file_and_nothing_else(
     assert picture.packets_sha256 == expected
     assert picture.production is not None
     assert picture.production.length_samples == pytest.approx(72_000, abs=1_100)
-    mixed = Mixed(mix=picture.production, loudness=UNKNOWN, gain_db=0.0, limited_db=0.0)
-    plan = plan_mux(source, picture, output, folder=tmp_path, stereo_kbps=192)
-    scored = mux(source, picture, mixed, plan, 0.0, output)
+    plan = plan_mux(source, picture, output, folder=tmp_path, stereo_kbps=192, audio=DEFAULT_STREAM)
+    scored = mux(source, picture, (picture.production,), plan, 0.0, output)
     assert scored.picture_sha256 == expected
     shutil.copyfile(tmp_path / ("out" + name), tmp_path / "plain.mp4")
     assert stream_hash(tmp_path / "plain.mp4") == expected

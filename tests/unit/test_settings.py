@@ -141,7 +141,7 @@ def test_what_the_user_says_reaches_the_brief(asked: Options) -> None:
 
 def test_dropped_production_audio_is_not_listened_to(asked: Options) -> None:
     want = resolve(replace(asked, production_audio="drop", duck=False, max_scenes=3))
-    assert not want.keep_production
+    assert not want.audio.keep_production
     assert not want.spot.listen
     assert not want.duck.enabled
     assert want.spot.max_scenes == 3

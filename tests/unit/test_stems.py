@@ -50,12 +50,17 @@ def result(tmp_path: Path) -> Any:
     ]
     (source / "music.mp3").write_bytes(b"music alone")
     (source / "sfx.mp3").write_bytes(b"effects alone")
-    return SimpleNamespace(
-        video=Path("film.mov"),
-        picture=SimpleNamespace(length_samples=LENGTH, timecode_s=None),
+    lead = SimpleNamespace(
         levelled=SimpleNamespace(mx=stem(source / "MX.wav", "MX", -3.0), dx=None),
         ducked=SimpleNamespace(curve=GainCurve(at_samples=(0, LENGTH), gains_db=(0.0, -20.0))),
         mixed=SimpleNamespace(mix=stem(source / "MIX.wav", "MIX", 0.0), gain_db=1.0),
+    )
+    return SimpleNamespace(
+        video=Path("film.mov"),
+        picture=SimpleNamespace(length_samples=LENGTH, timecode_s=None),
+        programmes=[lead],
+        levelled=lead.levelled,
+        mixed=lead.mixed,
         notes=SimpleNamespace(
             scenes=scenes,
             cues=[SimpleNamespace(range=TimeRange.between(Fraction(0), Fraction(9)))],
@@ -146,7 +151,7 @@ def _exported_gain(folder: Path, name: str, length: int) -> NDArray[np.float64]:
 def test_the_ducked_music_is_the_dry_times_the_curve(
     name: str, result: Any, tmp_path: Path
 ) -> None:
-    result.ducked.curve = GainCurve(
+    result.programmes[0].ducked.curve = GainCurve(
         at_samples=(-480, RATE_HZ, RATE_HZ + 14_401, 5 * RATE_HZ, 5 * RATE_HZ + 36_000),
         gains_db=(0.0, 0.0, -23.456789, -23.456789, 0.0),
     )
@@ -170,9 +175,15 @@ def test_mix_less_dialogue_and_music_is_silence(result: Any, tmp_path: Path) -> 
     found = measure(read_stem(levelled.dx, start_samples=0, length_samples=LENGTH), 2)
     assert found.integrated_lufs is not None
     target = LoudnessTarget(integrated_lufs=found.integrated_lufs, true_peak_dbtp=12.0)
-    result.levelled = levelled
-    result.mixed = mix(
-        cast("Any", levelled), result.ducked, target, LENGTH, folder=work, progress=no_progress
+    lead = result.programmes[0]
+    lead.levelled = result.levelled = levelled
+    lead.mixed = result.mixed = mix(
+        cast("Any", levelled),
+        lead.ducked,
+        target,
+        LENGTH,
+        folder=work,
+        progress=no_progress,
     )
     assert result.mixed.limited_db == 0
     stems = {stem.name for stem in _published(tmp_path / "stems", result)}

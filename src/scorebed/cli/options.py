@@ -157,6 +157,30 @@ ProductionAudioOption = Annotated[
     ProductionAudio,
     typer.Option(help="Keep or drop the video's own sound.", rich_help_panel=_MIX),
 ]
+AudioStreams = Annotated[
+    str,
+    typer.Option(
+        metavar="all|default|LIST",
+        help="Audio streams to score, each with its own duck and mix: numbers from 0, languages.",
+        rich_help_panel=_MIX,
+    ),
+]
+KeepOriginal = Annotated[
+    bool,
+    typer.Option(
+        "--keep-original/--no-keep-original",
+        help="Keep the original sound too, as further audio streams.",
+        rich_help_panel=_MIX,
+    ),
+]
+MusicStream = Annotated[
+    bool,
+    typer.Option(
+        "--music-stream/--no-music-stream",
+        help="Add the music alone as a further audio stream.",
+        rich_help_panel=_MIX,
+    ),
+]
 MusicLufs = Annotated[
     float | None,
     typer.Option(

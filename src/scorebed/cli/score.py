@@ -14,8 +14,9 @@ from scorebed.cli import options, options_service
 from scorebed.cli.console import Watcher, progress_watch, put, say
 
 if TYPE_CHECKING:
+    from scorebed.job import Job
+    from scorebed.model import DeliveredSound
     from scorebed.options import Options
-    from scorebed.pipeline import Job
     from scorebed.result import Result
 
 
@@ -41,6 +42,9 @@ def score(
     dynamics: options.Dynamics = 1.0,
     no_duck: options.NoDuck = False,
     production_audio: options.ProductionAudioOption = options.ProductionAudio.KEEP,
+    audio_streams: options.AudioStreams = "all",
+    keep_original: options.KeepOriginal = False,
+    music_stream: options.MusicStream = False,
     music_lufs: options.MusicLufs = None,
     target_lufs: options.TargetLufs = None,
     true_peak: options.TruePeak = None,
@@ -78,8 +82,8 @@ def score(
     """Scores VIDEO: the same picture comes back with music that fits."""
     # Imported here: `--help` must not wait for numpy and ffmpeg.
     from scorebed.delivery import default_output  # noqa: PLC0415
+    from scorebed.job import Job  # noqa: PLC0415
     from scorebed.model import no_words  # noqa: PLC0415
-    from scorebed.pipeline import Job  # noqa: PLC0415
     from scorebed.pipeline import score as run_job  # noqa: PLC0415
     from scorebed.settings import resolve  # noqa: PLC0415
     from scorebed.workspace import default_root  # noqa: PLC0415
@@ -159,12 +163,11 @@ def _print_plan(job: Job, watch: Watcher, *, as_json: bool) -> None:
 
 
 def _summarise(result: Result) -> None:
-    from scorebed.result import duck_figures  # noqa: PLC0415 - as above
-    from scorebed.timecode import to_clock  # noqa: PLC0415
+    from scorebed.timecode import to_clock  # noqa: PLC0415 - as above
 
     programme = result.scored.loudness
-    figures = duck_figures(result.ducked, result.settings.duck.speech_margin_lu)
-    scenes, phrases = len(result.notes.scenes), len(result.notes.speech)
+    figures = result.figures(result.programmes[0])
+    scenes, phrases = len(result.notes.scenes), len(result.speech)
     say(
         f"picture    {to_clock(result.picture.duration_s)}, {scenes} scene"
         f"{'s' if scenes != 1 else ''}, packets untouched"
@@ -180,6 +183,20 @@ def _summarise(result: Result) -> None:
             f"programme  {programme.integrated_lufs:.1f} LUFS, "
             f"true peak {programme.true_peak_dbtp:.1f} dBTP"
         )
+    for sound in result.scored.sounds if len(result.scored.sounds) > 1 else ():
+        say(f"audio      {_told(result, sound)}")
     for warning in result.warnings:
         say(f"note       {warning}")
     say(f"written    {result.output}")
+
+
+def _told(result: Result, sound: DeliveredSound) -> str:
+    """An audio stream of the output in a line."""
+    words = [f"{sound.index} {sound.kind}, {sound.language or 'und'}, {sound.codec}"]
+    if sound.loudness is not None and sound.loudness.integrated_lufs is not None:
+        words.append(f"{sound.loudness.integrated_lufs:.1f} LUFS")
+    programme = result.programme_of(sound)
+    margin_lu = None if programme is None else result.figures(programme).median_lu
+    if margin_lu is not None:
+        words.append(f"speech {margin_lu:.1f} LU over the music")
+    return ", ".join(words)

@@ -44,11 +44,15 @@ def check_plot(path: Path, *, overwrite: bool, stage: str = "mux") -> None:
     refuse_existing(path, overwrite=overwrite)
 
 
-def new_figure() -> Figure:
-    """An empty picture of 1400 by 800 pixels."""
+def new_figure(*, further: int = 0) -> Figure:
+    """An empty picture of 1400 by 800 pixels.
+
+    Args:
+        further: Panels that it has to have room for besides, of 300 pixels each.
+    """
     from matplotlib.figure import Figure  # noqa: PLC0415 - half a second that others need not pay
 
-    return Figure(figsize=(14, 8), dpi=100, layout="constrained")
+    return Figure(figsize=(14, 8 + 3 * further), dpi=100, layout="constrained")
 
 
 def draw_wave(axes: Any, drawn: Outline, start_s: float, colour: str) -> None:  # noqa: ANN401 - matplotlib

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from scorebed.model import Audio, Stem
+    from scorebed.model import Audio, Programme, Stem
     from scorebed.result import Result
 
 _FLOOR_LUFS = -60.0
@@ -43,23 +43,42 @@ def write_plot(path: Path, result: Result) -> tuple[Path, Path]:
     Returns:
         Temporary and final name.
     """
-    figure = new_figure()
-    before, after, curves = figure.subplots(
-        3, 1, sharex=True, gridspec_kw={"height_ratios": [1, 1, 1.5]}
+    lead, *others = result.programmes
+    figure = new_figure(further=len(others))
+    before, after, curves, *further = figure.subplots(
+        3 + len(others),
+        1,
+        sharex=True,
+        gridspec_kw={"height_ratios": [1, 1, 1.5] + [1.5] * len(others)},
     )
     length = result.picture.length_samples
-    dx, programme = result.picture.production, result.mixed.mix
-    _wave(before, dx, length, BEFORE, f"before: {result.video.name}")
-    _wave(after, programme, length, AFTER, f"after: {result.output.name}")
-    _loudness(curves, result, length)
+    _wave(before, lead.production.dx, length, BEFORE, f"before: {result.video.name}")
+    _wave(after, lead.mixed.mix, length, AFTER, f"after: {result.output.name}")
+    _loudness(curves, result, lead, length)
     for axes in (before, after, curves):
-        draw_speech(axes, result.notes.speech)
-        for scene in result.notes.scenes[1:]:
-            axes.axvline(float(scene.range.start_s), color="black", lw=0.8, ls=":")
-        axes.spines[["top", "right"]].set_visible(False)
-    curves.set_xlim(0, length / SAMPLE_RATE_HZ)
-    curves.set_xlabel("picture time in seconds; dotted: scene changes; yellow: speech")
+        _mark(axes, result, lead)
+    for axes, programme in zip(further, others, strict=True):
+        _loudness(axes, result, programme, length)
+        _mark(axes, result, programme)
+        axes.set_title(_named(result, programme), loc="left", fontsize=10)
+    lowest = further[-1] if further else curves
+    lowest.set_xlim(0, length / SAMPLE_RATE_HZ)
+    lowest.set_xlabel("picture time in seconds; dotted: scene changes; yellow: speech")
     return save(figure, path)
+
+
+def _named(result: Result, programme: Programme) -> str:
+    index = programme.production.index
+    assert index is not None, "a film without sound has one programme"
+    return f"audio stream {index} ({result.picture.streams[index].language or 'und'})"
+
+
+def _mark(axes: Any, result: Result, programme: Programme) -> None:  # noqa: ANN401 - matplotlib
+    """Speech and scene changes."""
+    draw_speech(axes, programme.production.speech)
+    for scene in result.notes.scenes[1:]:
+        axes.axvline(float(scene.range.start_s), color="black", lw=0.8, ls=":")
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _wave(axes: Any, stem: Stem | None, length: int, colour: str, title: str) -> None:  # noqa: ANN401
@@ -70,9 +89,14 @@ def _wave(axes: Any, stem: Stem | None, length: int, colour: str, title: str) ->
     draw_wave(axes, outline(_blocks(stem, length)), 0.0, colour)
 
 
-def _loudness(axes: Any, result: Result, length: int) -> None:  # noqa: ANN401 - matplotlib
-    dx = result.picture.production
-    lines = [("after, short-term", result.mixed.mix, AFTER, 1.8)]
+def _loudness(
+    axes: Any,  # noqa: ANN401 - matplotlib
+    result: Result,
+    programme: Programme,
+    length: int,
+) -> None:
+    dx = programme.production.dx
+    lines = [("after, short-term", programme.mixed.mix, AFTER, 1.8)]
     if dx is not None:
         lines.insert(0, ("before, short-term", dx, BEFORE, 1.2))
     for label, stem, colour, width in lines:
@@ -83,7 +107,7 @@ def _loudness(axes: Any, result: Result, length: int) -> None:  # noqa: ANN401 -
     axes.set_ylim(_FLOOR_LUFS, 0)
     axes.set_ylabel("LUFS")
     gain = axes.twinx()
-    curve = result.ducked.curve
+    curve = programme.ducked.curve
     points_s = [float(time_s) for time_s in curve.times_s]
     ends_s = 0.0, length / SAMPLE_RATE_HZ
     draw_curve(gain, points_s, curve.gains_db, ends_s, "gain of the music (right)")

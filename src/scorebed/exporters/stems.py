@@ -24,12 +24,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from scorebed.model import Audio, GainCurve, Stem
+    from scorebed.model import Audio, GainCurve, Programme, Stem
     from scorebed.result import Result
 
 NAMES = ("DX.wav", "MX-dry.wav", "MX-ducked.wav", "MIX.wav", CSV_NAME, JSON_NAME)
-_NUMBERED = re.compile(r"1M[1-9][0-9]*\.wav|take-[1-9][0-9]*-.+", re.DOTALL)
-"""Music of a scene, and further files of a take: how many there will be shows in the end only."""
+_NUMBERED = re.compile(
+    r"1M[1-9][0-9]*\.wav|(DX|MX-ducked|MIX)-a[0-9]+\.wav"
+    r"|duck-curve-a[0-9]+\.(csv|json)|take-[1-9][0-9]*-.+",
+    re.DOTALL,
+)
+"""Music of a scene, stems of further audio streams, and further files of a take: how many there
+will be shows in the end only."""
 
 
 def check_stems(folder: Path, *, overwrite: bool) -> None:
@@ -58,8 +63,11 @@ def write_stems(
     DX, MX-dry, MX-ducked and MIX are each as long as the picture, from its start. They carry the
     gains of the mix, so that DX and MX-ducked add up to MIX wherever the limiter did nothing. A
     video without production audio gets a silent DX. ``1M1.wav``, ``1M2.wav`` ... are MX-dry cut at
-    the scenes, to the sample, and so add up to it; ``take-1-NAME`` ... are copies of further files
-    of the take. All are 24-bit Broadcast Wave, but for one that would clip: that is 32-bit float.
+    the scenes, to the sample, and so add up to it. ``DX-a1.wav``, ``MX-ducked-a1.wav`` and
+    ``MIX-a1.wav`` are those of a further audio stream that was scored, here of the second
+    (``--audio-streams 1``), with the gain of its own mix. ``take-1-NAME`` ... are copies of further
+    files of the take. All are 24-bit Broadcast Wave, but for one that would clip: that is 32-bit
+    float. The duck curve of each stream lies beside them.
 
     Args:
         folder: Where to; made if it is not there.
@@ -72,10 +80,12 @@ def write_stems(
     parts: list[tuple[Path, Path]] = []
     stems: list[StemFile] = []
     try:
-        for name, sound in (*_whole(result), *_scenes(result)):
+        for name, sound in (*_whole(result), *_further(result), *_scenes(result)):
             stems.append(_write(_part(folder, name, parts), name, sound))
-        write_curve_csv(_part(folder, CSV_NAME, parts), result.ducked.curve)
-        write_curve_json(_part(folder, JSON_NAME, parts), result.ducked.curve)
+        for programme in result.programmes:
+            of, curve = _of(result, programme), programme.ducked.curve
+            write_curve_csv(_part(folder, CSV_NAME.replace(".", f"{of}."), parts), curve)
+            write_curve_json(_part(folder, JSON_NAME.replace(".", f"{of}."), parts), curve)
         for number, original in enumerate(result.take.originals, start=1):
             part = _part(folder, f"take-{number}-{original.path.name}", parts)
             shutil.copyfile(original.path, part)
@@ -110,18 +120,37 @@ def _part(folder: Path, name: str, parts: list[tuple[Path, Path]]) -> Path:
 
 
 def _whole(result: Result) -> Iterator[tuple[str, Sound]]:
-    mix, gain_db = result.mixed.mix, result.mixed.gain_db
-    dx, mx = result.levelled.dx, _raised(result.levelled.mx, gain_db)
+    span = 0, result.picture.length_samples
+    dry = partial(_blocks, _raised(result.levelled.mx, result.mixed.gain_db), span)
+    yield "MX-dry.wav", _sound(result, dry, 2, span, "MX-dry: music before ducking")
+    yield from _programme(result, result.programmes[0])
+
+
+def _further(result: Result) -> Iterator[tuple[str, Sound]]:
+    for programme in result.programmes[1:]:
+        yield from _programme(result, programme)
+
+
+def _of(result: Result, programme: Programme) -> str:
+    """What tells the files of a further audio stream from those of the leading one."""
+    if programme is result.programmes[0]:
+        return ""
+    index = programme.production.index
+    assert index is not None, "a film without sound has one programme"
+    return f"-a{result.picture.audio_number(index)}"
+
+
+def _programme(result: Result, programme: Programme) -> Iterator[tuple[str, Sound]]:
+    mix, gain_db, of = programme.mixed.mix, programme.mixed.gain_db, _of(result, programme)
+    dx, mx = programme.levelled.dx, _raised(programme.levelled.mx, gain_db)
     span = 0, result.picture.length_samples
     silent = partial(_silence, span[1])
     dialogue = silent if dx is None else partial(_blocks, _raised(dx, gain_db), span)
-    dry = partial(_blocks, mx, span)
-    ducked = partial(_curved, mx, span, result.ducked.curve)
+    ducked = partial(_curved, mx, span, programme.ducked.curve)
     for name, channels, play, words in (
-        ("DX", dx.channels if dx else 2, dialogue, "production audio"),
-        ("MX-dry", 2, dry, "music before ducking"),
-        ("MX-ducked", 2, ducked, "music under the duck curve"),
-        ("MIX", mix.channels, partial(_blocks, mix, span), "programme before its encode"),
+        (f"DX{of}", dx.channels if dx else 2, dialogue, "production audio"),
+        (f"MX-ducked{of}", 2, ducked, "music under the duck curve"),
+        (f"MIX{of}", mix.channels, partial(_blocks, mix, span), "programme before its encode"),
     ):
         yield f"{name}.wav", _sound(result, play, channels, span, f"{name}: {words}")
 

@@ -29,10 +29,20 @@ from scorebed.model.music import (
     Take,
     TakePiece,
 )
-from scorebed.model.picture import Picture, Stem, StreamInfo, StreamKind, TimeRange
-from scorebed.model.result import MuxPlan, ScoredVideo, StageRun, StemFile, StreamFate
+from scorebed.model.picture import Picture, SoundStream, Stem, StreamInfo, StreamKind, TimeRange
+from scorebed.model.result import (
+    DeliveredSound,
+    MuxPlan,
+    PlannedSound,
+    ScoredVideo,
+    SoundKind,
+    StageRun,
+    StemFile,
+    StreamFate,
+)
 from scorebed.model.service import Answer, ApiForm, Expected, Purse, ServiceSettings, Upload
 from scorebed.model.sound import (
+    AudioSettings,
     Ducked,
     DuckSettings,
     GainCurve,
@@ -42,11 +52,13 @@ from scorebed.model.sound import (
     LoudnessTarget,
     Mixed,
     PhraseMargin,
+    Programme,
 )
 from scorebed.model.spotting import (
     Cue,
     HitPoint,
     PictureCurve,
+    Production,
     Reel,
     ReelSet,
     Scene,
@@ -63,9 +75,11 @@ __all__ = [
     "ApiForm",
     "Artifact",
     "Audio",
+    "AudioSettings",
     "Brief",
     "Conformed",
     "Cue",
+    "DeliveredSound",
     "DuckSettings",
     "Ducked",
     "Expected",
@@ -84,6 +98,9 @@ __all__ = [
     "PhraseMargin",
     "Picture",
     "PictureCurve",
+    "PlannedSound",
+    "Production",
+    "Programme",
     "Progress",
     "Purse",
     "Quality",
@@ -94,6 +111,8 @@ __all__ = [
     "ScoredVideo",
     "ServiceSettings",
     "Shot",
+    "SoundKind",
+    "SoundStream",
     "SourceFile",
     "SpeechRegion",
     "SpotSettings",

@@ -58,6 +58,20 @@ class StreamInfo:
     """ffmpeg's names of its marks: ``default``, ``forced``, ``attached_pic`` ..."""
     language: str | None
     """Language tag as the container gives it."""
+    title: str | None
+    """What the container calls it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoundStream:
+    """An audio stream that can be decoded and has something in it."""
+
+    index: int
+    """Position in the container, from 0."""
+    start_s: Fraction
+    """Time of its first sound on the container's own clock, in seconds."""
+    channels: int
+    """How many channels it has; 0 where the container does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,12 +110,10 @@ class Picture:
     """Every stream, in order."""
     video_index: int
     """Index of the stream that is the picture."""
+    sounds: tuple[SoundStream, ...]
+    """Every audio stream that can be scored, in order."""
     production_index: int | None
-    """Index of the audio stream that is scored, or None."""
-    production_start_s: Fraction
-    """Time of its first sound on the container's own clock, in seconds."""
-    production_channels: int
-    """How many channels it has; 0 where there is none."""
+    """Index of the default one: the production audio that a player takes; None where none is."""
     start_s: Fraction
     """Time of the first shown frame on the container's own clock, in seconds."""
     container_start_s: Fraction
@@ -123,9 +135,18 @@ class Picture:
     packets_sha256: str
     """Hash of the payloads of all picture packets in file order (ffmpeg's streamhash)."""
     production: Stem | None
-    """The production audio (DX), or None where the file has none."""
+    """The production audio (DX) of the default stream, or None where the file has none."""
     timecode_s: Fraction | None = None
     """Time of day of the first frame by the file's timecode, in seconds from midnight."""
+
+    def sound(self, index: int) -> SoundStream:
+        """The audio stream of an index."""
+        return next(sound for sound in self.sounds if sound.index == index)
+
+    def audio_number(self, index: int) -> int:
+        """The number of an audio stream among the audio streams, from 0: ffmpeg's ``a:0``."""
+        audio = [stream.index for stream in self.streams if stream.kind is StreamKind.AUDIO]
+        return audio.index(index)
 
     @property
     def length_samples(self) -> int:

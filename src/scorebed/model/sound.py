@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Literal
 
 from scorebed.model.picture import Stem, TimeRange
+from scorebed.model.spotting import Production
 from scorebed.timecode import to_seconds
 
 
@@ -155,3 +157,31 @@ class Mixed:
     """Static delivery gain that both stems got."""
     limited_db: float
     """Deepest gain reduction of the limiter, as a positive number of dB; 0 when it did nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioSettings:
+    """Which sound the result carries."""
+
+    streams: Literal["all", "default"] | tuple[str, ...]
+    """Streams to score; else their numbers among the audio streams, from 0, and languages."""
+    keep_production: bool
+    """False: the music alone is heard in place of the streams to score."""
+    keep_original: bool
+    """Whether the streams to score are kept as they were too, as further streams."""
+    music: bool
+    """Whether the music alone is a further stream."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Programme:
+    """What became of one audio stream that was scored."""
+
+    production: Production
+    """What it was."""
+    levelled: Levelled
+    """It and the music at their loudness."""
+    ducked: Ducked
+    """The gain curve of the music under its own speech."""
+    mixed: Mixed
+    """Both together."""

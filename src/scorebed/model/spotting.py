@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 
 from scorebed.errors import ScorebedError
 from scorebed.model.files import Artifact, SourceFile
-from scorebed.model.picture import TimeRange
+from scorebed.model.picture import Stem, TimeRange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +78,18 @@ class SpeechRegion:
     """From its first to its last sound."""
     confidence: float
     """Mean probability of speech, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Production:
+    """The production audio of one audio stream: a language, a commentary."""
+
+    index: int | None
+    """Index of the stream in the input; None for a film without sound."""
+    dx: Stem | None
+    """Its sound, or None where there is none."""
+    speech: tuple[SpeechRegion, ...]
+    """Its own phrases of speech, in order, not overlapping."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,7 +44,7 @@ _FLOOR_PERCENTILE: Final = 10.0
 
 
 def level(
-    mx: Stem,
+    music: Stem | Levelled,
     dx: Stem | None,
     notes: SpottingNotes,
     settings: LevelSettings,
@@ -61,15 +61,22 @@ def level(
     400 ms gets no gain. Music whose true peak would be over the ceiling is limited.
 
     Args:
-        mx: The music.
+        music: The music; or what this stage made of it for another audio stream, whose music is
+            taken over as it is.
         dx: The production audio, or None.
         notes: For the phrases of speech.
         settings: Wanted loudness.
         folder: Where ``MX.wav`` is written, if it is limited.
         progress: Called with the share that is done.
     """
-    share = 1.0 if dx is None else mx.length_samples / max(1, mx.length_samples + dx.length_samples)
-    mx, mx_loudness = _level_music(mx, notes, settings, folder, lambda done: progress(share * done))
+    if isinstance(music, Levelled):
+        share, mx, mx_loudness = 0.0, music.mx, music.mx_loudness
+    else:
+        dx_samples = 0 if dx is None else dx.length_samples
+        share = music.length_samples / max(1, music.length_samples + dx_samples)
+        mx, mx_loudness = _level_music(
+            music, notes, settings, folder, lambda done: progress(share * done)
+        )
     if dx is None:
         progress(1.0)
         return Levelled(mx=mx, dx=None, mx_loudness=mx_loudness, dx_loudness=None, speech_lufs=None)

@@ -11,14 +11,17 @@ import numpy as np
 from scorebed.dsp.loudness import Meter
 from scorebed.errors import MediaError
 from scorebed.ffmpeg import Decoding, decode_audio, on_time_line
-from scorebed.stages.mux_plan import mapped_streams
+from scorebed.model import DeliveredSound, PlannedSound, SoundKind, StreamKind
+from scorebed.stages.mux_streams import codec_name, mapped_streams
 from scorebed.timecode import to_samples
 from scorebed.wav import BLOCK_SAMPLES, read_wav
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from numpy.typing import NDArray
 
-    from scorebed.model import Loudness, MuxPlan, Picture, Progress, Stem
+    from scorebed.model import Loudness, MuxPlan, Picture, Progress, Stem, StreamFate
     from scorebed.packets import Contents
 
 STAGE = "mux"
@@ -61,33 +64,126 @@ def check_picture(path: Path, picture: Picture, contents: Contents) -> None:
         )
 
 
-def listen(
+def check_sounds(path: Path, picture: Picture, plan: MuxPlan, contents: Contents) -> None:
+    """Refuses a delivered file that has not all audio streams that it should have.
+
+    Args:
+        path: The input, named in errors.
+        picture: What it is.
+        plan: How it was written.
+        contents: What was written.
+
+    Raises:
+        MediaError: If one is missing, empty, or not in its place.
+    """
+    wanted = [index for index, _ in _audio(mapped_streams(picture, plan))]
+    found = [stream.index for stream in contents.streams if stream.kind is StreamKind.AUDIO]
+    given = {sound.index for sound in picture.sounds}
+    filled = {sound.index for sound in contents.sounds}
+    empty = [
+        index
+        for index, one in _audio(mapped_streams(picture, plan))
+        if (one.index is None or one.index in given) and index not in filled
+    ]
+    if wanted != found or empty:
+        raise MediaError(
+            f"{STAGE}: {path} came out of {plan.muxer} with the audio streams "
+            f"{sorted(filled)}, not with {wanted}",
+            remedy="Try another container with -o, for example one that ends in .mkv; "
+            "nothing was written.",
+        )
+
+
+def _audio(
+    mapped: Sequence[StreamFate | PlannedSound],
+) -> Iterator[tuple[int, StreamFate | PlannedSound]]:
+    """The audio streams of the output with their indexes."""
+    for index, one in enumerate(mapped):
+        if isinstance(one, PlannedSound) or one.kind is StreamKind.AUDIO:
+            yield index, one
+
+
+def delivered(
+    picture: Picture,
+    plan: MuxPlan,
+    contents: Contents,
+    loudness: Sequence[Loudness],
+    trims_db: Sequence[float],
+) -> tuple[DeliveredSound, ...]:
+    """The audio streams of the file that was written.
+
+    Args:
+        picture: What the input is.
+        plan: How it was written.
+        contents: What was written.
+        loudness: Of each stream that was encoded, as in ``plan.encoded``.
+        trims_db: Static gain that each of them got at the encoder, in dB.
+    """
+    channels = {sound.index: sound.channels for sound in contents.sounds}
+    found = []
+    for index, one in _audio(mapped_streams(picture, plan)):
+        stream = contents.streams[index]
+        encoded = isinstance(one, PlannedSound) and one in plan.encoded
+        at = plan.encoded.index(one) if isinstance(one, PlannedSound) and encoded else None
+        found.append(
+            DeliveredSound(
+                index=index,
+                source=one.index,
+                kind=one.kind if isinstance(one, PlannedSound) else SoundKind.UNTOUCHED,
+                codec=codec_name(one, picture) if isinstance(one, PlannedSound) else one.codec,
+                channels=channels.get(index, 0),
+                language=stream.language,
+                title=stream.title,
+                default="default" in stream.disposition,
+                loudness=None if at is None else loudness[at],
+                trim_db=0.0 if at is None else round(trims_db[at], 3),
+            )
+        )
+    return tuple(found)
+
+
+def listen_all(
     part: Path,
     picture: Picture,
-    mix: Stem,
+    stems: Sequence[Stem],
     plan: MuxPlan,
     contents: Contents,
     progress: Progress,
-) -> Loudness:
-    """Decodes the delivered programme: its loudness, and that it lies where it should.
+) -> list[tuple[PlannedSound, Loudness]]:
+    """Decodes every stream that was encoded: its loudness, and that it lies where it should.
 
     Args:
         part: The file that was written.
         picture: What the input is.
-        mix: The programme as it was before it was encoded.
+        stems: The streams as they were before they were encoded, as in ``plan.encoded``.
         plan: How it was written.
         contents: What was written.
         progress: Called with 0.8 to 1.
 
     Raises:
-        MediaError: If it is too short or moved by more than 1 ms.
+        MediaError: If one is too short or moved by more than 1 ms.
     """
+    mapped = mapped_streams(picture, plan)
+    heard = []
+    for number, (sound, stem) in enumerate(zip(plan.encoded, stems, strict=True)):
+
+        def tell(share: float, done: int = number) -> None:
+            progress(0.8 + 0.2 * (done + share) / len(stems))
+
+        loudness = _listen(part, mapped.index(sound), stem, plan, contents, tell)
+        heard.append((sound, loudness))
+    return heard
+
+
+def _listen(
+    part: Path,
+    index: int,
+    mix: Stem,
+    plan: MuxPlan,
+    contents: Contents,
+    progress: Progress,
+) -> Loudness:
     assert contents.clock is not None
-    index = next(
-        number
-        for number, fate in enumerate(mapped_streams(picture, plan))
-        if fate is None or fate.index == picture.production_index
-    )
     first = to_samples(contents.clock.start_s) + mix.start_samples
     window_at = _loudest(mix)
     heard = np.zeros((BLOCK_SAMPLES + 2 * _SEARCH_SAMPLES, mix.channels), dtype=np.float32)
@@ -104,7 +200,7 @@ def listen(
         meter.add(block[: max(mix.length_samples - at, 0)])
         _collect(heard, block, at - (window_at - _SEARCH_SAMPLES))
         at += len(block)
-        progress(0.8 + 0.2 * min(at / max(mix.length_samples, 1), 1.0))
+        progress(min(at / max(mix.length_samples, 1), 1.0))
     shift = _shift_samples(mix, window_at, heard)
     if at < mix.length_samples - _MAX_SHIFT_SAMPLES or abs(shift) > _MAX_SHIFT_SAMPLES:
         raise MediaError(

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import ffmpeg
 
 from scorebed.errors import MediaError
-from scorebed.ffmpeg import FfmpegError, arguments, file_url, kept_channels, run, source
-from scorebed.model import MuxPlan, Picture, SourceFile, StreamFate, StreamInfo, StreamKind
-from scorebed.packets import Contents, leading_sha256, read_contents
+from scorebed.ffmpeg import FfmpegError, arguments, file_url, run, source
+from scorebed.model import AudioSettings, MuxPlan, Picture, SourceFile
+from scorebed.packets import leading_sha256, read_contents
+from scorebed.stages.mux_sounds import Sounds, holds_several, left_out, plan_sounds
+from scorebed.stages.mux_streams import QUICKTIME, Asking, fate_of
 
 STAGE = "mux"
 
@@ -60,14 +61,6 @@ _CODECS = {
     "mxf": "pcm_s24le",
 }
 """Audio encoder by muxer where it is not AAC."""
-_LOSSLESS = {"pcm_s16le", "pcm_s24le", "flac"}
-_STEREO_ONLY = {"mp2", "wmav2"}
-_MAX_KBPS = {"libopus": 256, "wmav2": 192, "mp2": 384}
-SUBTITLES = {"mp4": "mov_text", "mov": "mov_text", "matroska": "srt", "webm": "webvtt"}
-"""Encoder of text subtitles by muxer."""
-QUICKTIME = {"mp4", "mov", "3gp", "3g2"}
-"""Muxers that make timecode and chapter tracks themselves, from tags."""
-_TRIAL_S = 1
 _TRIAL_FRAMES = 50
 
 
@@ -78,7 +71,7 @@ def plan_mux(
     *,
     folder: Path,
     stereo_kbps: int,
-    keep_production: bool = True,
+    audio: AudioSettings,
 ) -> MuxPlan:
     """Decides container, codec and the fate of every stream, by trying.
 
@@ -88,32 +81,28 @@ def plan_mux(
         output: Where the result goes; another extension than the input's asks for that container.
         folder: For short trial files, which are removed.
         stereo_kbps: Bit rate of a stereo programme, in kbit/s.
-        keep_production: Whether the production audio, and so its layout, stays.
+        audio: Which sound it carries.
 
     Raises:
-        MediaError: If the container cannot be written or cannot hold the programme.
+        SettingsError: If the file has no audio stream that was asked for.
+        MediaError: If the container cannot be written or cannot hold what was asked for.
     """
     muxer = _choose_muxer(source_file.path, picture, output)
-    channels = max(2, kept_channels(picture.production_channels or 2)) if keep_production else 2
     codec = _CODECS.get(muxer, "aac")
-    if codec in _STEREO_ONLY and channels > 2:  # noqa: PLR2004 - more than stereo
-        raise MediaError(
-            f"{STAGE}: {output.name}: its audio codec ({codec}) holds no {channels} channels",
-            remedy=f"Choose another container, for example: -o {output.with_suffix('.mkv').name}",
-        )
-    kbps = min(stereo_kbps, _MAX_KBPS.get(codec, stereo_kbps)) * channels // 2
     with tempfile.TemporaryDirectory(prefix="trial-", dir=folder) as trials:
         _try_picture(source_file, picture, muxer, Path(trials))
+        asking = Asking(source_file=source_file, picture=picture, muxer=muxer, folder=Path(trials))
+        wanted = Sounds(audio=audio, codec=codec, stereo_kbps=stereo_kbps, output=output)
+        several = holds_several(asking, wanted)
+        sounds = plan_sounds(asking, wanted, several=several)
         fates = [
-            _fate(source_file, picture, stream, muxer, codec, Path(trials))
+            fate_of(asking, stream, sounds, left_out(asking, wanted, stream.index, several=several))
             for stream in picture.streams
         ]
     return MuxPlan(
         muxer=muxer,
         muxer_options=_muxer_options(muxer, output),
-        audio_codec=codec,
-        audio_channels=channels,
-        audio_kbps=None if codec in _LOSSLESS else kbps,
+        sounds=sounds,
         kept=tuple(fate for fate in fates if fate.why is None),
         dropped=tuple(fate for fate in fates if fate.why is not None),
     )
@@ -183,99 +172,3 @@ def _choose_muxer(path: Path, picture: Picture, output: Path) -> str:
         )
     same, by_suffix = _MUXERS[family]
     return by_suffix.get(suffix, same)
-
-
-def _fate(
-    source_file: SourceFile,
-    picture: Picture,
-    stream: StreamInfo,
-    muxer: str,
-    audio_codec: str,
-    folder: Path,
-) -> StreamFate:
-    """Kept as it is, converted, or dropped: the container is asked by a trial of a second."""
-    kept = StreamFate(index=stream.index, kind=stream.kind, codec=stream.codec)
-    if stream.index == picture.production_index:
-        return replace(kept, codec=codec_name(audio_codec))
-    if stream.role is not None and muxer in QUICKTIME:
-        return replace(kept, codec={"timecode": "tmcd", "chapters": "text"}[stream.role])
-    if stream.index == picture.video_index or stream.role == "chapters":
-        return kept
-    text = SUBTITLES.get(muxer) if stream.kind is StreamKind.SUBTITLE else None
-    for codec in ("copy", text):
-        if codec and _trial(source_file, picture, stream, muxer, codec, folder):
-            name = stream.codec if codec == "copy" else codec
-            return replace(kept, codec={"srt": "subrip"}.get(name, name))
-    return replace(kept, why=f"a {muxer} file cannot carry it")
-
-
-def _trial(
-    source_file: SourceFile,
-    picture: Picture,
-    stream: StreamInfo,
-    muxer: str,
-    codec: str,
-    folder: Path,
-) -> bool:
-    target = folder / f"trial-{stream.index}"
-    read = source(source_file.path)
-    options = {"c": "copy", "c:1": codec, "t": _TRIAL_S, "f": muxer, "strict": "unofficial"}
-    graph = ffmpeg.output(
-        read[str(picture.video_index)], read[str(stream.index)], file_url(target), **options
-    )
-    try:
-        run(
-            ["-y", "-copy_unknown", *arguments(graph)],
-            stage=STAGE,
-            subject=source_file.path,
-        )
-    except FfmpegError:
-        return False
-    finally:
-        target.unlink(missing_ok=True)
-    return True
-
-
-def codec_name(encoder: str) -> str:
-    """The codec that an encoder of ffmpeg writes."""
-    return encoder.removeprefix("lib")
-
-
-def settle(
-    plan: MuxPlan, picture: Picture, contents: Contents
-) -> tuple[tuple[StreamFate, ...], tuple[StreamFate, ...]]:
-    """What of the plan is in the file: streams that the muxer makes itself are looked for.
-
-    Args:
-        plan: What was planned.
-        picture: What the input is.
-        contents: What the output holds.
-
-    Returns:
-        The streams that were kept and those that were dropped.
-    """
-    made = [stream.role for stream in contents.streams]
-    missing = {
-        stream.index
-        for stream in picture.streams
-        if stream.role == "timecode" and plan.muxer in QUICKTIME and stream.role not in made
-    }
-    lost = tuple(
-        replace(fate, why=f"a {plan.muxer} file cannot carry it")
-        for fate in plan.kept
-        if fate.index in missing
-    )
-    kept = tuple(fate for fate in plan.kept if fate.index not in missing)
-    return kept, (*plan.dropped, *lost)
-
-
-def mapped_streams(picture: Picture, plan: MuxPlan) -> list[StreamFate | None]:
-    """Output streams in order; None stands for the programme of a file that had no sound."""
-    remade = {stream.index for stream in picture.streams if stream.role is not None}
-    if plan.muxer not in QUICKTIME:
-        remade = {stream.index for stream in picture.streams if stream.role == "chapters"}
-    mapped: list[StreamFate | None] = [fate for fate in plan.kept if fate.index not in remade]
-    if picture.production_index is None:
-        mapped.append(None)
-    # Streams behind an attachment would be taken for attachments by the Matroska muxer.
-    return sorted(mapped, key=lambda fate: (fate and fate.kind is StreamKind.ATTACHMENT) or False)

@@ -35,7 +35,13 @@ def probe(source: SourceFile, *, folder: Path, progress: Progress = no_progress)
     picture = look(source, progress=lambda share: progress(share * 0.5))
     if picture.production_index is None:
         return picture
-    production = _extract(picture, source.path, folder, lambda share: progress(0.5 + 0.5 * share))
+    production = extract(
+        source,
+        picture,
+        picture.production_index,
+        folder=folder,
+        progress=lambda share: progress(0.5 + 0.5 * share),
+    )
     return replace(picture, production=production)
 
 
@@ -52,14 +58,13 @@ def look(source: SourceFile, *, progress: Progress = no_progress) -> Picture:
     contents = read_contents(source.path, stage=STAGE, progress=progress)
     clock = _require_picture(source.path, contents)
     assert contents.video_index is not None
-    sound_start_s = contents.sound_start_s
+    sound = contents.sound
     return Picture(
         format_name=contents.format_name,
         streams=contents.streams,
         video_index=contents.video_index,
-        production_index=None if sound_start_s is None else contents.sound_index,
-        production_start_s=clock.start_s if sound_start_s is None else sound_start_s,
-        production_channels=contents.sound_channels if sound_start_s is not None else 0,
+        sounds=contents.sounds,
+        production_index=None if sound is None else sound.index,
         start_s=clock.start_s,
         container_start_s=contents.start_s,
         duration_s=clock.duration_s,
@@ -102,21 +107,40 @@ def _require_picture(path: Path, contents: Contents) -> PictureClock:
     return contents.clock
 
 
-def extraction(picture: Picture, path: Path) -> Decoding:
-    """How the production audio is decoded: on the picture's time line, gaps filled."""
-    assert picture.production_index is not None
-    kept = kept_channels(picture.production_channels)
-    first = to_samples(min(picture.start_s, picture.production_start_s))
+def extraction(picture: Picture, index: int, path: Path) -> Decoding:
+    """How an audio stream is decoded: on the picture's time line, gaps filled."""
+    sound = picture.sound(index)
+    kept = kept_channels(sound.channels)
+    first = to_samples(min(picture.start_s, sound.start_s))
     return Decoding(
         path=path,
-        stream_index=picture.production_index,
+        stream_index=index,
         channels=kept,
         filters=on_time_line(first, kept),
     )
 
 
-def _extract(picture: Picture, path: Path, folder: Path, progress: Progress) -> Stem:
-    decoding = extraction(picture, path)
+def extract(
+    source: SourceFile,
+    picture: Picture,
+    index: int,
+    *,
+    folder: Path,
+    progress: Progress = no_progress,
+) -> Stem:
+    """Decodes an audio stream to ``DX.wav``.
+
+    Args:
+        source: The user's file.
+        picture: What it is.
+        index: The audio stream.
+        folder: Where the file is written.
+        progress: Called with the share that is done.
+
+    Raises:
+        MediaError: If it cannot be decoded.
+    """
+    decoding = extraction(picture, index, source.path)
     target = folder / "DX.wav"
     with wav_writer(target, channels=decoding.channels) as writer:
         try:
@@ -124,11 +148,11 @@ def _extract(picture: Picture, path: Path, folder: Path, progress: Progress) -> 
                 writer.write(np.nan_to_num(block, posinf=0, neginf=0))
                 progress(min(writer.length_samples / max(picture.length_samples, 1), 1.0))
         except FfmpegError as error:
-            raise _undecodable(path, picture.production_index) from error
+            raise _undecodable(source.path, picture, index) from error
         length_samples = writer.length_samples
     if not length_samples:
-        raise _undecodable(path, picture.production_index)
-    start_s = min(picture.start_s, picture.production_start_s)
+        raise _undecodable(source.path, picture, index)
+    start_s = min(picture.start_s, picture.sound(index).start_s)
     return Stem(
         kind="DX",
         audio=Artifact(path=target, sha256=sha256_of(target)),
@@ -138,9 +162,15 @@ def _extract(picture: Picture, path: Path, folder: Path, progress: Progress) -> 
     )
 
 
-def _undecodable(path: Path, index: int | None) -> MediaError:
+def _undecodable(path: Path, picture: Picture, index: int) -> MediaError:
+    others = [
+        str(picture.audio_number(sound.index)) for sound in picture.sounds if sound.index != index
+    ]
     return MediaError(
         f"{STAGE}: the sound of {path} (stream {index}) cannot be decoded",
-        remedy="Export the file again, or remove the stream with: "
+        remedy=f"Export the file again, or leave the stream as it is with: "
+        f"--audio-streams {','.join(others)}"
+        if others and index != picture.production_index
+        else "Export the file again, or remove the stream with: "
         "ffmpeg -i FILE -map 0 -map -0:a -c copy NEW_FILE",
     )

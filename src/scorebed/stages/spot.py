@@ -32,6 +32,7 @@ from scorebed.model import (
     SpeechRegion,
     SpotSettings,
     SpottingNotes,
+    Stem,
     TimeRange,
     no_progress,
 )
@@ -62,6 +63,8 @@ def spot(
 ) -> SpottingNotes:
     """Watches the picture once and listens to the production audio once.
 
+    Speech is that of the default audio stream: which others are scored changes no music.
+
     Args:
         source: The user's file.
         picture: What it is.
@@ -79,7 +82,11 @@ def spot(
     watched = _watch(source, picture, lambda share: progress(share * (0.9 if listen else 1.0)))
     shots = _shots(watched, picture.duration_s)
     scenes = _scenes(watched, shots, settings.max_scenes)
-    speech = _speech(picture, lambda share: progress(0.9 + 0.1 * share)) if listen else told
+    speech = told
+    if listen and picture.production is not None:
+        speech = find_speech(
+            picture.production, picture.duration_s, lambda share: progress(0.9 + 0.1 * share)
+        )
     whole = TimeRange(start_s=Fraction(0), duration_s=picture.duration_s)
     return SpottingNotes(
         duration_s=picture.duration_s,
@@ -273,10 +280,16 @@ def _hit_points(shots: tuple[Shot, ...], scenes: tuple[Scene, ...]) -> tuple[Hit
 # --- listening ---------------------------------------------------------------------------------
 
 
-def _speech(picture: Picture, progress: Progress) -> tuple[SpeechRegion, ...]:
-    """Speech within the picture; what lies before or after it carries no music."""
-    dx = picture.production
-    assert dx is not None
+def find_speech(
+    dx: Stem, duration_s: Fraction, progress: Progress = no_progress
+) -> tuple[SpeechRegion, ...]:
+    """Speech within the picture; what lies before or after it carries no music.
+
+    Args:
+        dx: The production audio.
+        duration_s: Length of the picture in seconds.
+        progress: Called with the share that is done.
+    """
     done = 0
 
     def watched() -> Iterator[NDArray[np.float32]]:
@@ -290,7 +303,7 @@ def _speech(picture: Picture, progress: Progress) -> tuple[SpeechRegion, ...]:
     inside = []
     for region in regions:
         start_s = max(region.range.start_s, Fraction(0))
-        end_s = min(region.range.end_s, picture.duration_s)
+        end_s = min(region.range.end_s, duration_s)
         if start_s < end_s:
             inside.append(
                 SpeechRegion(range=TimeRange.between(start_s, end_s), confidence=region.confidence)

@@ -1,0 +1,110 @@
+"""One video to score: what is checked before the work, and how its files get their names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scorebed.delivery import check_output, publish, publish_text, sidecar, told_of
+from scorebed.exporters.drawing import check_plot
+from scorebed.exporters.plot import write_plot
+from scorebed.exporters.stems import check_stems, write_stems
+from scorebed.model import MuxPlan, Picture, Tell, no_words
+from scorebed.providers.base import Service, find
+from scorebed.settings import Settings
+from scorebed.workspace import check_room
+
+if TYPE_CHECKING:
+    from scorebed.result import Result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One video to score."""
+
+    video: Path
+    """The finished cut."""
+    output: Path
+    """Where the scored video goes."""
+    settings: Settings
+    """What is wanted."""
+    workspace: Path
+    """Root of the workspaces."""
+    stems: Path | None = None
+    """Folder for the stems, if they are wanted."""
+    plot: Path | None = None
+    """A PNG of the result, if it is wanted."""
+    overwrite: bool = False
+    """Whether files of those names may be replaced."""
+    tell: Tell = no_words
+    """Told, in a sentence, what a person should know at once."""
+
+
+def check_provider(want: Settings) -> None:
+    """Refuses, before any work, what a service would refuse.
+
+    Raises:
+        ScorebedError: An option or a text cannot be used.
+    """
+    provider = find(want.provider)
+    if want.service is not None and isinstance(provider, Service):
+        provider.check(want.brief, want.service)
+
+
+def check_job(job: Job) -> None:
+    """Refuses outputs that could not be written in the end.
+
+    Raises:
+        SettingsError: If a name is taken, wrong, or the input.
+        WorkspaceError: If a folder may not be written to.
+    """
+    check_output(job.output, video=job.video, overwrite=job.overwrite)
+    if job.stems is not None:
+        check_stems(job.stems, overwrite=job.overwrite)
+    if job.plot is not None:
+        check_plot(job.plot, overwrite=job.overwrite)
+
+
+def check_rooms(job: Job, picture: Picture, plan: MuxPlan) -> None:
+    """Refuses to start where the disk has no room for the work or the result.
+
+    Raises:
+        WorkspaceError: If a folder may not be written to or is too full.
+    """
+    length = picture.length_samples
+    # The take, a decoded copy of a given track, and each mix with its sound before: float32.
+    check_room(job.workspace, length * 4 * (2 + 2 + 2 * plan.mixed_channels))
+    check_room(job.output.parent, job.video.stat().st_size + length * plan.mixed_channels)
+
+
+def deliver(job: Job, result: Result, part: Path) -> Result:
+    """Gives all files their final names, when all are written; the video comes last.
+
+    Args:
+        job: What was asked for.
+        result: The finished score.
+        part: The video under its temporary name.
+
+    Returns:
+        The result with the stems that were written.
+    """
+    parts: list[tuple[Path, Path]] = []
+    try:
+        if job.stems is not None:
+            with told_of(job.stems):
+                written_stems, stems = write_stems(job.stems, result)
+            parts += written_stems
+            result = replace(result, stems=stems)
+        if job.plot is not None:
+            with told_of(job.plot):
+                parts.append(write_plot(job.plot, result))
+        with told_of(job.output):
+            for written, final in parts:
+                publish(written, final, overwrite=job.overwrite)
+            publish_text(result.to_json(), sidecar(job.output))
+            publish(part, job.output, overwrite=job.overwrite)
+    finally:
+        for written, _ in parts:
+            written.unlink(missing_ok=True)
+    return result
