@@ -235,12 +235,11 @@ def heard() -> Callable[..., tuple[NDArray[np.float32], int]]:
 
 
 @pytest.fixture(scope="session")
-def stream_hash(ffmpeg_exe: str) -> Callable[[Path], str]:
-    """SHA-256 of the first picture's packets, by ffmpeg's own streamhash."""
+def stream_hash(ffmpeg_exe: str) -> Callable[..., str]:
+    """SHA-256 of a stream's packets, of the first picture's unasked, by ffmpeg's own streamhash."""
 
-    how = "-map 0:V:0 -c copy -copyinkf -f streamhash -hash sha256 -"
-
-    def ask(path: Path) -> str:
+    def ask(path: Path, stream: str = "V:0") -> str:
+        how = f"-map 0:{stream} -c copy -copyinkf -f streamhash -hash sha256 -"
         said = subprocess.run(
             [ffmpeg_exe, "-loglevel", "error", "-nostdin", "-i", path, *how.split()],
             check=True,

@@ -30,9 +30,11 @@ KNOWS: dict[str, set[str]] = {
     "options": EXACT,
     "settings": EXACT | {"options", "presets", "providers", "ledger"},
     "delivery": EXACT,
-    "result": EXACT | {"settings"},
+    "result": EXACT | {"settings", "result_warnings"},
+    "result_warnings": EXACT | {"result", "dsp"},
     "exporters": EXACT | {"wav", "dsp", "delivery", "result"},
-    "workspace": EXACT,
+    "memory": set(),
+    "workspace": EXACT | {"memory"},
 }
 """What the rooms below the pipeline may see; those above see all but the command line."""
 

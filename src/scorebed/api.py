@@ -37,7 +37,7 @@ def score(
     tags: Sequence[str] = (),
     seed: int = DEFAULT_SEED,
     quality: Quality = "standard",
-    loudness: float = 0.0,
+    loudness: float | None = None,
     guidance: float = 0.5,
     max_scenes: int = 10,
     speech_margin_lu: float | None = None,
@@ -66,6 +66,7 @@ def score(
     c2pa: bool | None = None,
     zero_retention: bool | None = None,
     refine_plan: bool | None = None,
+    proxy_height_px: int | None = None,
     key_file: str | Path | None = None,
     price_per_minute: float | None = None,
     max_spend: float | None = None,
@@ -94,7 +95,8 @@ def score(
         tags: Further words.
         seed: Names the take.
         quality: How much work goes into the sound.
-        loudness: -1 to 1: music 6 LU lower to 6 LU higher than the preset's.
+        loudness: -1 to 1: music 6 LU lower to 6 LU higher than the preset's; None: 0, or as the
+            service preset says.
         guidance: 0 to 1: how closely the music follows the picture.
         max_scenes: Most scenes.
         speech_margin_lu: Speech over music, in LU; None as the preset says.
@@ -124,6 +126,7 @@ def score(
         c2pa: Ask the service to sign its mp3.
         zero_retention: Ask the service to keep nothing.
         refine_plan: Let the service's free planner refine the plan (text to music).
+        proxy_height_px: 144 to 1080, even: most lines of the picture that is sent.
         key_file: File that holds the key.
         price_per_minute: Your price of a minute of picture, for estimates.
         max_spend: Send nothing if the estimate is over this.
@@ -183,6 +186,7 @@ def score(
             c2pa=c2pa,
             zero_retention=zero_retention,
             refine_plan=refine_plan,
+            proxy_height_px=proxy_height_px,
             key_file=None if key_file is None else Path(key_file),
             price_per_minute=price_per_minute,
             max_spend=max_spend,
@@ -201,6 +205,7 @@ def score(
         plot=None if plot is None else Path(plot),
         overwrite=overwrite,
         tell=tell,
+        tell_price=tell,
     )
     return run_job(job, watch)
 

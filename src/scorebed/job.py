@@ -10,6 +10,7 @@ from scorebed.delivery import check_output, publish, publish_text, sidecar, told
 from scorebed.exporters.drawing import check_plot
 from scorebed.exporters.plot import write_plot
 from scorebed.exporters.stems import check_stems, write_stems
+from scorebed.media import identify
 from scorebed.model import MuxPlan, Picture, Tell, no_words
 from scorebed.providers.base import Service, find
 from scorebed.settings import Settings
@@ -39,6 +40,8 @@ class Job:
     """Whether files of those names may be replaced."""
     tell: Tell = no_words
     """Told, in a sentence, what a person should know at once."""
+    tell_price: Tell = no_words
+    """Told, in a sentence, what is about to be bought and for how much, before it is."""
 
 
 def check_provider(want: Settings) -> None:
@@ -53,13 +56,17 @@ def check_provider(want: Settings) -> None:
 
 
 def check_job(job: Job) -> None:
-    """Refuses outputs that could not be written in the end.
+    """Refuses inputs that cannot be opened and outputs that could not be written in the end.
 
     Raises:
+        MediaError: If a track or a transcript that was given is missing or empty.
         SettingsError: If a name is taken, wrong, or the input.
         WorkspaceError: If a folder may not be written to.
     """
     check_output(job.output, video=job.video, overwrite=job.overwrite)
+    for given in (job.settings.music, job.settings.transcript):
+        if given is not None:
+            identify(given)
     if job.stems is not None:
         check_stems(job.stems, overwrite=job.overwrite)
     if job.plot is not None:
@@ -72,10 +79,21 @@ def check_rooms(job: Job, picture: Picture, plan: MuxPlan) -> None:
     Raises:
         WorkspaceError: If a folder may not be written to or is too full.
     """
-    length = picture.length_samples
-    # The take, a decoded copy of a given track, and each mix with its sound before: float32.
-    check_room(job.workspace, length * 4 * (2 + 2 + 2 * plan.mixed_channels))
-    check_room(job.output.parent, job.video.stat().st_size + length * plan.mixed_channels)
+    check_room(job.workspace, workspace_bytes(picture, plan))
+    delivered_bytes = job.video.stat().st_size + picture.length_samples * plan.mixed_channels
+    check_room(job.output.parent, delivered_bytes)
+
+
+def workspace_bytes(picture: Picture, plan: MuxPlan) -> int:
+    """Room that the stages take in the workspace, in bytes.
+
+    The take, a decoded copy of a given track, and each mix with its sound before: float32.
+
+    Args:
+        picture: What is scored.
+        plan: How it is written.
+    """
+    return picture.length_samples * 4 * (2 + 2 + 2 * plan.mixed_channels)
 
 
 def deliver(job: Job, result: Result, part: Path) -> Result:

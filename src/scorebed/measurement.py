@@ -23,6 +23,7 @@ from scorebed.model import Loudness, LoudnessTarget, Progress, SpeechRegion, no_
 from scorebed.options import DEFAULT_PRESET
 from scorebed.packets import Contents, read_contents
 from scorebed.presets import load_preset
+from scorebed.result import loudness_figures, speech_figures
 from scorebed.settings import Delivery
 from scorebed.timecode import SAMPLE_RATE_HZ, to_samples
 
@@ -79,24 +80,14 @@ class Measurement:
                 "file": str(self.path),
                 "duration_s": round(self.duration_s, 6),
                 "channels": self.channels,
-                "integrated_lufs": _round(self.loudness.integrated_lufs),
-                "true_peak_dbtp": _round(self.loudness.true_peak_dbtp),
-                "range_lu": _round(self.loudness.range_lu),
-                "momentary_max_lufs": _round(self.loudness.momentary_max_lufs),
-                "short_term_max_lufs": _round(self.loudness.short_term_max_lufs),
+                **loudness_figures(self.loudness),
                 "target": {
                     "preset": self.preset,
                     "integrated_lufs": self.target.integrated_lufs,
                     "true_peak_dbtp": self.target.true_peak_dbtp,
                 },
                 "speech_share": round(self.speech_share, 4),
-                "speech": [
-                    {
-                        "start_s": round(float(region.range.start_s), 6),
-                        "end_s": round(float(region.range.end_s), 6),
-                    }
-                    for region in self.speech
-                ],
+                "speech": [speech_figures(region) for region in self.speech],
                 "speech_margin": self.speech_margin
                 and {
                     "least_lu": self.speech_margin.least_lu,
@@ -171,7 +162,9 @@ def _measurement(
         loudness=loudness,
         preset=delivery.name,
         target=LoudnessTarget(
-            integrated_lufs=delivery.target_lufs, true_peak_dbtp=delivery.true_peak_dbtp
+            integrated_lufs=delivery.target_lufs,
+            true_peak_dbtp=delivery.true_peak_dbtp,
+            max_limiting_db=delivery.max_limiting_db,
         ),
         speech=speech,
         speech_share=spoken_s / duration_s if duration_s else 0.0,
@@ -279,7 +272,3 @@ def _told_beside(
             remedy="Remove that file, or score the video again.",
         ) from error
     return (margin, curve) if same else (None, ())
-
-
-def _round(value: float | None) -> float | None:
-    return None if value is None else round(value, 2)

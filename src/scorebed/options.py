@@ -26,7 +26,7 @@ class Options:
     tags: tuple[str, ...] = ()
     seed: int = DEFAULT_SEED
     quality: Quality = "standard"
-    loudness: float = 0.0
+    loudness: float | None = None
     guidance: float = 0.5
     max_scenes: int = 10
     speech_margin_lu: float | None = None
@@ -55,6 +55,7 @@ class Options:
     c2pa: bool | None = None
     zero_retention: bool | None = None
     refine_plan: bool | None = None
+    proxy_height_px: int | None = None
     key_file: Path | None = None
     price_per_minute: float | None = None
     max_spend: float | None = None
@@ -77,10 +78,12 @@ _RANGES: dict[str, tuple[float, float, str]] = {
     "true_peak_dbtp": (-20, 0, " dBTP"),
     "seed": (0, 2**63 - 1, ""),
     "duration_s": (0.1, 86_400, " s"),
+    "proxy_height_px": (144, 1080, " lines"),
     "price_per_minute": (0, 1000, ""),
     "max_spend": (0, 1e6, ""),
     "read_timeout_s": (1, 86_400, " s"),
     "audio_bitrate_kbps": (32, 640, " kbit/s"),
+    "max_limiting_db": (0, 20, " dB"),
 }
 _CHOICES: dict[str, tuple[str | None, ...]] = {
     "quality": ("draft", "standard", "high"),
@@ -136,5 +139,8 @@ def flag_of(name: str) -> str:
         "production_gain_db": "production-gain",
         "true_peak_dbtp": "true-peak",
         "duration_s": "duration",
+        "proxy_height_px": "proxy-height",
     }
+    if not hasattr(Options, name):
+        return f"{name} of the preset"
     return "--" + spoken.get(name, name.replace("_", "-"))

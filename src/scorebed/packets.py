@@ -85,6 +85,7 @@ def read_contents(path: Path, *, stage: str, progress: Progress = no_progress) -
         reading = _Reading(
             video_index=-1 if video is None else video.index,
             starts_s=dict.fromkeys((stream.index for stream in usable), None),
+            sounds={stream.index: hashlib.sha256() for stream in usable},
             time_base=Fraction((video and video.time_base) or 0),
         )
         _read(container, reading, path.stat().st_size, progress)
@@ -185,7 +186,14 @@ def _sounds(usable: list[Stream], reading: _Reading) -> tuple[SoundStream, ...]:
         start_s = reading.starts_s[stream.index]
         if start_s is not None:
             channels = int(getattr(stream.codec_context, "channels", 0))
-            found.append(SoundStream(index=stream.index, start_s=start_s, channels=channels))
+            found.append(
+                SoundStream(
+                    index=stream.index,
+                    start_s=start_s,
+                    channels=channels,
+                    packets_sha256=reading.sounds[stream.index].hexdigest(),
+                )
+            )
     return tuple(found)
 
 
@@ -228,6 +236,7 @@ def _timecode_s(
 class _Reading:
     video_index: int
     starts_s: dict[int, Fraction | None]
+    sounds: dict[int, hashlib._Hash]
     time_base: Fraction
     digest: hashlib._Hash = field(default_factory=hashlib.sha256)
     packets: int = 0
@@ -243,15 +252,8 @@ def _read(
             progress(min(packet.pos / max(size_bytes, 1), 1.0))
         if packet.stream_index == reading.video_index:
             _note_picture(reading, packet)
-        elif (
-            packet.stream_index in reading.starts_s
-            and packet.pts is not None
-            and not packet.is_discard
-        ):
-            at_s = packet.pts * Fraction(packet.time_base)
-            known_s = reading.starts_s[packet.stream_index]
-            if known_s is None or at_s < known_s:
-                reading.starts_s[packet.stream_index] = at_s
+        elif packet.stream_index in reading.sounds:
+            _note_sound(reading, packet)
 
 
 def _packets(container: InputContainer, index: int | None = None) -> Iterator[Packet[Any]]:
@@ -268,6 +270,16 @@ def _note_picture(reading: _Reading, packet: Packet[Any]) -> None:
     if at is not None and not packet.is_discard:
         reading.times.append(at)
         reading.durations.append(packet.duration or 0)
+
+
+def _note_sound(reading: _Reading, packet: Packet[Any]) -> None:
+    index = packet.stream_index
+    reading.sounds[index].update(packet)
+    if packet.pts is not None and not packet.is_discard:
+        at_s = packet.pts * Fraction(packet.time_base)
+        known_s = reading.starts_s[index]
+        if known_s is None or at_s < known_s:
+            reading.starts_s[index] = at_s
 
 
 # --- time --------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from scorebed.model import (
     Stem,
     Take,
 )
-from scorebed.providers.base import find
+from scorebed.providers.base import Service, find
 from scorebed.result import Result
 from scorebed.settings import LOSSLESS_HEADROOM_DB, LOSSY_HEADROOM_DB
 from scorebed.stages.compose import announcement, compose, failed, known, require_key
@@ -43,6 +43,7 @@ from scorebed.stages.mux_sounds import stems_for
 from scorebed.stages.probe import probe
 from scorebed.stages.reel import reel
 from scorebed.stages.spot import spot
+from scorebed.stages.standing import to_pay
 from scorebed.workspace import Workspace, default_root, prune
 
 STAGES = ("probe", "spot", "reel", "compose", "conform", "level", "duck", "mix", "mux")
@@ -148,9 +149,7 @@ def prepare(
         music=None if want.music is None else identify(want.music),
         picture_sha256=picture.packets_sha256,
         service=want.service,
-        sound_sha256=picture.production.audio.sha256
-        if limits.sound and picture.production is not None
-        else "",
+        sound_sha256=picture.sound_sha256 if limits.sound else "",
     )
     return notes, order
 
@@ -174,7 +173,7 @@ def _compose(job: Job, work: Workspace, order: Order, watch: Watch) -> Take:
         )
         return replace(take, spent=take.bare.spent) if work.runs[-1].cached else take
 
-    job.tell(announcement(want.provider, order, want.purse, chosen=want.chosen))
+    _announce(job, order)
     try:
         return ask(want.provider, order)
     except ProviderError as error:
@@ -187,6 +186,15 @@ def _compose(job: Job, work: Workspace, order: Order, watch: Watch) -> Take:
         if lost is None:
             return take
         return replace(take, spent=lost.spent, receipts=lost.receipts, uploads=lost.uploads)
+
+
+def _announce(job: Job, order: Order) -> None:
+    """Says what will be asked for; a price is said to whoever must hear it."""
+    want = job.settings
+    service = find(want.provider)
+    costs = isinstance(service, Service) and to_pay(service, order, want.purse).requests
+    words = announcement(want.provider, order, want.purse, chosen=want.chosen)
+    (job.tell_price if costs else job.tell)(words)
 
 
 def _hear(
@@ -271,7 +279,4 @@ def _programme(
 def _mix_target(target: LoudnessTarget, *, lossy: bool) -> LoudnessTarget:
     """A little under the ceiling, which the encoder may overshoot."""
     headroom_db = LOSSY_HEADROOM_DB if lossy else LOSSLESS_HEADROOM_DB
-    return LoudnessTarget(
-        integrated_lufs=target.integrated_lufs,
-        true_peak_dbtp=target.true_peak_dbtp - headroom_db,
-    )
+    return replace(target, true_peak_dbtp=target.true_peak_dbtp - headroom_db)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from scorebed.ffmpeg import locate
-from scorebed.job import Job, check_job, check_provider
-from scorebed.ledger import money
+from scorebed.job import Job, check_job, check_provider, workspace_bytes
+from scorebed.ledger import Fate, money
 from scorebed.media import identify
 from scorebed.model import (
     Artifact,
@@ -27,15 +27,21 @@ from scorebed.model import (
 )
 from scorebed.pipeline import STAGES, Watch, prepare
 from scorebed.providers.base import Service, find
-from scorebed.stages import purchase
 from scorebed.stages.mux import command
 from scorebed.stages.mux_plan import plan_mux
 from scorebed.stages.probe import extraction, look, probe
 from scorebed.stages.reference import REFERENCE_KBPS
+from scorebed.stages.standing import due, fates
 from scorebed.timecode import to_clock
 from scorebed.workspace import Workspace
 
 _STEMS = {SoundKind.PROGRAMME: "MIX-", SoundKind.ORIGINAL: "DX-", SoundKind.MUSIC: "MX-"}
+_FATES = {
+    Fate.KEPT: ", in the ledger",
+    Fate.TO_BUY: "",
+    Fate.LOST: ", lost: only --buy-again buys it again",
+    Fate.UNUSABLE: ", unusable: only --buy-again buys another",
+}
 _FREE = Quote(requests=0, amount=0.0, currency="USD")
 
 
@@ -52,8 +58,8 @@ class Plan:
     """What a service would be asked; None for a provider on this machine."""
     workspace_bytes: int
     """Room that the stages take, in bytes."""
-    bought: tuple[bool, ...]
-    """Per request: whether its answer is in the ledger already."""
+    fates: tuple[Fate, ...]
+    """Per request: whether it is in the ledger already, to buy, lost or unusable."""
     commands: tuple[tuple[str, ...], ...]
     """The ffmpeg commands; the rest is done in this process."""
 
@@ -105,17 +111,16 @@ class Plan:
         """What a service would be sent."""
         if self.order is None:
             return []
-        service = _service(self.job)
         lines = []
         for part, told in zip(self.order.parts, self.requests(), strict=True):
             span = f"{to_clock(part.range.start_s)} to {to_clock(part.range.end_s)}"
             lines.append(
                 f"request    {part.number + 1}: {span}, {len(told['files'])} files, "
                 f"{told['bytes']} bytes"
-                + (f" and about {told['reference_bytes']} of music" * bool(told["reference_bytes"]))
-                + (", in the ledger" if told["bought"] else "")
+                + _of_music(told["estimated_reference_bytes"])
+                + _FATES[told["fate"]]
             )
-            lines += [f"           {line}" for line in service.outline(part)]
+            lines += [f"           {line}" for line in told["outline"]]
         return lines
 
     def requests(self) -> list[dict[str, Any]]:
@@ -123,17 +128,17 @@ class Plan:
         if self.order is None:
             return []
         return [
-            self._request(part, bought=bought)
-            for part, bought in zip(self.order.parts, self.bought, strict=True)
+            self._request(part, fate)
+            for part, fate in zip(self.order.parts, self.fates, strict=True)
         ]
 
-    def _request(self, part: PartOrder, *, bought: bool) -> dict[str, Any]:
+    def _request(self, part: PartOrder, fate: Fate) -> dict[str, Any]:
         reference_bytes = self._reference_bytes(part)
         return {
             "start_s": float(part.range.start_s),
             "end_s": float(part.range.end_s),
             "bytes": sum(size_bytes_of(reel) for reel in part.reels),
-            "reference_bytes": reference_bytes,
+            "estimated_reference_bytes": reference_bytes,
             "files": [
                 {
                     "seconds": float(reel.range.duration_s),
@@ -145,7 +150,8 @@ class Plan:
                 for reel in part.reels
                 if reel.proxy is not None
             ],
-            "bought": bought,
+            "fate": fate,
+            "outline": list(_service(self.job).outline(part)),
         }
 
     def _picture(self) -> str:
@@ -234,6 +240,10 @@ class Plan:
         )
 
 
+def _of_music(estimated_bytes: int) -> str:
+    return f" and an estimated {estimated_bytes} of music" if estimated_bytes else ""
+
+
 def _bit_rate(sound: PlannedSound) -> str:
     return "lossless" if sound.kbps is None else f"{sound.kbps} kbit/s"
 
@@ -254,8 +264,6 @@ def make_plan(job: Job, watch: Watch) -> Plan:
     check_job(job)
     check_provider(job.settings)
     source = identify(job.video)
-    if job.settings.music is not None:
-        identify(job.settings.music)
     picture = look(source)
     want = job.settings
     with tempfile.TemporaryDirectory() as trials:
@@ -274,16 +282,17 @@ def make_plan(job: Job, watch: Watch) -> Plan:
         for index in plan.decoded
         if index is not None
     ]
+    standing = () if order is None else fates(_service(job), order, want.purse)
     stems = _planned_stems(job, picture, plan)
     commands.append([tool, *command(source, picture, stems, plan, job.output)])
     return Plan(
         job=job,
         picture=picture,
         mux=plan,
-        quote=_FREE if order is None else purchase.to_pay(_service(job), order, want.purse),
+        quote=_FREE if order is None else due(_service(job), order, standing),
         order=order,
-        bought=() if order is None else purchase.bought(_service(job), order, want.purse),
-        workspace_bytes=picture.length_samples * 4 * (4 + 2 * plan.mixed_channels),
+        fates=standing,
+        workspace_bytes=workspace_bytes(picture, plan),
         commands=tuple(tuple(one) for one in commands),
     )
 

@@ -14,7 +14,6 @@ from scorebed.model import (
     Conformed,
     DeliveredSound,
     Ducked,
-    DuckSettings,
     GainCurve,
     Join,
     Levelled,
@@ -33,8 +32,8 @@ from scorebed.model import (
     Take,
     TimeRange,
 )
+from scorebed.result_warnings import warnings_of
 from scorebed.settings import Settings
-from scorebed.timecode import to_clock
 
 SCHEMA_VERSION = 1
 SCHEMA_PATH = Path(__file__).parent / "schema" / "result-1.json"
@@ -93,7 +92,7 @@ class Result:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a person should know though the run succeeded."""
-        return tuple(_warnings(self))
+        return tuple(warnings_of(self))
 
     def to_json(self) -> str:
         """The result as one line of JSON (ASCII)."""
@@ -113,7 +112,7 @@ def _as_object(result: Result) -> dict[str, Any]:
             "sha256": result.scored.picture_sha256,
         },
         "scenes": [_range(scene.range) for scene in result.notes.scenes],
-        "speech": [_range(region.range) for region in result.speech],
+        "speech": [speech_figures(region) for region in result.speech],
         "music": {
             "provider": result.take.provider,
             "seed": result.take.seed,
@@ -125,7 +124,7 @@ def _as_object(result: Result) -> dict[str, Any]:
         },
         "production": _production(result),
         "duck": _duck(result, result.programmes[0]),
-        "programme": _loudness(result.scored.loudness),
+        "programme": loudness_figures(result.scored.loudness),
         "audio": [_sound(result, sound) for sound in result.scored.sounds],
         "stems": [_stem(stem) for stem in result.stems],
         "streams": {
@@ -156,8 +155,10 @@ def _sound(result: Result, sound: DeliveredSound) -> dict[str, Any]:
         "language": sound.language,
         "title": sound.title,
         "default": sound.default,
-        "loudness": sound.loudness and _loudness(sound.loudness),
+        "loudness": sound.loudness and loudness_figures(sound.loudness),
         "production_gain_db": None,
+        "delivery_gain_db": None,
+        "limited_db": None,
         "duck": None,
         "speech": None,
         "stages": [
@@ -173,8 +174,10 @@ def _sound(result: Result, sound: DeliveredSound) -> dict[str, Any]:
     dx = programme.levelled.dx
     return told | {
         "production_gain_db": None if dx is None else _round(dx.gain_db),
+        "delivery_gain_db": _round(programme.mixed.gain_db),
+        "limited_db": _round(programme.mixed.limited_db),
         "duck": _duck(result, programme),
-        "speech": [_range(region.range) for region in programme.production.speech],
+        "speech": [speech_figures(region) for region in programme.production.speech],
     }
 
 
@@ -226,6 +229,11 @@ def _range(span: TimeRange) -> dict[str, float]:
     return {"start_s": _seconds(span.start_s), "end_s": _seconds(span.end_s)}
 
 
+def speech_figures(region: SpeechRegion) -> dict[str, float | None]:
+    """A phrase of speech as it is written: seconds, and how sure the detector is."""
+    return _range(region.range) | {"confidence": _round(region.confidence)}
+
+
 def _production(result: Result) -> dict[str, float | None] | None:
     levelled = result.levelled
     if levelled.dx is None:
@@ -272,7 +280,8 @@ def _round(value: float | None) -> float | None:
     return None if value is None else round(value, 2)
 
 
-def _loudness(loudness: Loudness) -> dict[str, float | None]:
+def loudness_figures(loudness: Loudness) -> dict[str, float | None]:
+    """The five figures as they are written, in LUFS, dBTP and LU."""
     return {
         "integrated_lufs": _round(loudness.integrated_lufs),
         "true_peak_dbtp": _round(loudness.true_peak_dbtp),
@@ -287,121 +296,8 @@ def _stem(stem: StemFile) -> dict[str, Any]:
         "name": stem.name,
         "sample_format": stem.sample_format,
         "time_reference_samples": stem.time_reference_samples,
-    } | _loudness(stem.loudness)
+    } | loudness_figures(stem.loudness)
 
 
 def _fate(fate: StreamFate) -> dict[str, Any]:
     return {"index": fate.index, "kind": fate.kind.value, "codec": fate.codec}
-
-
-# --- warnings ----------------------------------------------------------------------------------
-
-_OFF_TARGET_LU = 0.5
-_CLOSE_LU = 0.5
-_RAISED_DB = 3.0
-_NOISY_LUFS = -50.0
-"""A noise floor that is heard in a pause: 36 LU under the usual programme."""
-
-
-def _warnings(result: Result) -> list[str]:
-    found = [
-        f"stream {fate.index} ({fate.kind}, {fate.codec}) was dropped: {fate.why}"
-        for fate in result.scored.dropped
-    ]
-    damaged = result.notes.damaged_frames
-    if damaged:
-        found.append(f"{damaged} of {result.picture.frame_count} frames are damaged in the input")
-    others = [
-        str(sound.source) for sound in result.scored.sounds if sound.kind is SoundKind.UNTOUCHED
-    ]
-    if others:
-        found.append(f"kept as it was, without the music: audio stream {', '.join(others)}")
-    if result.take.fallback_from is not None:
-        found.append(f"{result.take.provider} music, because {result.take.fallback_from}")
-    found += result.take.warnings
-    found += [_join_warning(join) for join in result.conformed.joins if join.rough]
-    if result.conformed.passes > 1:
-        found.append(f"the music was too short and is played {result.conformed.passes} times")
-    found += [
-        f"{stem.name} passes full scale, and so is 32-bit float, not 24-bit"
-        for stem in result.stems
-        if stem.sample_format == "float32"
-    ]
-    if result.take.unused_words:
-        found.append(f"the composer could not use: {', '.join(result.take.unused_words)}")
-    for sound in result.scored.sounds:
-        programme = result.programme_of(sound)
-        if programme is not None:
-            of = "" if len(result.programmes) == 1 else f"audio stream {sound.source}: "
-            found += [of + warning for warning in _loudness_warnings(result, programme, sound)]
-    return found
-
-
-def _join_warning(join: Join) -> str:
-    return (
-        f"where two pieces of music meet, at {float(join.at_s):.1f} s, the loudness steps by "
-        f"{join.loudness_step_lu or 0.0:.1f} LU and the spectrum by "
-        f"{join.spectral_step_db or 0.0:.1f} dB"
-    )
-
-
-def _loudness_warnings(result: Result, programme: Programme, sound: DeliveredSound) -> list[str]:
-    found = []
-    assert sound.loudness is not None
-    reached = sound.loudness.integrated_lufs
-    wanted = result.settings.target.integrated_lufs
-    if reached is None:
-        found.append("the programme is silent or too short to have a loudness")
-    elif abs(reached - wanted) > _OFF_TARGET_LU:
-        found.append(f"the programme is at {reached:.1f} LUFS, not at {wanted:.1f}")
-    peak = sound.loudness.true_peak_dbtp
-    ceiling = result.settings.target.true_peak_dbtp
-    if peak is not None and peak > ceiling:
-        found.append(f"the true peak is {peak:.2f} dBTP, over the ceiling of {ceiling:.1f}")
-    found += _production_warnings(result, programme)
-    return found + _margin_warnings(programme.ducked, result.settings.duck)
-
-
-def _production_warnings(result: Result, programme: Programme) -> list[str]:
-    levelled, settings = programme.levelled, result.settings.level
-    if levelled.dx is None:
-        return []
-    found = []
-    gain_db, speech_lufs = levelled.dx.gain_db, levelled.speech_lufs
-    off_lu = 0.0 if speech_lufs is None else speech_lufs - settings.speech_lufs
-    if settings.production_gain_db is None and abs(off_lu) > _OFF_TARGET_LU:
-        found.append(
-            f"speech is at {speech_lufs:.1f} LUFS, not at {settings.speech_lufs:g}: the production "
-            f"audio is moved by {settings.max_production_gain_db:g} dB at most"
-        )
-    floor_lufs = levelled.noise_floor_lufs
-    if gain_db > _RAISED_DB and floor_lufs is not None and floor_lufs > _NOISY_LUFS:
-        found.append(
-            f"the production audio was raised by {gain_db:.1f} dB, its noise floor to "
-            f"{floor_lufs:.1f} LUFS"
-        )
-    return found
-
-
-def _margin_warnings(ducked: Ducked, settings: DuckSettings) -> list[str]:
-    found = []
-    wanted_lu = settings.speech_margin_lu
-    least = duck_figures(ducked, wanted_lu).least_lu
-    if least is not None and least < wanted_lu - _CLOSE_LU:
-        capped = f", ducked by {settings.max_depth_db:g} dB or down to the floor"
-        found.append(
-            f"somewhere speech is only {least:.1f} LU over the music, not {wanted_lu:g}"
-            + (capped if settings.enabled else "")
-        )
-    over_lu = {
-        phrase.speech_lufs - phrase.background_lufs: phrase.range.start_s
-        for phrase in ducked.phrases
-        if phrase.speech_lufs is not None and phrase.background_lufs is not None
-    }
-    least = min(over_lu, default=settings.floor_lu)
-    if least < settings.floor_lu:
-        found.append(
-            f"the production audio has a background of its own: at {to_clock(over_lu[least])} "
-            f"speech is only {least:.1f} LU over it, whatever the music does"
-        )
-    return found

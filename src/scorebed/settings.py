@@ -44,6 +44,8 @@ class Delivery:
     """Integrated loudness of the programme, in LUFS."""
     true_peak_dbtp: float
     """True-peak ceiling of the delivered programme, in dBTP."""
+    max_limiting_db: float
+    """Most that the limiter may take from a peak, in dB; what needs more is delivered lower."""
     music_lufs: float
     """Loudness of the music before ducking, in LUFS."""
     speech_margin_lu: float
@@ -107,12 +109,15 @@ def resolve(options: Options, *, defaults: Options | None = None) -> Settings:
     music_lufs = _either(options.music_lufs, delivery.music_lufs)
     ceiling_dbtp = _either(options.true_peak_dbtp, delivery.true_peak_dbtp)
     margin_lu = _either(options.speech_margin_lu, delivery.speech_margin_lu)
+    service = _service_settings(options, provider)
+    loudness = (options.loudness or 0.0) if service is None else service.loudness
     check_figures(
         target_lufs=target_lufs,
         music_lufs=music_lufs,
         true_peak_dbtp=ceiling_dbtp,
         speech_margin_lu=margin_lu,
         audio_bitrate_kbps=delivery.audio_bitrate_kbps,
+        max_limiting_db=delivery.max_limiting_db,
     )
     return Settings(
         delivery=delivery,
@@ -129,7 +134,7 @@ def resolve(options: Options, *, defaults: Options | None = None) -> Settings:
         spot=SpotSettings(max_scenes=options.max_scenes, listen=options.production_audio == "keep"),
         transcript=options.speech,
         level=LevelSettings(
-            music_lufs=music_lufs + options.loudness * LOUDNESS_SPAN_LU,
+            music_lufs=music_lufs + loudness * LOUDNESS_SPAN_LU,
             speech_lufs=target_lufs,
             ceiling_dbtp=ceiling_dbtp,
             production_gain_db=options.production_gain_db,
@@ -143,6 +148,7 @@ def resolve(options: Options, *, defaults: Options | None = None) -> Settings:
         target=LoudnessTarget(
             integrated_lufs=target_lufs,
             true_peak_dbtp=ceiling_dbtp,
+            max_limiting_db=delivery.max_limiting_db,
         ),
         audio=AudioSettings(
             streams=_streams(options.audio_streams),
@@ -151,7 +157,7 @@ def resolve(options: Options, *, defaults: Options | None = None) -> Settings:
             music=options.music_stream,
         ),
         music_s=None if options.duration_s is None else Fraction(str(options.duration_s)),
-        service=_service_settings(options, provider),
+        service=service,
         purse=Purse(
             ledger=options.ledger or default_ledger(),
             max_spend=options.max_spend,
@@ -235,13 +241,22 @@ def _service_settings(options: Options, provider: Provider) -> ServiceSettings |
         c2pa=_switch(options.c2pa, settings.c2pa),
         zero_retention=_switch(options.zero_retention, settings.zero_retention),
         refine_plan=_switch(options.refine_plan, settings.refine_plan),
+        proxy_height_px=options.proxy_height_px or settings.proxy_height_px,
         key_file=options.key_file or settings.key_file,
         price_per_minute=_either(options.price_per_minute, settings.price_per_minute),
-        loudness=options.loudness,
+        loudness=_either(options.loudness, settings.loudness),
     )
     check_figures(
-        price_per_minute=settings.price_per_minute, read_timeout_s=settings.read_timeout_s
+        price_per_minute=settings.price_per_minute,
+        read_timeout_s=settings.read_timeout_s,
+        loudness=settings.loudness,
+        proxy_height_px=settings.proxy_height_px,
     )
+    if settings.proxy_height_px % 2:
+        raise SettingsError(
+            f"--proxy-height {settings.proxy_height_px} is odd",
+            remedy=f"Give {settings.proxy_height_px - 1}: H.264 takes even numbers.",
+        )
     return settings
 
 
@@ -257,6 +272,7 @@ _SERVICE_ONLY = (
     "c2pa",
     "zero_retention",
     "refine_plan",
+    "proxy_height_px",
     "key_file",
     "price_per_minute",
     "buy_again",

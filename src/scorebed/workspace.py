@@ -10,10 +10,10 @@ ROOT/<source>/use-*.lock                          held by a run while it needs t
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import functools
 import hashlib
+import math
 import os
 import re
 import shutil
@@ -32,6 +32,7 @@ import platformdirs
 
 from scorebed import __version__
 from scorebed.errors import WorkspaceError
+from scorebed.memory import give_back
 from scorebed.model import Progress, SourceFile, StageRun
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ class Workspace:
         self._note(name, begun, cached=False)
 
     def _note(self, name: str, begun: float, *, cached: bool, stream: int | None = None) -> None:
-        _give_back()
+        give_back()
         elapsed_s = round(time.monotonic() - begun, 3)
         self.runs.append(StageRun(name=name, elapsed_s=elapsed_s, cached=cached, stream=stream))
 
@@ -217,19 +218,6 @@ def _encode_exact(value: object) -> object:
     raise TypeError(f"a stage result holds {type(value).__name__}, which has no JSON form")
 
 
-def _give_back() -> None:
-    """Hands memory that a stage has freed back to the machine, which the C library does not.
-
-    It keeps what came in pieces for the next stage, which needs other pieces: over a long film the
-    process grew by a third.
-    """
-    if sys.platform == "linux":
-        # Of glibc; musl has none and needs none.
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        if trim is not None:
-            trim(0)
-
-
 def _key(stage: Callable[..., object], inputs: tuple[object, ...]) -> str:
     def encode(value: object) -> object:
         # Where a file lies is not what is in it; the hash beside the path is.
@@ -249,8 +237,10 @@ def _claim(root: Path) -> None:
         root.mkdir(parents=True, exist_ok=True)
         if (root / _MARK).exists():
             return
-        # Only these two: a run was stopped, or another one is just now making the folder.
-        if any(entry.name not in {_MARK, _TAG} for entry in root.iterdir()):
+        # Only these two: a run was stopped, or another one is just now making the folder; which may
+        # have marked it since, and put more in.
+        others = any(entry.name not in {_MARK, _TAG} for entry in root.iterdir())
+        if others and not (root / _MARK).exists():
             raise WorkspaceError(
                 f"workspace: {root} holds other files and is not a scorebed workspace",
                 remedy="Give --workspace an empty or new folder.",
@@ -305,8 +295,8 @@ def check_room(folder: Path, needed_bytes: int) -> None:
         free_bytes = shutil.disk_usage(folder).free
     if free_bytes < needed_bytes:
         raise WorkspaceError(
-            f"workspace: about {needed_bytes / 1e6:.0f} MB are needed in {folder}, "
-            f"{free_bytes / 1e6:.0f} MB are free",
+            f"workspace: about {math.ceil(needed_bytes / 1e5) / 10:g} MB are needed in {folder}, "
+            f"{math.floor(free_bytes / 1e5) / 10:g} MB are free",
             remedy="Make room, or give --workspace (or -o) a folder on another disk.",
         )
 

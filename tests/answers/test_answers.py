@@ -64,6 +64,7 @@ def opened(tmp_path: Path) -> Unpack:
         output_format: str = "mp3_44100_128",
         reels: tuple[float, ...] = (3.0,),
         separate: bool = False,
+        sfx: bool = True,
     ) -> Unpacked:
         kept = tmp_path / "ledger" / "answer"
         kept.parent.mkdir(exist_ok=True)
@@ -80,6 +81,7 @@ def opened(tmp_path: Path) -> Unpack:
                     duration_s=sum(lengths, Fraction(0)),
                     reels=lengths,
                     separate_tracks=separate,
+                    sfx=sfx,
                 ),
                 folder=folder,
             )
@@ -266,6 +268,21 @@ def test_music_and_effects_are_added(
     assert np.abs(total - wanted).max() < 1e-3
     assert [a.path.read_bytes() for a in found.originals] == [tracks[music], tracks[effects]]
     assert ("seed", "7") in found.facts
+
+
+@pytest.mark.parametrize("separate", [False, True])
+@pytest.mark.parametrize("with_mix", [False, True])
+def test_effects_that_nobody_asked_for_stay_out_of_the_piece(
+    opened: Unpack, audio: Make, ffmpeg_exe: str, *, separate: bool, with_mix: bool
+) -> None:
+    tracks = {"music.wav": audio("wav", 3, 300), "sfx.wav": audio("wav", 3, 1000)}
+    mix = {"mix.wav": audio("wav", 3, 600)} if with_mix else {}
+    found = opened(zipped(tracks | mix), separate=separate, sfx=False)
+    (piece,) = found.music
+    alone = samples(found.originals[0].path, ffmpeg_exe)
+    assert np.array_equal(samples(piece.path, ffmpeg_exe), alone)
+    kept = [artifact.path.read_bytes() for artifact in found.originals]
+    assert kept == [*tracks.values(), *mix.values()]
 
 
 def test_two_tracks_without_names_are_added(opened: Unpack, audio: Make) -> None:

@@ -47,14 +47,14 @@ def score(video: Path, folder: Path) -> tuple[dict[str, float], float, int]:
     """Stage times in seconds, wall time of the whole command, and peak memory in bytes."""
     command = [sys.executable, "-m", "scorebed", "score", str(video), "--json", "--quiet"]
     command += ["-o", str(folder / "out.mp4"), "--workspace", str(folder / "work")]
-    begun = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-        peak = 0
+    begun, peak = time.perf_counter(), 0
+    # Into a file: a pipe would be full before the result of a long film is out.
+    with (folder / "told.json").open("wb") as said:
+        process = subprocess.Popen(command, stdout=said)
         while process.poll() is None:
             peak = max(peak, tree_bytes(process.pid))
             time.sleep(SAMPLE_EVERY_S)
-        assert process.stdout is not None
-        told = json.loads(process.stdout.read())
+    told = json.loads((folder / "told.json").read_bytes())
     stages = {stage["name"]: stage["elapsed_s"] for stage in told["stages"]}
     return stages, time.perf_counter() - begun, peak
 

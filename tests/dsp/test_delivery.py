@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scorebed.dsp.delivery import MAX_REDUCTION_DB, Delivery, Programme, deliver
+from scorebed.dsp.delivery import Delivery, Programme, deliver
 from scorebed.dsp.gain import MAX_STATIC_GAIN_DB
 from scorebed.dsp.limiter import limit, reductions
 from scorebed.dsp.loudness import measure, power_series
@@ -21,9 +21,15 @@ def noise(seed: int, rms_dbfs: float, seconds: float = 10.0) -> Audio:
     return (samples * 10 ** (rms_dbfs / 20)).astype(np.float32)
 
 
-def delivered(audio: Audio, target_lufs: float, ceiling_dbtp: float) -> tuple[Delivery, Loudness]:
+def delivered(
+    audio: Audio, target_lufs: float, ceiling_dbtp: float, max_limiting_db: float = 20.0
+) -> tuple[Delivery, Loudness]:
     programme = Programme(powers=power_series([audio], 2), envelope=peak_envelope([audio], 2))
-    target = LoudnessTarget(integrated_lufs=target_lufs, true_peak_dbtp=ceiling_dbtp)
+    target = LoudnessTarget(
+        integrated_lufs=target_lufs,
+        true_peak_dbtp=ceiling_dbtp,
+        max_limiting_db=max_limiting_db,
+    )
     delivery = deliver(programme, target)
     reductions_db = reductions(
         programme.envelope, gain_db=delivery.gain_db, ceiling_dbtp=ceiling_dbtp
@@ -63,12 +69,13 @@ def test_next_to_silence_the_gain_is_capped() -> None:
     assert loudness.integrated_lufs < -20.0
 
 
-def test_the_limiter_is_not_asked_for_more_than_its_allowance() -> None:
+@pytest.mark.parametrize("max_limiting_db", [6.0, 20.0])
+def test_the_limiter_is_not_asked_for_more_than_its_allowance(max_limiting_db: float) -> None:
     audio = noise(4, -60)
     audio[RATE_HZ, 0] = 0.9
-    delivery, loudness = delivered(audio, -14.0, -1.0)
+    delivery, loudness = delivered(audio, -14.0, -1.0, max_limiting_db)
     assert delivery.capped
-    assert delivery.deepest_db == pytest.approx(MAX_REDUCTION_DB, abs=0.2)
+    assert delivery.deepest_db == pytest.approx(max_limiting_db, abs=0.2)
     assert loudness.integrated_lufs is not None
     assert loudness.integrated_lufs < -30.0
     assert loudness.true_peak_dbtp is not None

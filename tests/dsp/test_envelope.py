@@ -151,3 +151,14 @@ def test_rules_hold_for_any_speech(made: list[Stretch], duck: DuckSettings) -> N
         if other.start_samples - one.end_samples < look_ahead + 2 * ramp + S / 2:
             near |= (positions >= one.end_samples) & (positions <= other.start_samples)
     assert (gains_db[~near] == 0.0).all()
+
+
+@given(speeches())
+@settings(max_examples=100, deadline=None)
+def test_the_music_is_back_within_a_second_and_a_half(made: list[Stretch]) -> None:
+    gain_curve = duck_curve(made, USUAL, start_samples=0, end_samples=60 * S)
+    ends = [*(item.start_samples for item in made[1:]), 60 * S]
+    for item, following in zip(made, ends, strict=True):
+        if following - item.end_samples > 3 * S and item.end_samples >= 0:
+            back = np.array([item.end_samples + 3 * S // 2])
+            assert curve_db(gain_curve, back)[0] >= -1.0

@@ -33,6 +33,23 @@ def test_the_least_window_is_found_wherever_it_is() -> None:
         assert margin.least_lu == pytest.approx(9.0, abs=0.001)
 
 
+def test_a_voice_that_trails_off_counts_at_the_end() -> None:
+    """No window within the stretch is all of its quiet last second; one that reaches out is."""
+    speech, music = powers((-20, 500), (-32, 100)), powers((-40, 600))
+    margin = speech_margin(speech, music, everywhere(speech))
+    assert margin.least_lu == pytest.approx(8.0, abs=0.01)
+    shorter = speech_margin(speech[:-1], music[:-1], everywhere(speech[:-1]))
+    assert shorter.least_lu == pytest.approx(10 * np.log10(0.99 * 10**0.8 + 0.01 * 10**2), abs=0.01)
+
+
+def test_words_count_without_the_pauses_between_them() -> None:
+    """A second of words in three of noise that is louder: it is no speech."""
+    speech = powers((-20, 100), (-10, 150), (-20, 100), (-10, 150), (-20, 100))
+    spoken = speech < lufs_to_power(-15)
+    margin = speech_margin(speech, powers((-34, 600)), spoken)
+    assert margin.least_lu == pytest.approx(14.0, abs=0.01)
+
+
 def test_short_stretches_count_as_one_window() -> None:
     speech, music = powers((-20, 30), (-30, 30)), powers((-40, 60))
     margin = speech_margin(speech, music, everywhere(speech))

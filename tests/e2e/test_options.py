@@ -15,6 +15,7 @@ import pytest
 import soundfile
 
 from scorebed.pipeline import STAGES
+from scorebed.presets import preset_folder
 
 FLAGS = [
     "--preset",
@@ -85,6 +86,24 @@ def test_target_and_ceiling_can_be_given(score: Callable[..., dict[str, Any]]) -
     assert programme["true_peak_dbtp"] <= -6.0
 
 
+def test_what_the_limiter_may_not_take_is_missed_and_told(
+    score: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    shipped = (preset_folder("delivery") / "youtube.toml").read_text(encoding="utf-8")
+    assert "max_limiting_db = 12.0" in shipped
+    own = tmp_path / "own.toml"
+    own.write_text(shipped.replace("max_limiting_db = 12.0", "max_limiting_db = 2.0"))
+    told = score("--preset", own, "--target-lufs", "-8", "--music-lufs", "-14")
+    (sound,) = told["audio"]
+    assert sound["limited_db"] == pytest.approx(2.0, abs=0.3)
+    reached = told["programme"]["integrated_lufs"]
+    assert reached < -9
+    assert any(
+        f"at {reached:.1f} LUFS, not at -8.0: the limiter takes no more than 2 dB" in warning
+        for warning in told["warnings"]
+    )
+
+
 def test_loudness_moves_the_music(score: Callable[..., dict[str, Any]]) -> None:
     assert score("--loudness", "-0.5")["music"]["integrated_lufs"] == pytest.approx(-17, abs=0.1)
     assert score("--music-lufs", "-20", name="b.mp4")["music"]["integrated_lufs"] == pytest.approx(
@@ -105,7 +124,7 @@ def test_a_transcript_decides_where_somebody_speaks(
     told = tmp_path / "told.srt"
     told.write_text("1\n00:00:02,000 --> 00:00:04,500\nHere.\n")
     found = score("--speech", told, "--stems", tmp_path / "stems")
-    assert found["speech"] == [{"start_s": 2.0, "end_s": 4.5}]
+    assert found["speech"] == [{"start_s": 2.0, "end_s": 4.5, "confidence": 1.0}]
     (phrase,) = found["duck"]["phrases"]
     assert (phrase["start_s"], phrase["end_s"]) == (2.0, 4.5)
     dry, rate = soundfile.read(tmp_path / "stems" / "MX-dry.wav")

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,12 @@ import pytest
 import soundfile
 
 import scorebed as package
-from scorebed.ledger import Ledger, State
+from scorebed.job import Job
+from scorebed.ledger import Fate, Ledger, State
+from scorebed.model import Join, TimeRange
+from scorebed.options import Options
+from scorebed.plan import make_plan
+from scorebed.settings import resolve
 from scorebed.testing import MusicService
 
 Scorebed = Callable[..., subprocess.CompletedProcess[str]]
@@ -103,6 +110,36 @@ def test_a_key_chooses_the_service_and_the_price_is_said_first(
     assert KEY not in done.stdout + done.stderr
 
 
+def test_the_price_is_said_even_to_who_wants_quiet(score: Score, service: MusicService) -> None:
+    (line,) = score("--quiet", "--prompt", "in peace").stderr.splitlines()
+    assert "about 0.12 USD" in line
+    assert service.purchases == 1
+    assert score("--quiet", "--prompt", "in peace").stderr == ""
+    assert score("--quiet", "--provider", "embedded").stderr == ""
+
+
+def test_the_price_is_told_in_python(
+    service: MusicService,
+    short_talk: Path,
+    kept_stages: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ELEVENLABS_API_KEY", KEY)
+    said: list[tuple[str, int]] = []
+    package.score(
+        short_talk,
+        tmp_path / "out.mp4",
+        base_url=service.url,
+        workspace=kept_stages,
+        ledger=tmp_path / "ledger",
+        tell=lambda words: said.append((words, len(service.requests))),
+    )
+    ((words, sent),) = said
+    assert "about 0.12 USD" in words
+    assert sent == 0
+
+
 def test_a_workspace_that_is_gone_costs_nothing(
     score: Score, service: MusicService, tmp_path: Path
 ) -> None:
@@ -125,11 +162,43 @@ def test_the_plan_is_exact_and_sends_nothing(score: Score, service: MusicService
     assert [file["seconds"] for file in planned["files"]] == pytest.approx(
         [file.duration_s for file in request.files], abs=0.001
     )
+    fields = dict(request.fields)
+    for name in ("description", "model_id"):
+        assert f"{name}: {fields[name]}" in planned["outline"]
+    assert planned["estimated_reference_bytes"] == 0
     assert (plan["cost"]["requests"], plan["cost"]["seconds"]) == (1, 12.0)
     assert plan["cost"]["amount"] == pytest.approx(0.12)
     after = result_of(score("--plan", "--prompt", "a plan"))
     assert after["cost"]["amount"] == 0
-    assert after["requests"][0]["bought"]
+    assert (planned["fate"], after["requests"][0]["fate"]) == ("to buy", "kept")
+
+
+def test_the_plan_of_text_to_music_has_every_section(score: Score) -> None:
+    (planned,) = result_of(score("--plan", "--provider", "elevenlabs-text"))["requests"]
+    head, *chunks = planned["outline"]
+    assert head.startswith(f"music_v2_5: {len(chunks)} chunks; without vocals")
+    assert chunks[0].startswith("0:00.0-")
+    assert "-0:12.0  " in chunks[-1]
+
+
+def test_what_the_plan_cannot_know_is_called_an_estimate(
+    short_talk: Path, kept_stages: Path, tmp_path: Path
+) -> None:
+    """As if the film were so long that it takes two requests."""
+    settings = resolve(Options(provider="elevenlabs", ledger=tmp_path / "ledger"))
+    output = tmp_path / "out.mp4"
+    job = Job(video=short_talk, output=output, settings=settings, workspace=kept_stages)
+    plan = make_plan(job, lambda _stage: lambda _share: None)
+    assert plan.order is not None
+    (reel,) = plan.order.reels.reels
+    halves = [TimeRange.between(Fraction(start), Fraction(start + 6)) for start in (0, 6)]
+    split = tuple(replace(reel, range=half, part=part) for part, half in enumerate(halves))
+    order = replace(plan.order, reels=replace(plan.order.reels, reels=split))
+    parts = replace(plan, order=order, fates=(Fate.TO_BUY, Fate.TO_BUY))
+    wanted = [0, 6 * 96_000 // 8]
+    assert [one["estimated_reference_bytes"] for one in parts.requests()] == wanted
+    lines = [line for line in parts.lines() if line.startswith("request")]
+    assert ["an estimated" in line for line in lines] == [False, True]
 
 
 def test_the_plan_needs_no_key_and_shows_the_words(
@@ -158,23 +227,42 @@ def test_over_the_limit_is_exit_5_and_nothing_is_sent(score: Score, service: Mus
 def test_embedded_music_takes_over_when_it_may(
     score: Score, service: MusicService, tmp_path: Path
 ) -> None:
-    service.will("402", "402")
+    service.will("402", "402", "429-retry-after-ms", "422-detail")
     refused = score("--seed", "11")
     assert refused.returncode == 5
     assert not (tmp_path / "out.mp4").exists()
-    result = result_of(score("--seed", "11", "--fallback", "embedded"))
-    assert result["music"]["provider"] == "embedded"
-    assert "402" in result["music"]["fallback_from"]
-    assert any("402" in warning for warning in result["warnings"])
+    for status in ("402", "422"):
+        result = result_of(score("--seed", "11", "--fallback", "embedded"))
+        assert result["music"]["provider"] == "embedded"
+        assert status in result["music"]["fallback_from"]
+        assert any(status in warning for warning in result["warnings"])
+        # It was refused and cost nothing; the files had left all the same.
+        assert [(one["name"], one["size_bytes"], one["sha256"]) for one in result["uploads"]] == [
+            (file.filename, file.size_bytes, file.sha256) for file in service.requests[-1].files
+        ]
+        (receipt,) = Ledger(tmp_path / "ledger").receipts()
+        assert result["receipts"] == [receipt.key]
+        assert (result["spent"]["requests"], result["spent"]["amount"]) == (0, 0)
     assert service.purchases == 0
     # Without a key there is a score too, and no request.
+    unasked = score("--max-spend", "5", ELEVENLABS_API_KEY="")
+    assert result_of(unasked)["music"]["provider"] == "embedded"
+    assert "music by embedded, free: no key of a service was found" in unasked.stderr
     result = result_of(
         score("--provider", "elevenlabs", "--fallback", "embedded", ELEVENLABS_API_KEY="")
     )
     assert result["music"]["provider"] == "embedded"
+    assert result["uploads"] == result["receipts"] == []
 
 
-def test_a_fallback_says_what_was_lost(score: Score, service: MusicService) -> None:
+def test_a_fallback_says_what_was_lost(
+    score: Score,
+    scorebed: Scorebed,
+    service: MusicService,
+    short_talk: Path,
+    kept_stages: Path,
+    tmp_path: Path,
+) -> None:
     """The files had left and may have been billed: the result says so, whoever made the music."""
     service.will("reset-after-body")
     result = result_of(score("--seed", "12", "--fallback", "embedded"))
@@ -183,6 +271,15 @@ def test_a_fallback_says_what_was_lost(score: Score, service: MusicService) -> N
     assert result["spent"]["requests"] == 1
     assert result["spent"]["amount"] == pytest.approx(0.12)
     assert len(result["receipts"]) == 1
+    plan = result_of(score("--seed", "12", "--plan"))
+    assert (plan["requests"][0]["fate"], plan["cost"]["requests"]) == ("lost", 0)
+    told = scorebed(
+        *("score", short_talk, "-o", tmp_path / "out.mp4", "--overwrite", "--plan"),
+        *("--seed", "12", "--workspace", kept_stages, "--ledger", tmp_path / "ledger"),
+        ELEVENLABS_API_KEY=KEY,
+        ELEVENLABS_BASE_URL=service.url,
+    ).stdout
+    assert "bytes, lost: only --buy-again buys it again" in told
 
 
 def test_the_ledger_is_listed_shown_exported_and_forgotten(
@@ -256,6 +353,20 @@ def test_the_music_of_each_scene_lies_in_the_stems(score: Score, tmp_path: Path)
         assert abs(len(part) - wanted) <= 1
 
 
+def test_a_cut_in_the_music_is_a_warning(
+    short_talk: Path, kept_stages: Path, tmp_path: Path
+) -> None:
+    result = package.score(
+        short_talk, tmp_path / "out.mp4", provider="embedded", workspace=kept_stages
+    )
+    cut = Join(at_s=Fraction(3), kind="cut", loudness_step_lu=0.0, spectral_step_db=0.0)
+    beat = replace(cut, at_s=Fraction(5), kind="downbeat")
+    joins = (cut, beat, replace(cut, at_s=Fraction(6)), replace(beat, kind="speech"))
+    joined = replace(result, conformed=replace(result.conformed, joins=joins))
+    (warning,) = set(joined.warnings) - set(result.warnings)
+    assert "meet at 0:03.0, 0:06.0 neither on a beat" in warning
+
+
 @pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
 def test_a_key_file_that_others_may_read_is_refused(
     score: Score, service: MusicService, tmp_path: Path
@@ -269,6 +380,21 @@ def test_a_key_file_that_others_may_read_is_refused(
     assert not service.requests
     key.chmod(0o600)
     assert result_of(score("--key-file", key, ELEVENLABS_API_KEY=""))["spent"]["requests"] == 1
+
+
+def test_the_height_of_what_is_sent(score: Score, service: MusicService, tmp_path: Path) -> None:
+    """By a service preset, by the command line before it; and never a second purchase."""
+    preset = tmp_path / "mine.toml"
+    preset.write_text(f'base_url = "{service.url}"\nproxy_height_px = 160\n')
+    (upload,) = result_of(score("--service", preset, "--seed", "41"))["uploads"]
+    assert upload["height_px"] == 160
+    asked = ("--service", preset, "--proxy-height", "144")
+    (upload,) = result_of(score(*asked, "--seed", "42"))["uploads"]
+    (file,) = service.requests[1].files
+    assert (upload["height_px"], upload["sha256"]) == (144, file.sha256)
+    assert file.duration_s == pytest.approx(12.0, abs=0.001)
+    result_of(score("--service", preset, "--seed", "42"))
+    assert service.purchases == 2
 
 
 def test_settings_of_ones_own(score: Score, service: MusicService, tmp_path: Path) -> None:
@@ -306,6 +432,10 @@ def test_settings_of_ones_own(score: Score, service: MusicService, tmp_path: Pat
         (("--refine-plan",), "--refine-plan"),
         (("--api-form", "brief", "--model", "music_v2"), "--api-form brief"),
         (("--max-spend", "-1"), "--max-spend"),
+        (("--proxy-height", "142"), "--proxy-height 142 is out of range"),
+        (("--proxy-height", "1082"), "--proxy-height 1082 is out of range"),
+        (("--proxy-height", "361"), "--proxy-height 361 is odd"),
+        (("--provider", "embedded", "--proxy-height", "360"), "--proxy-height is for services"),
         (("--service", "elevenlab"), "'elevenlabs'"),
         (("--fallback", "file"), "fallback"),
     ],

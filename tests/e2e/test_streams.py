@@ -309,7 +309,7 @@ def test_streams_that_are_not_chosen_are_untouched(
     assert scored.told["duck"] == german["duck"]
     again = {run["name"] for run in scored.told["stages"] if run["cached"]}
     assert {"probe", "spot", "reel", "compose", "conform"} <= again
-    assert "without the music: audio stream 1, 3" in " ".join(scored.told["warnings"])
+    assert "without the music: audio stream 0, 2" in " ".join(scored.told["warnings"])
 
 
 def test_the_default_stream_alone(everything: Scored, score: Callable[..., Scored]) -> None:

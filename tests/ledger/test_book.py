@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,12 +14,13 @@ import pytest
 from scorebed.errors import OverLimit, SettingsError, WorkspaceError
 from scorebed.ledger import (
     Entry,
+    Fate,
     Ledger,
     Queue,
     Receipt,
     State,
     Stopped,
-    is_to_buy,
+    fate_of,
     key_of,
     reserve,
 )
@@ -106,10 +108,12 @@ def test_an_answer_that_had_come_is_found_after_a_crash(
             final.rename(entry.folder / "answer-1.part")
         path = entry.folder / "receipt.json"
         told = json.loads(path.read_bytes())
-        told["attempts"][0]["state"] = "sent"
+        # As it is while the answer comes: its numbers are not in the receipt yet.
+        told["attempts"][0] |= {"state": "sent", "request_id": None, "song_id": None}
         path.write_text(json.dumps(told))
     with ledger.open(KEY) as entry:
         assert state_of(entry) is State.ANSWERED
+        assert (entry.attempt.request_id, entry.attempt.song_id) == ("r-1", "s-1")
         answer = entry.answer()
         assert answer is not None
         assert answer.body.read_bytes() == b"ID3 music"
@@ -174,8 +178,8 @@ def test_what_was_lost_stays_lost_when_a_later_attempt_is_refused(ledger: Ledger
             entry.mark(State.REFUSED, message="402")
     (found,) = ledger.receipts()
     assert (found.state, found.current.request_id, found.charges) == (State.UNKNOWN, "r-7", 1)
-    assert not is_to_buy(found, again=False)
-    assert is_to_buy(found, again=True)
+    assert fate_of(found, again=False) is Fate.LOST
+    assert fate_of(found, again=True) is Fate.TO_BUY
     assert len(found.attempts) == 2
 
 
@@ -201,6 +205,24 @@ def test_what_was_damaged_is_told_of(harm: str, ledger: Ledger) -> None:
     if harm == "no receipt":
         with pytest.raises(WorkspaceError, match="it is gone"), ledger.open(KEY):
             pass
+
+
+def test_a_receipt_that_another_run_is_just_writing(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = Path.glob
+
+    def late(folder: Path, pattern: str) -> list[Path]:
+        monkeypatch.setattr(Path, "glob", look)
+        with ledger.open(KEY) as entry:
+            plan(entry)
+            (entry.folder / "answer-1").mkdir(exist_ok=True)
+        return list(look(folder, pattern))
+
+    monkeypatch.setattr(Path, "glob", late)
+    found = ledger.peek(KEY)
+    assert found is not None
+    assert found.state is State.PLANNED
 
 
 def test_a_new_ledger_is_made_by_many_at_once(tmp_path: Path) -> None:
@@ -247,7 +269,7 @@ def test_forgetting_only_puts_aside_and_was_paid_for(ledger: Ledger) -> None:
         assert (aside / "answer-1" / "body").read_bytes() == body
         assert not ledger.receipts()
     assert len(list((ledger.root / "forgotten").iterdir())) == 2
-    assert ledger.spent_in("ads") == 2.0
+    assert ledger.spent_in("ads") == {"USD": 2.0}
 
 
 def test_a_folder_of_others_is_refused(tmp_path: Path) -> None:
@@ -315,11 +337,39 @@ def test_buying_again_in_another_purse_leaves_the_first_charge_where_it_was(
             plan(entry, purse=purse)
             entry.mark(State.SENT)
             entry.mark(State.UNKNOWN)
-    assert (ledger.spent_in("a"), ledger.spent_in("b")) == (1.0, 1.0)
+    assert (ledger.spent_in("a"), ledger.spent_in("b")) == ({"USD": 1.0}, {"USD": 1.0})
     with reserve(ledger, Purse(ledger=ledger.root, name="a", max_spend=2.0), "USD") as mine:
         mine.cover({KEY: 1.0})
         with pytest.raises(OverLimit):
             mine.cover({OTHER: 0.5})
+
+
+def test_a_limit_counts_one_currency(ledger: Ledger) -> None:
+    """Yen are neither dollars nor nothing: spent, and about to be spent by another run."""
+    limited = Purse(ledger=ledger.root, name="ads", max_spend=5.0)
+    with (
+        reserve(ledger, replace(limited, max_spend=None), "JPY") as theirs,
+        reserve(ledger, limited, "USD") as mine,
+    ):
+        theirs.cover({OTHER: 12.0})
+        with pytest.raises(SettingsError, match=r"counts 12\.00 JPY.* pay in USD"):
+            mine.cover({"c": 0.5})
+    with ledger.open(KEY) as entry:
+        entry.plan(replace(receipt(), currency="JPY"), amount=18.0, purse="ads", files=())
+        entry.mark(State.SENT)
+    assert ledger.spent_in("ads") == {"JPY": 18.0}
+    with reserve(ledger, limited, "USD") as mine:
+        with pytest.raises(SettingsError, match=r"counts 18\.00 JPY"):
+            mine.cover({"c": 0.5})
+        mine.cover({})
+    with (
+        reserve(ledger, limited, "JPY") as mine,
+        pytest.raises(OverLimit, match=r"after 18\.00 JPY"),
+    ):
+        mine.cover({"c": 0.5})
+    for other in (replace(limited, name="more"), replace(limited, max_spend=None)):
+        with reserve(ledger, other, "USD") as mine:
+            mine.cover({"c": 0.5})
 
 
 def test_nothing_is_nothing(ledger: Ledger) -> None:

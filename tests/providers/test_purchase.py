@@ -16,12 +16,15 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 
+from scorebed.answers import decode_piece
 from scorebed.errors import OverLimit, ProviderError, ScorebedError, SettingsError
 from scorebed.ledger import Ledger, State
-from scorebed.model import Order, Purse
+from scorebed.ledger.queue import Queue
+from scorebed.model import Audio, Order, Purse
 from scorebed.options import Options
 from scorebed.providers.elevenlabs.text import ElevenLabsTextProvider
 from scorebed.providers.elevenlabs.video import ElevenLabsProvider
@@ -40,6 +43,10 @@ PRICE = 8 / 60 * 0.60
 def buy(order: Order, purse: Purse, folder: Path, provider: str = "elevenlabs"):  # type: ignore[no-untyped-def]  # noqa: ANN201
     folder.mkdir(parents=True, exist_ok=True)
     return compose(provider, order, folder=folder, purse=purse)
+
+
+def decoded(path: Path) -> Audio:
+    return np.concatenate(list(decode_piece(path)))
 
 
 def start(order: Order, purse: Purse, folder: Path) -> subprocess.Popen[str]:
@@ -289,20 +296,24 @@ def test_processes_that_run_at_once_share_a_purse(
 
 
 def test_what_a_dead_run_wanted_does_not_count(
-    make_order: MakeOrder, service: MusicService, purse: Purse, tmp_path: Path
+    make_order: MakeOrder, service: MusicService, purse: Purse, ledger: Ledger, tmp_path: Path
 ) -> None:
-    """It was killed after it had reserved, before the service had anything."""
+    """It was killed after it had reserved, while it waited for a slot of the account."""
     shared = replace(purse, name="campaign", max_spend=1.5 * PRICE)
-    service.will("429-retry-after-date")
-    child = start(make_order(seed=5), shared, tmp_path / "dead")
-    while not service.requests:
-        time.sleep(0.02)
-    time.sleep(0.2)
-    with pytest.raises(OverLimit):
-        buy(make_order(seed=6), shared, tmp_path / "too-early")
-    child.kill()
-    child.communicate()
-    assert service.purchases == 0
+    order = make_order(seed=5)
+    ledger.prepare()
+    queue = Queue(ledger.root / "queue" / ElevenLabsProvider().account(order))
+    stop = threading.Event()
+    with queue.slot(stop), queue.slot(stop):
+        child = start(order, shared, tmp_path / "dead")
+        while not list(ledger.root.glob("purses/*/*.json")):
+            assert child.poll() is None
+            time.sleep(0.02)
+        with pytest.raises(OverLimit):
+            buy(make_order(seed=6), shared, tmp_path / "too-early")
+        child.kill()
+        child.communicate()
+    assert not service.requests
     assert buy(make_order(seed=6), shared, tmp_path / "alive").spent.requests == 1
 
 
@@ -381,8 +392,22 @@ def test_separate_tracks_are_kept_beside_the_music(
     make_order: MakeOrder, purse: Purse, service: MusicService, tmp_path: Path
 ) -> None:
     take = buy(make_order(separate_tracks=True, sfx=True), purse, tmp_path / "a")
-    assert len(take.originals) == 2
-    assert len(take.pieces) == 1
+    music, effects = (decoded(original.path) for original in take.originals)
+    (piece,) = take.pieces
+    assert np.abs(decoded(piece.audio.path) - (music + effects)).max() < 1e-3
+    assert np.abs(effects).max() > 0.01
+
+
+def test_separate_tracks_without_effects_are_a_film_without_effects(
+    make_order: MakeOrder, purse: Purse, service: MusicService, tmp_path: Path
+) -> None:
+    """The service may make them all the same: they lie beside the music, not in it."""
+    take = buy(make_order(separate_tracks=True), purse, tmp_path / "a")
+    assert "add_sfx" not in dict(service.requests[-1].fields)
+    music, effects = (decoded(original.path) for original in take.originals)
+    (piece,) = take.pieces
+    assert np.array_equal(decoded(piece.audio.path), music)
+    assert np.abs(effects).max() > 0.01
 
 
 @pytest.mark.parametrize(("name", "told"), [("short-30", "5.6 s long"), ("length-20", "28.0 s")])

@@ -574,6 +574,56 @@ def test_a_join_without_a_beat_is_called_a_cut(joined: Joined) -> None:
     assert done.joins[0].kind == "cut"
 
 
+def late(track: NDArray[np.float32], head_s: float, level: float) -> NDArray[np.float32]:
+    """Music that begins after noise of a level, or after silence."""
+    noise = np.random.default_rng(9).normal(size=(round(head_s * RATE_HZ), 2)) * level
+    return np.concatenate([noise.astype(np.float32), track])
+
+
+@pytest.mark.parametrize("level", [0.0, 0.004])
+@pytest.mark.parametrize("head_s", [0.03, 0.12, 0.29])
+def test_a_first_beat_that_comes_late_is_moved_onto_the_cut(
+    head_s: float, level: float, joined: Joined
+) -> None:
+    """To the sample; and the piece lasts as long as its range all the same."""
+    second = music(9, seed=8)
+    boundary_s = Fraction(1001, 125)
+    done, audio = joined(
+        [music(10, seed=7), late(second, head_s, level)], [boundary_s, Fraction(8)], rest_s=1
+    )
+    assert done.joins[0].kind == "downbeat"
+    at, ring = to_samples(boundary_s), round(1.5 * RATE_HZ)
+    gain = float(audio[at + 3 * RATE_HZ, 0] / second[3 * RATE_HZ, 0])
+    alone = slice(at + ring, at + 4 * RATE_HZ)
+    assert np.allclose(audio[alone], second[ring : 4 * RATE_HZ] * gain, atol=1e-5)
+    assert rms_db(audio[at : at + 6 * RATE_HZ]).min() > -24
+    assert done.passes == 1
+
+
+@pytest.mark.parametrize(
+    ("head_s", "more_s"),
+    [(0.4, 1.0), (0.12, 0.0)],
+    ids=["meant to come later", "too short to be moved"],
+)
+def test_a_first_beat_that_cannot_be_moved_stays_and_is_called_a_cut(
+    head_s: float, more_s: float, joined: Joined
+) -> None:
+    second = late(music(8 - head_s + more_s, seed=8), head_s, 0.004)
+    tracks = [music(10, seed=7), second, music(9, seed=9)]
+    done, audio = joined(tracks, [Fraction(8)] * 3)
+    assert [join.kind for join in done.joins] == ["cut", "downbeat"]
+    alone = slice(10 * RATE_HZ, 15 * RATE_HZ)
+    gain = float(audio[12 * RATE_HZ, 0] / second[4 * RATE_HZ, 0])
+    assert np.allclose(audio[alone], second[2 * RATE_HZ : 7 * RATE_HZ] * gain, atol=1e-5)
+    assert done.passes == 1
+
+
+def test_music_that_ends_by_itself_is_long_enough_to_be_moved(joined: Joined) -> None:
+    second = late(dying(music(7.88, seed=8)), 0.12, 0.004)
+    done, _ = joined([music(10, seed=7), second], [Fraction(8)] * 2)
+    assert (done.joins[0].kind, done.passes) == ("downbeat", 1)
+
+
 def test_the_new_piece_rises_within_10_ms(joined: Joined) -> None:
     quiet = np.full((12 * RATE_HZ, 2), 0.0, dtype=np.float32)
     quiet[:, 0] = tone_at(220, 12)

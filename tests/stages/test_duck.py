@@ -84,7 +84,7 @@ def levelled(tmp_path_factory: pytest.TempPathFactory) -> Levelled:
     folder = tmp_path_factory.mktemp("stems")
     dx = stem(folder, "DX", tone(1000, [(s, e, lufs) for s, e, lufs in SPEECH]))
     mx = stem(folder, "MX", np.repeat(tone(1000, [(0, LENGTH_S, -17)]), 2, axis=1), 3.0)
-    return Levelled(mx=mx, dx=dx, mx_loudness=UNKNOWN, dx_loudness=UNKNOWN, speech_lufs=-16.0)
+    return Levelled(mx=mx, dx=dx, mx_loudness=UNKNOWN, speech_lufs=-16.0)
 
 
 def run(levelled: Levelled, folder: Path, settings: DuckSettings = SETTINGS) -> Ducked:
@@ -199,9 +199,7 @@ def test_switched_off_it_only_reports(levelled: Levelled, tmp_path: Path) -> Non
 
 def test_without_speech_or_production_audio_it_is_flat(levelled: Levelled, tmp_path: Path) -> None:
     silent = duck(levelled, notes(), SETTINGS, folder=tmp_path, progress=no_progress)
-    dropped = Levelled(
-        mx=levelled.mx, dx=None, mx_loudness=UNKNOWN, dx_loudness=None, speech_lufs=None
-    )
+    dropped = Levelled(mx=levelled.mx, dx=None, mx_loudness=UNKNOWN, speech_lufs=None)
     alone = run(dropped, tmp_path)
     for ducked in (silent, alone):
         assert ducked.phrases == ()

@@ -169,7 +169,6 @@ def test_music_is_brought_to_its_loudness(tmp_path: Path, lufs: float) -> None:
     assert levelled.mx_loudness.true_peak_dbtp == pytest.approx(-14.0, abs=0.1)
     assert levelled.mx.audio == mx.audio
     assert levelled.dx is None
-    assert levelled.dx_loudness is None
     assert levelled.speech_lufs is None
 
 
@@ -196,8 +195,6 @@ def test_production_audio_is_set_by_its_speech_alone(tmp_path: Path, channels: i
     assert levelled.dx is not None
     assert levelled.dx.gain_db == pytest.approx(14.0, abs=0.1)
     assert levelled.speech_lufs == pytest.approx(-16.0, abs=0.01)
-    assert levelled.dx_loudness is not None
-    assert levelled.dx_loudness.integrated_lufs == pytest.approx(14.0 - 5.0, abs=0.2)
     assert levelled.dx.start_samples == -2 * RATE_HZ
 
 
@@ -218,8 +215,6 @@ def test_production_audio_without_speech_keeps_its_place(tmp_path: Path) -> None
     dx = stem(tmp_path, "DX", tone((-33, 5)))
     levelled = level(mx, dx, notes(), SETTINGS, folder=tmp_path, progress=no_progress)
     assert levelled.dx == dx
-    assert levelled.dx_loudness is not None
-    assert levelled.dx_loudness.integrated_lufs == pytest.approx(-33.0, abs=0.1)
 
 
 @pytest.mark.parametrize("speech", [(1.0, 1.2), (40.0, 45.0), (2.0, 3.0)])

@@ -67,7 +67,7 @@ def run(
     target: tuple[float, float] = (-14.0, -1.0),
     picture_samples: int = LENGTH,
 ) -> tuple[Mixed, Audio]:
-    levelled = Levelled(mx=mx, dx=dx, mx_loudness=UNKNOWN, dx_loudness=None, speech_lufs=None)
+    levelled = Levelled(mx=mx, dx=dx, mx_loudness=UNKNOWN, speech_lufs=None)
     mixed = mix(
         levelled,
         Ducked(curve=curve, phrases=()),
@@ -191,7 +191,7 @@ def test_memory_does_not_grow_with_the_programme(tmp_path: Path) -> None:
     length = len(block) * minutes
     artifact = write_wav(tmp_path / "MX.wav", [block] * minutes, channels=2, length_samples=length)
     music = Stem(kind="MX", audio=artifact, start_samples=0, length_samples=length, channels=2)
-    levelled = Levelled(mx=music, dx=None, mx_loudness=UNKNOWN, dx_loudness=None, speech_lufs=None)
+    levelled = Levelled(mx=music, dx=None, mx_loudness=UNKNOWN, speech_lufs=None)
     target = LoudnessTarget(integrated_lufs=-10.0, true_peak_dbtp=-1.0)
     shares: list[float] = []
     tracemalloc.start()

@@ -287,13 +287,14 @@ def test_the_hash_is_that_of_ffmpeg(
     extra: tuple[str, ...],
     make_video: Any,
     probed: Probed,
-    stream_hash: Callable[[Path], str],
+    stream_hash: Callable[..., str],
     locate_burst: Locate,
     heard: Any,
 ) -> None:
     film = make_video(name, *extra, picture=codec, sound=sound)
     _, picture = probed(film)
     assert picture.packets_sha256 == stream_hash(film)
+    assert picture.sound_sha256 == stream_hash(film, "a:0")
     assert picture.frame_count == 75
     assert picture.frame_rate == 25
     assert not picture.variable_rate

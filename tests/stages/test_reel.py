@@ -508,6 +508,7 @@ def test_a_blind_provider_gets_a_reel_for_each_request(
     assert all(part.proxy is None for part in reels.reels)
 
 
+LOSSLESS = ("-c:v", "libx264", "-preset", "ultrafast", "-qp", "0")
 NOISE = ("-f", "lavfi", "-i", "color=gray:size=640x360:rate=60:duration=10")
 
 
@@ -545,6 +546,31 @@ def test_the_rate_follows_the_limit(
     reels = reel(source, picture, notes_of(picture, [0, 200, 400]), limits, folder=tmp_path)
     assert size_of(reels) <= 0.95 * most_bytes
     check_files(reels, picture)
+
+
+def test_the_height_can_be_chosen_and_limits_hold(
+    noise: Path, make_media: Any, probed: Probed, tmp_path: Path
+) -> None:
+    large = make_media(
+        "large.mkv", *("-f", "lavfi", "-i", "testsrc2=size=1280x720:duration=1"), *LOSSLESS
+    )
+    sizes = {}
+    for height_px, film in ((144, noise), (240, noise), (360, noise), (720, large)):
+        source, picture = probed(film)
+        folder = tmp_path / str(height_px)
+        folder.mkdir()
+        limits = replace(LOOKS, proxy_height_px=height_px)
+        reels = reel(source, picture, notes_of(picture, [0]), limits, folder=folder)
+        (path,) = paths_of(reels)
+        with av.open(str(path)) as container:
+            frame = next(container.decode(video=0))
+        assert (frame.height, reels.reels[0].height_px) == (height_px, height_px)
+        sizes[height_px] = size_of(reels)
+    # More pixels get more bits, up to what a request takes.
+    assert 1.5 * sizes[144] < sizes[240] < sizes[360] / 1.5
+    limits = replace(LOOKS, proxy_height_px=720, max_size_bytes=sizes[720] // 2)
+    limited = reel(source, picture, notes_of(picture, [0]), limits, folder=folder)
+    assert size_of(limited) <= 0.95 * sizes[720] // 2
 
 
 def test_proxies_that_are_too_large_are_refused(

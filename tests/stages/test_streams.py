@@ -98,6 +98,9 @@ def test_a_film_without_sound_has_none_to_choose(make_video: Any, probed: Probed
         ("und", None, True),
         ("eng", None, False),
         ("qaa", "qaa", True),
+        ("iw", "heb", True),
+        ("English", "english", True),
+        ("eng", "english", False),
     ],
 )
 def test_tags_of_one_language(asked: str, tag: str | None, *, same: bool) -> None:

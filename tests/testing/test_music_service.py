@@ -368,6 +368,7 @@ STATUS: dict[Behaviour, tuple[int, str, bool]] = {
     "413": (413, "request_too_large", False),
     "422-detail": (422, "invalid_parameters", False),
     "429-concurrent": (429, "too_many_concurrent_requests", False),
+    "429-concurrent-limit": (429, "concurrent_limit_exceeded", False),
     "429-busy": (429, "system_busy", False),
     "429-retry-after-seconds": (429, "system_busy", False),
     "429-retry-after-date": (429, "system_busy", False),
@@ -376,6 +377,7 @@ STATUS: dict[Behaviour, tuple[int, str, bool]] = {
     "500": (500, "internal_server_error", True),
     "503": (503, "service_unavailable", False),
     "503-retry-after": (503, "service_unavailable", False),
+    "503-internal": (503, "internal_error", True),
     "504": (504, "gateway_timeout", True),
     "echo-key": (422, "unprocessable", False),
     "early-413": (413, "request_too_large", False),
@@ -414,6 +416,12 @@ def test_what_the_headers_and_bodies_of_refusals_say(service: MusicService, ask:
     assert "Retry-After" not in met("429-busy").headers
     assert _loc(met("422-list")) == ["body", "description"]
     assert KEY in met("echo-key").text
+    for name, code in (
+        ("401-old-form", "invalid_api_key"),
+        ("429-old-form", "too_many_concurrent_requests"),
+    ):
+        said = met(name).json()["detail"]
+        assert (set(said), said["status"]) == ({"status", "message"}, code)
     assert service.purchases == 0
     assert set(met("500-old-form").json()["detail"]) == {"status", "message"}
     page = met("502-html")

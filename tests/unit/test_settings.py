@@ -27,6 +27,7 @@ MINE = {
     "title": "Mine",
     "target_lufs": -16.0,
     "true_peak_dbtp": -1.5,
+    "max_limiting_db": 9.0,
     "music_lufs": -20.0,
     "speech_margin_lu": 12.0,
     "audio_bitrate_kbps": 192,
@@ -123,6 +124,21 @@ def test_options_win_over_the_preset_and_the_preset_over_nothing(asked: Options)
 def test_loudness_moves_the_music_by_six_lu(asked: Options) -> None:
     for loudness, expected in ((-1.0, -26.0), (0.0, -20.0), (0.5, -17.0), (1.0, -14.0)):
         assert resolve(replace(asked, loudness=loudness)).level.music_lufs == expected
+
+
+def test_a_service_preset_may_set_the_loudness_and_the_user_wins(
+    asked: Options, tmp_path: Path
+) -> None:
+    preset = tmp_path / "service.toml"
+    preset.write_text("loudness = 0.5\n")
+    asked = replace(asked, provider="elevenlabs", service=str(preset))
+    for said, loudness, expected in ((None, 0.5, -17.0), (0.0, 0.0, -20.0), (-1.0, -1.0, -26.0)):
+        want = resolve(replace(asked, loudness=said))
+        assert want.service is not None
+        assert (want.service.loudness, want.level.music_lufs) == (loudness, expected)
+    preset.write_text("loudness = 1.5\n")
+    with pytest.raises(SettingsError, match=r"1\.5 is out of range"):
+        resolve(asked)
 
 
 def test_what_the_user_says_reaches_the_brief(asked: Options) -> None:

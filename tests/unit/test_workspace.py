@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -365,6 +366,23 @@ def test_two_processes_run_a_stage_once(workspace_root: Path) -> None:
     said = sorted(worker.communicate(timeout=60)[0].strip() for worker in workers)
     assert said == ["whole False", "whole True"]
     assert (workspace_root.parent / "calls").read_text() == "x"
+
+
+def test_a_folder_that_another_run_is_making(
+    workspace_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = Path.iterdir
+
+    def late(folder: Path) -> Iterator[Path]:
+        if folder == workspace_root:
+            monkeypatch.setattr(Path, "iterdir", look)
+            with Workspace(workspace_root, FILM):
+                pass
+        return look(folder)
+
+    monkeypatch.setattr(Path, "iterdir", late)
+    with Workspace(workspace_root, FILM) as work:
+        assert work.folder.is_dir()
 
 
 def test_two_threads_run_a_stage_once(workspace_root: Path) -> None:

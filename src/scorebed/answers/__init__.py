@@ -65,6 +65,8 @@ def unpack(answer: Answer, expected: Expected, *, folder: Path) -> Unpacked:
     parts.mkdir()
     try:
         opening = open_answer(answer, expected, folder=parts)
+        for name, value in answer.facts:
+            opening.tell(name, value)
         sounds = _heard(opening)
         return _assembled(opening, sounds, folder)
     finally:
@@ -126,7 +128,7 @@ def _are_tracks(opening: Opening, roles: dict[Role, list[Sound]], total: int) ->
 
 
 def _from_tracks(opening: Opening, roles: dict[Role, list[Sound]], folder: Path) -> Unpacked:
-    """Effects were asked for in the film: the piece is music and effects together."""
+    """The piece is music and effects together where effects were asked for, else the music."""
     music, effects = roles["music"], roles["effects"]
     if not music:
         music = roles[""]
@@ -136,13 +138,17 @@ def _from_tracks(opening: Opening, roles: dict[Role, list[Sound]], folder: Path)
         music, effects = music[:1], music[1:]
     mixes = roles["mix"]
     originals = music + effects
-    if len(mixes) in {1, len(opening.expected.reels)}:
+    counts = {1, len(opening.expected.reels)}
+    # Effects that nobody asked for may be in a mix: the music alone comes before it.
+    if len(mixes) in counts and (opening.expected.sfx or len(music) not in counts):
         return _kept(opening, [[mix] for mix in mixes], originals, folder)
-    if len(music) not in {1, len(opening.expected.reels)} or len(effects) not in {0, len(music)}:
+    if len(music) not in counts or len(effects) not in {0, len(music)}:
         raise _wrong_count(opening, len(originals) + len(mixes))
     if not effects:
         return _kept(opening, [[sound] for sound in music], mixes, folder)
     pairs = [list(pair) for pair in zip(music, effects, strict=True)]
+    if not opening.expected.sfx:
+        pairs = [[sound] for sound in music]
     return _kept(opening, pairs, originals + mixes, folder)
 
 
@@ -167,14 +173,14 @@ def _kept(
             durations.append(write_sum(target, sounds))
         else:
             durations.append(alone.duration_s)
-            _place(alone, target, opening)
+            shutil.copyfile(alone.path, target)
         music.append(_artifact(target))
     taken = {artifact.path.name for artifact in music}
     kept = []
     for sound in originals:
         target = folder / _free_name(sound, taken)
         taken.add(target.name)
-        _place(sound, target, opening)
+        shutil.copyfile(sound.path, target)
         kept.append(_artifact(target))
     return Unpacked(
         music=tuple(music),
@@ -182,13 +188,6 @@ def _kept(
         durations_s=tuple(durations),
         facts=tuple(opening.facts),
     )
-
-
-def _place(sound: Sound, target: Path, opening: Opening) -> None:
-    if sound.path == opening.answer.body:
-        shutil.copyfile(sound.path, target)
-    else:
-        sound.path.replace(target)
 
 
 def _artifact(path: Path) -> Artifact:

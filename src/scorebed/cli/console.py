@@ -7,6 +7,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from scorebed.errors import WorkspaceError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
     from scorebed.model import Progress
 
-_PLAIN_EVERY_S = 10.0
+_PLAIN_EVERY_S = 5.0
 
 
 class Watcher(Protocol):
@@ -31,8 +33,20 @@ def say(text: str) -> None:
 
 
 def put(text: str) -> None:
-    """Prints a line of data."""
-    print(text, flush=True)  # noqa: T201 - the console
+    """Prints a line of data.
+
+    Raises:
+        WorkspaceError: If there is no room for it.
+    """
+    try:
+        print(text, flush=True)  # noqa: T201 - the console
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise WorkspaceError(
+            f"the output cannot be printed ({error.strerror})",
+            remedy="What was asked for is done; a result lies beside its video as .scorebed.json.",
+        ) from error
 
 
 def forgive_names() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
 import sys
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +15,7 @@ import typer
 from scorebed.cli import doctor, ledger, measure, presets, providers, score
 from scorebed.cli.console import forgive_names, put, say
 from scorebed.errors import INTERRUPTED_EXIT_CODE, Interrupted, ScorebedError, SettingsError
+from scorebed.memory import keep_large_blocks_apart
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -58,6 +62,9 @@ def _root(
 def main() -> None:
     """Runs the command line and exits with the code of the error, as ``errors`` lists them."""
     forgive_names()
+    keep_large_blocks_apart()
+    # Narrower, typer's help cuts the names of options off.
+    os.environ.setdefault("TERMINAL_WIDTH", str(max(96, shutil.get_terminal_size().columns)))
     for number in _ENDING:
         signal.signal(number, _on_terminate)
     sys.exit(_run(sys.argv[1:]))
@@ -65,6 +72,14 @@ def main() -> None:
 
 def _on_terminate(_number: int, _frame: FrameType | None) -> None:
     raise Interrupted
+
+
+def _usage_remedy(arguments: list[str]) -> str:
+    names = [word for word in arguments if word.startswith("-") and Path(word).is_file()]
+    if names:
+        return f"A file whose name begins with a dash is given as: ./{names[0]}"
+    verb = [word for word in arguments[:1] if not word.startswith("-")]
+    return f"Run: {' '.join(['scorebed', *verb, '--help'])}"
 
 
 def _run(arguments: list[str]) -> int:
@@ -76,8 +91,9 @@ def _run(arguments: list[str]) -> int:
         say(f"error: {error.message}\n  {error.remedy}")
         return error.exit_code
     except typer.TyperException as error:
-        verb = [word for word in arguments[:1] if word in {"score", "measure", "presets", "ledger"}]
-        say(f"error: {error.format_message()}\n  Run: {' '.join(['scorebed', *verb, '--help'])}")
+        # Empty where the help was printed already.
+        if error.format_message():
+            say(f"error: {error.format_message()}\n  {_usage_remedy(arguments)}")
         return SettingsError.exit_code
     except (KeyboardInterrupt, Interrupted, typer.Abort):
         # A second signal must not cut the clean-up short.

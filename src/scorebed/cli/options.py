@@ -98,10 +98,11 @@ Preset = Annotated[
     ),
 ]
 Loudness = Annotated[
-    float,
+    float | None,
     typer.Option(
         metavar="-1..1",
         help="Music softer or louder than the preset's: -1 is -6 LU, 1 is +6 LU.",
+        show_default="0, or as the --service preset says",
         rich_help_panel=_MIX,
     ),
 ]
@@ -267,7 +268,12 @@ Offline = Annotated[
     typer.Option("--offline", help="Refuse whatever needs the network.", rich_help_panel=_RUN),
 ]
 Quiet = Annotated[
-    bool, typer.Option("--quiet", help="No progress, no summary.", rich_help_panel=_RUN)
+    bool,
+    typer.Option(
+        "--quiet",
+        help="No progress, no summary; a price is said all the same.",
+        rich_help_panel=_RUN,
+    ),
 ]
 Traceback = Annotated[
     bool,

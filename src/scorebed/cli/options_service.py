@@ -112,6 +112,15 @@ RefinePlan = Annotated[
         rich_help_panel=_SERVICE,
     ),
 ]
+ProxyHeight = Annotated[
+    int | None,
+    typer.Option(
+        metavar="PX",
+        help="Most lines of the picture that is sent, 144 to 1080, even.",
+        show_default="--service preset, else 360",
+        rich_help_panel=_SERVICE,
+    ),
+]
 KeyFile = Annotated[
     Path | None,
     typer.Option(

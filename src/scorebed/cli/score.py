@@ -34,7 +34,7 @@ def score(
     quality: options.QualityOption = options.Quality.STANDARD,
     guidance: options.Guidance = 0.5,
     preset: options.Preset = "youtube",
-    loudness: options.Loudness = 0.0,
+    loudness: options.Loudness = None,
     speech_margin: options.SpeechMargin = None,
     min_speech_margin: options.MinSpeechMargin = None,
     speech: options.Speech = None,
@@ -69,6 +69,7 @@ def score(
     c2pa: options_service.C2pa = None,
     zero_retention: options_service.ZeroRetention = None,
     refine_plan: options_service.RefinePlan = None,
+    proxy_height: options_service.ProxyHeight = None,
     key_file: options_service.KeyFile = None,
     price_per_minute: options_service.PricePerMinute = None,
     max_spend: options_service.MaxSpend = None,
@@ -98,6 +99,8 @@ def score(
         plot=plot,
         overwrite=overwrite,
         tell=no_words if quiet else say,
+        # Nobody's money is spent unsaid.
+        tell_price=say,
     )
     with progress_watch(quiet=quiet or (json_ and plan)) as watch:
         if plan:
@@ -126,6 +129,7 @@ _RENAMED = {
     "production_gain": "production_gain_db",
     "true_peak": "true_peak_dbtp",
     "no_duck": "duck",
+    "proxy_height": "proxy_height_px",
 }
 
 

@@ -17,8 +17,6 @@ from scorebed.dsp.peak import HOP_SAMPLES
 if TYPE_CHECKING:
     from scorebed.model import LoudnessTarget
 
-MAX_REDUCTION_DB: Final = 20.0
-"""Most that the limiter may take from a peak; a programme that needs more is delivered lower."""
 _EXACT_LU: Final = 0.005
 _MAX_STEPS: Final = 12
 _LEAST_SLOPE: Final = 0.1
@@ -66,7 +64,7 @@ def deliver(programme: Programme, target: LoudnessTarget) -> Delivery:
     peak_dbtp = gain_to_db(float(programme.envelope.max(initial=0.0)))
     if unlimited_lufs is None or peak_dbtp is None:
         return _at(0.0, programme, target, most_db=MAX_STATIC_GAIN_DB)
-    most_db = min(MAX_STATIC_GAIN_DB, target.true_peak_dbtp + MAX_REDUCTION_DB - peak_dbtp)
+    most_db = min(MAX_STATIC_GAIN_DB, target.true_peak_dbtp + target.max_limiting_db - peak_dbtp)
     gain_db = min(target.integrated_lufs - unlimited_lufs, most_db)
     delivery = _at(gain_db, programme, target, most_db=most_db)
     slope = 1.0

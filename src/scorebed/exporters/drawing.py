@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -119,7 +120,10 @@ def save(figure: Figure, path: Path) -> tuple[Path, Path]:
     part = path.with_name(f".{path.name}.part")
     try:
         # No program name and date inside: the same result gives the same file.
-        figure.savefig(part, format="png", metadata={"Software": None})
+        with warnings.catch_warnings():
+            # A name in a script that matplotlib's font lacks: boxes in the picture, no talk of it.
+            warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
+            figure.savefig(part, format="png", metadata={"Software": None})
     except BaseException:
         part.unlink(missing_ok=True)
         raise

@@ -80,7 +80,7 @@ def write_stems(
     parts: list[tuple[Path, Path]] = []
     stems: list[StemFile] = []
     try:
-        for name, sound in (*_whole(result), *_further(result), *_scenes(result)):
+        for name, sound in (*_whole(result), *_scenes(result)):
             stems.append(_write(_part(folder, name, parts), name, sound))
         for programme in result.programmes:
             of, curve = _of(result, programme), programme.ducked.curve
@@ -123,11 +123,7 @@ def _whole(result: Result) -> Iterator[tuple[str, Sound]]:
     span = 0, result.picture.length_samples
     dry = partial(_blocks, _raised(result.levelled.mx, result.mixed.gain_db), span)
     yield "MX-dry.wav", _sound(result, dry, 2, span, "MX-dry: music before ducking")
-    yield from _programme(result, result.programmes[0])
-
-
-def _further(result: Result) -> Iterator[tuple[str, Sound]]:
-    for programme in result.programmes[1:]:
+    for programme in result.programmes:
         yield from _programme(result, programme)
 
 

@@ -7,11 +7,12 @@ from scorebed.ledger.disk import now
 from scorebed.ledger.entry import Entry
 from scorebed.ledger.purse import Reservation, reserve
 from scorebed.ledger.queue import Queue, Stopped
-from scorebed.ledger.receipt import Attempt, Receipt, State, is_to_buy, key_of, money
+from scorebed.ledger.receipt import Attempt, Fate, Receipt, State, fate_of, key_of, money
 
 __all__ = [
     "Attempt",
     "Entry",
+    "Fate",
     "Ledger",
     "Queue",
     "Receipt",
@@ -19,7 +20,7 @@ __all__ = [
     "State",
     "Stopped",
     "default_ledger",
-    "is_to_buy",
+    "fate_of",
     "key_of",
     "money",
     "now",

@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from collections import defaultdict
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
@@ -115,18 +116,22 @@ class Ledger:
             sync_folder(aside)
             return moved
 
-    def spent_in(self, purse: str) -> float:
-        """What may have been billed in the name of a purse, also of what was forgotten."""
+    def spent_in(self, purse: str) -> dict[str, float]:
+        """What may have been billed in the name of a purse, also of what was forgotten.
+
+        Returns:
+            Currency to amount.
+        """
         aside = self.root / _FORGOTTEN
         folders = [entry for entry in aside.iterdir() if entry.is_dir()] if aside.is_dir() else []
         old = [read_receipt(folder) for folder in folders]
         receipts = [*self.receipts(), *(one for one in old if one is not None)]
-        return sum(
-            attempt.amount
-            for receipt in receipts
-            for attempt in receipt.attempts
-            if attempt.purse == purse and attempt.state.may_be_billed
-        )
+        spent: defaultdict[str, float] = defaultdict(float)
+        for receipt in receipts:
+            for attempt in receipt.attempts:
+                if attempt.purse == purse and attempt.state.may_be_billed:
+                    spent[receipt.currency] += attempt.amount
+        return spent
 
     def export(self, key: str, folder: Path) -> tuple[Path, ...]:
         """Copies a receipt and its answer.

@@ -86,6 +86,7 @@ class Entry:
         new = replace(
             old,
             state=state,
+            begun=old.begun or state is State.SENT,
             message=message,
             request_id=request_id or old.request_id,
             song_id=song_id or old.song_id,
@@ -116,6 +117,10 @@ class Entry:
             # Whoever finds this file knows that the body beside it is whole.
             write_lasting(answer.body.parent / _SPLIT, msgspec.json.encode(split))
             self._adopt()
+        self._note(answer)
+
+    def _note(self, answer: Answer) -> None:
+        """Writes down that an answer lies in its place, and the service's numbers of it."""
         self.mark(State.ANSWERED, request_id=answer.request_id, song_id=answer.song_id)
 
     def settle(self) -> None:
@@ -125,10 +130,11 @@ class Entry:
         self._working = len(self.receipt.attempts) - 1
         with told_of(self.folder):
             self._adopt()
-        if self.answer() is None:
+        answer = self.answer()
+        if answer is None:
             self.mark(State.UNKNOWN, message="the run that sent it was stopped")
         else:
-            self.mark(State.ANSWERED)
+            self._note(answer)
         self._working = None
 
     def answer(self) -> Answer | None:
@@ -178,17 +184,28 @@ def read_receipt(folder: Path) -> Receipt | None:
         WorkspaceError: If it is there and cannot be read: never taken for "not bought".
     """
     path = folder / RECEIPT
-    try:
-        found = msgspec.json.decode(path.read_bytes(), type=Receipt)
-    except (FileNotFoundError, NotADirectoryError):
-        if any(folder.glob("answer-*")):
-            raise _damaged(path, "it is gone, an answer is there") from None
+    told = _told(path)
+    if told is None and any(folder.glob("answer-*")):
+        # Another run may have begun since: its receipt comes before its answer.
+        told = _told(path)
+        if told is None:
+            raise _damaged(path, "it is gone, an answer is there")
+    if told is None:
         return None
+    try:
+        found = msgspec.json.decode(told, type=Receipt)
     except msgspec.DecodeError as error:
         raise _damaged(path, str(error)) from error
     if not found.attempts:
         raise _damaged(path, "it names no attempt")
     return found
+
+
+def _told(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def _sha256(path: Path) -> str:

@@ -1,7 +1,7 @@
 """What runs may spend together.
 
 ROOT/purses/<name>.lock             held while the sum is made
-ROOT/purses/<name>/<run>.json       what a run is about to buy: key -> price
+ROOT/purses/<name>/<run>.json       what a run is about to buy: currency, and key -> price
 ROOT/purses/<name>/<run>.lock       held while that run lives: what a dead one wanted does not count
 """
 
@@ -12,12 +12,13 @@ import json
 import math
 import threading
 import uuid
+from collections import defaultdict
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import filelock
 
-from scorebed.errors import OverLimit
+from scorebed.errors import OverLimit, SettingsError
 from scorebed.ledger.disk import told_of, write_lasting
 from scorebed.ledger.receipt import money
 
@@ -56,6 +57,7 @@ class Reservation:
 
         Raises:
             OverLimit: If it would be more than may be spent.
+            SettingsError: If the purse's limit would have to count another currency as well.
         """
         with self._guard:
             new = {key: price for key, price in prices.items() if key not in self._wanted}
@@ -74,12 +76,14 @@ class Reservation:
             folder.mkdir(exist_ok=True)
             with filelock.FileLock(folder.with_suffix(".lock"), is_singleton=False):
                 spent = self._ledger.spent_in(self._purse.name)
-                spent += _coming(folder, held, charges, self._file)
+                for currency, amount in _coming(folder, held, charges, self._file).items():
+                    spent[currency] = spent.get(currency, 0.0) + amount
+                self._refuse_others(spent)
                 # What this run has held before is spent by now, or still to come.
                 still = [
                     price for key, (price, before) in held.items() if charges.get(key, 0) == before
                 ]
-                self._refuse(sum(still), spent)
+                self._refuse(sum(still), spent.get(self._currency, 0.0))
                 self._wanted = held
                 self._write(folder)
 
@@ -88,7 +92,7 @@ class Reservation:
             self._file = folder / f"{uuid.uuid4().hex}.json"
             self._alive = filelock.FileLock(self._file.with_suffix(".lock"), is_singleton=False)
             self._alive.acquire()
-        write_lasting(self._file, json.dumps(self._wanted).encode())
+        write_lasting(self._file, json.dumps([self._currency, self._wanted]).encode())
 
     def release(self) -> None:
         """The run has ended."""
@@ -96,6 +100,17 @@ class Reservation:
             self._file.unlink(missing_ok=True)
             self._alive.release()
             self._file.with_suffix(".lock").unlink(missing_ok=True)
+
+    def _refuse_others(self, spent: Mapping[str, float]) -> None:
+        """One limit cannot count two currencies: nobody here knows what one is in the other."""
+        others = [one for one, amount in spent.items() if amount and one != self._currency]
+        if others and self._purse.max_spend is not None:
+            raise SettingsError(
+                f"compose: the purse {self._purse.name!r} counts {money(spent[others[0]])} "
+                f"{others[0]}, and this run would pay in {self._currency}: --max-spend cannot "
+                "count both; nothing was sent",
+                remedy=f"Name another --purse for what is paid in {self._currency}.",
+            )
 
     def _refuse(self, wanted: float, spent: float) -> None:
         purse, currency = self._purse, self._currency
@@ -135,12 +150,12 @@ def _coming(
     mine: Mapping[str, tuple[float, int]],
     charges: Mapping[str, int],
     own: Path | None,
-) -> float:
-    """What other runs that are alive are about to spend.
+) -> dict[str, float]:
+    """What other runs that are alive are about to spend, by currency.
 
     What they want too is bought once, by whoever is first; what they have sent is in the receipts.
     """
-    total = 0.0
+    total: defaultdict[str, float] = defaultdict(float)
     for path in folder.glob("*.json"):
         if path == own:
             continue
@@ -148,11 +163,10 @@ def _coming(
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout:
-            total += sum(
-                price
-                for key, (price, before) in _read(path).items()
-                if key not in mine and charges.get(key, 0) == before
-            )
+            currency, wanted = _read(path)
+            for key, (price, before) in wanted.items():
+                if key not in mine and charges.get(key, 0) == before:
+                    total[currency] += price
             continue
         path.unlink(missing_ok=True)
         lock.release()
@@ -160,8 +174,9 @@ def _coming(
     return total
 
 
-def _read(path: Path) -> dict[str, tuple[float, int]]:
+def _read(path: Path) -> tuple[str, dict[str, tuple[float, int]]]:
     try:
-        return dict(json.loads(path.read_text()))
+        currency, wanted = json.loads(path.read_text())
     except FileNotFoundError:  # that run has just ended
-        return {}
+        return "", {}
+    return currency, wanted

@@ -58,6 +58,8 @@ class Attempt:
     """Name of the purse that it counts for."""
     files: tuple[Upload, ...]
     """What leaves the machine."""
+    begun: bool = False
+    """Whether any of it has left, also of what the service then refused."""
     made: str
     """When it was written down: ISO 8601, UTC."""
     changed: str
@@ -122,16 +124,33 @@ class Receipt:
         return self.state is State.ANSWERED and self.current.message is not None
 
 
-def is_to_buy(receipt: Receipt | None, *, again: bool) -> bool:
-    """Whether something has to be sent for a purchase.
+class Fate(StrEnum):
+    """What becomes of a purchase when it is wanted (again)."""
+
+    KEPT = "kept"
+    """Its answer is in the ledger, or another run is just fetching it: nothing is sent."""
+    TO_BUY = "to buy"
+    """It is asked for and paid."""
+    LOST = "lost"
+    """Its answer was lost and may have been billed: only ``--buy-again`` buys it."""
+    UNUSABLE = "unusable"
+    """Its answer is in the ledger and is no music: only ``--buy-again`` buys another."""
+
+
+def fate_of(receipt: Receipt | None, *, again: bool) -> Fate:
+    """What becomes of a purchase.
 
     Args:
         receipt: What the ledger has of it.
         again: Whether what may have been billed already is bought again.
     """
     if receipt is None or not receipt.state.may_be_billed:
-        return True
-    return again and (receipt.useless or receipt.state is State.UNKNOWN)
+        return Fate.TO_BUY
+    if receipt.state is State.UNKNOWN:
+        return Fate.TO_BUY if again else Fate.LOST
+    if receipt.useless:
+        return Fate.TO_BUY if again else Fate.UNUSABLE
+    return Fate.KEPT
 
 
 def money(amount: float) -> str:

@@ -40,7 +40,15 @@ from scorebed.model.result import (
     StemFile,
     StreamFate,
 )
-from scorebed.model.service import Answer, ApiForm, Expected, Purse, ServiceSettings, Upload
+from scorebed.model.service import (
+    PROXY_HEIGHT_PX,
+    Answer,
+    ApiForm,
+    Expected,
+    Purse,
+    ServiceSettings,
+    Upload,
+)
 from scorebed.model.sound import (
     AudioSettings,
     Ducked,
@@ -71,6 +79,7 @@ from scorebed.model.spotting import (
 __all__ = [
     "MAX_SPECTRAL_STEP_DB",
     "MAX_STEP_LU",
+    "PROXY_HEIGHT_PX",
     "Answer",
     "ApiForm",
     "Artifact",

@@ -8,7 +8,7 @@ from typing import Literal
 
 from scorebed.model.files import Artifact, SourceFile
 from scorebed.model.picture import Stem, TimeRange
-from scorebed.model.service import ServiceSettings, Upload
+from scorebed.model.service import PROXY_HEIGHT_PX, ServiceSettings, Upload
 from scorebed.model.spotting import Reel, ReelSet, SpottingNotes
 from scorebed.style import Style
 
@@ -50,7 +50,7 @@ class Order:
     service: ServiceSettings | None = None
     """How a service is asked; None for a provider that is none."""
     sound_sha256: str = ""
-    """Hash of the production audio, if it is sent along; else empty."""
+    """Hash of the production audio's packets, if it is sent along; else empty."""
 
     @property
     def parts(self) -> tuple[PartOrder, ...]:
@@ -109,6 +109,8 @@ class Limits:
     """Whether it needs the network."""
     reference: bool = False
     """Whether later requests carry the music of the first one, to go on in its style."""
+    proxy_height_px: int = PROXY_HEIGHT_PX
+    """Most lines of a proxy's picture; even."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

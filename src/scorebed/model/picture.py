@@ -72,6 +72,8 @@ class SoundStream:
     """Time of its first sound on the container's own clock, in seconds."""
     channels: int
     """How many channels it has; 0 where the container does not say."""
+    packets_sha256: str
+    """Hash of its packets' payloads: what it sounds like, whoever decodes it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +144,12 @@ class Picture:
     def sound(self, index: int) -> SoundStream:
         """The audio stream of an index."""
         return next(sound for sound in self.sounds if sound.index == index)
+
+    @property
+    def sound_sha256(self) -> str:
+        """Hash of the packets of the production audio; empty where there is none."""
+        index = self.production_index
+        return "" if index is None else self.sound(index).packets_sha256
 
     def audio_number(self, index: int) -> int:
         """The number of an audio stream among the audio streams, from 0: ffmpeg's ``a:0``."""

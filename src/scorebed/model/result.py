@@ -160,14 +160,18 @@ class ScoredVideo:
     """Hash of the payloads of its picture packets."""
     lead: DeliveredSound
     """The leading programme."""
-    loudness: Loudness
-    """Of the leading programme."""
     sounds: tuple[DeliveredSound, ...]
     """All audio streams, in order."""
     kept: tuple[StreamFate, ...]
     """Streams of the input that came through."""
     dropped: tuple[StreamFate, ...]
     """Streams that did not, and why."""
+
+    @property
+    def loudness(self) -> Loudness:
+        """Of the leading programme."""
+        assert self.lead.loudness is not None, "a programme is always encoded"
+        return self.lead.loudness
 
     @property
     def audio_codec(self) -> str:

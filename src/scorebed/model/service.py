@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 ApiForm = Literal["current", "brief"]
+PROXY_HEIGHT_PX = 360
+"""Lines of the picture that is sent, unless somebody asks for another height."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,8 @@ class ServiceSettings:
     """Whether the service is asked to keep nothing; does not change the music."""
     loudness: float = 0.0
     """-1 to 1, sent where the form has it; the level stage does it in any case."""
+    proxy_height_px: int = PROXY_HEIGHT_PX
+    """Most lines of the picture that is sent; even. Names no other take."""
     price_per_minute: float = 0.0
     """Estimated price of a minute of picture, in ``currency``."""
     currency: str = "USD"
@@ -85,13 +89,15 @@ class Answer:
     """A service's answer as it lies on disk, and what its headers said."""
 
     body: Path
-    """The bytes of the body, untouched."""
+    """The bytes of the body, untouched but for a key that they repeat."""
     content_type: str
     """As the header said; not to be relied on."""
     request_id: str | None
     """The service's number of the request, for its support."""
     song_id: str | None
     """The service's number of the piece."""
+    facts: tuple[tuple[str, str], ...] = ()
+    """What the headers state of the music, as names and values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,3 +112,5 @@ class Expected:
     """Lengths of the files that were sent, in seconds: an answer may hold a segment for each."""
     separate_tracks: bool
     """Whether music and effects were asked for as files of their own."""
+    sfx: bool
+    """Whether sound effects were asked for; else those that come stay out of the film."""

@@ -35,6 +35,9 @@ class LoudnessTarget:
     """Wanted integrated loudness, in LUFS."""
     true_peak_dbtp: float
     """True-peak ceiling, in dBTP."""
+    max_limiting_db: float = 20.0
+    """Most that the limiter may take from a peak, in dB; a programme that needs more is delivered
+    lower."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,8 +129,6 @@ class Levelled:
     """The production audio with its gain, or None where it is absent or dropped."""
     mx_loudness: Loudness
     """Of the music after its gain."""
-    dx_loudness: Loudness | None
-    """Of the production audio after its gain."""
     speech_lufs: float | None
     """Loudness of the speech alone after the gain, in LUFS; None without speech."""
     noise_floor_lufs: float | None = None

@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scorebed.errors import SettingsError
-from scorebed.ledger import Ledger, State, money
+from scorebed.ledger import Fate, Ledger, State, money
 from scorebed.model import no_progress, no_words
 from scorebed.providers.base import Composer, Service, find
-from scorebed.stages.purchase import buy, identity, left_behind, to_pay
+from scorebed.stages.purchase import buy
+from scorebed.stages.standing import due, fates, identity, left_behind, parts_of, price_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from scorebed.model import Order, Progress, Purse, ServiceSettings, Take, Tell
 
-VERSION = 3
+VERSION = 4
 STAGE = "compose"
 
 
@@ -113,14 +115,35 @@ def announcement(provider: str, order: Order, purse: Purse, *, chosen: bool) -> 
     """
     found = find(provider)
     if not isinstance(found, Service):
-        return f"music by {provider}, free"
+        # Who sets a limit expects to spend.
+        idle = purse.max_spend is not None and not chosen
+        return f"music by {provider}, free" + ": no key of a service was found" * idle
     why = "" if chosen else " (its key was found; --provider embedded is free)"
-    quote = to_pay(found, order, purse)
+    standing = fates(found, order, purse)
+    quote = due(found, order, standing)
+    stuck = _stuck(found, order, standing)
     if not quote.requests:
-        return f"music by {provider}{why}: the take is in the ledger, nothing is sent"
-    files = sum(len(part.files) for part in order.parts)
+        return f"music by {provider}{why}: {stuck or 'the take is in the ledger'}, nothing is sent"
+    files = sum(len(part.files) for part in parts_of(order, standing, (Fate.TO_BUY,)))
     return (
         f"music by {provider}{why}: {quote.requests} request{'s' if quote.requests > 1 else ''}, "
         f"{files} files, {quote.seconds:.1f} s of picture, about {money(quote.amount)} "
-        f"{quote.currency}"
+        f"{quote.currency}{'; ' * bool(stuck)}{stuck}"
+    )
+
+
+def _stuck(service: Service, order: Order, standing: Sequence[Fate]) -> str:
+    """What only ``--buy-again`` buys, in a sentence; empty for nothing."""
+    words = {Fate.LOST: "was lost and may have been billed", Fate.UNUSABLE: "is no music"}
+    told = [
+        f"the answer to {standing.count(fate)} of {len(standing)} requests {what}"
+        for fate, what in words.items()
+        if fate in standing
+    ]
+    if not told:
+        return ""
+    again = price_of(service, order, parts_of(order, standing, tuple(words)))
+    return (
+        f"{', '.join(told)}, only --buy-again buys it again for about {money(again.amount)} "
+        f"{again.currency}"
     )

@@ -8,21 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scorebed.dsp.joins import begins_at_once
 from scorebed.dsp.loudness import POWER_HOP_SAMPLES, PowerFollower, integrated_lufs
 from scorebed.errors import MediaError
 from scorebed.ffmpeg import decode_stereo
 from scorebed.model import Conformed, Stem, StreamKind, no_progress
 from scorebed.packets import read_contents
-from scorebed.stages.conform_joins import (
-    QUIET_SAMPLES,
-    Meeting,
-    kind_of,
-    matching_gains_db,
-    measured,
-    tapered,
-)
-from scorebed.stages.conform_lay import CHANNELS, RING_SAMPLES, Heard, Laid, lay, play
+from scorebed.stages.conform_joins import matching_gains_db, measured, tapered
+from scorebed.stages.conform_lay import CHANNELS, DELAY_SAMPLES, Heard, play
+from scorebed.stages.conform_place import placed
 from scorebed.timecode import SAMPLE_RATE_HZ, to_samples, to_seconds
 from scorebed.wav import WavPart, format_of, read_wav, wav_writer, write_wav
 
@@ -40,13 +33,9 @@ if TYPE_CHECKING:
         Take,
     )
 
-VERSION = 3
+VERSION = 4
 STAGE = "conform"
 _LEAST_SAMPLES = SAMPLE_RATE_HZ
-_HEAD_SAMPLES = SAMPLE_RATE_HZ
-"""Most of its own silence that a piece keeps where it enters after a rest."""
-_DELAY_SAMPLES = SAMPLE_RATE_HZ // 10
-"""What codecs add or take at the ends is less than 0.1 s; a longer silence was written."""
 _SILENT = 1e-3
 """-60 dBFS: what is below at head and tail of a piece is not music."""
 
@@ -64,7 +53,8 @@ def conform(
     Each piece is fitted to its own range: a longer one rings over the next one's first beat for up
     to 1.5 s, the last is faded over 4 s; a shorter one begins again with a crossfade of 2 s.
     Silence at head and tail of a user's track does not count. What a provider made for the picture
-    keeps its silences, but for a codec's delay. Pieces are brought to one loudness.
+    keeps its silences, but for a codec's delay; a first beat that comes up to 0.3 s after a cut is
+    moved onto it. Pieces are brought to one loudness.
 
     Args:
         picture: What the music is for.
@@ -82,7 +72,7 @@ def conform(
     if take.fitted:
         return _conformed(_fitted(take, bounds[-1], length, folder), length, passes=1)
     heard = _hear(take, bounds, folder, lambda share: progress(0.5 * share))
-    meetings, laid = _laid(heard, bounds, notes)
+    meetings, laid = placed(heard, bounds, notes)
     if meetings:
         lengths = [end - start for start, end in pairwise(bounds)]
         laid = tapered(laid, meetings, bounds, matching_gains_db(heard, lengths))
@@ -246,48 +236,10 @@ class _Listener:
         return Heard(
             part=WavPart(path, first, last - first),
             head_samples=first,
-            meant=not file and first > _DELAY_SAMPLES,
+            meant=not file and first > DELAY_SAMPLES,
             reaches_samples=last if file else self._at,
             lufs=lufs,
         )
-
-
-# --- fitting -----------------------------------------------------------------------------------
-
-
-def _laid(
-    heard: Sequence[Heard], bounds: Sequence[int], notes: SpottingNotes
-) -> tuple[list[Meeting], list[Laid]]:
-    """Joins, and the pieces on the time line without their gains."""
-    meetings: list[Meeting] = []
-    laid: list[Laid] = []
-    for number, piece in enumerate(heard):
-        start, end = bounds[number], bounds[number + 1]
-        part = piece.part
-        if laid:
-            silent = laid[-1].end_samples <= start - QUIET_SAMPLES
-            silent = silent and piece.head_samples >= QUIET_SAMPLES
-            kind = kind_of(start, silent=silent, speech=notes.speech, attack=_attacks(piece))
-            meetings.append(Meeting(start, kind))
-            if silent and not piece.meant:
-                # After a rest nothing has to be met: the piece enters when it means to.
-                kept = min(piece.head_samples, _HEAD_SAMPLES, (end - start) // 4)
-                part = WavPart(part.path, part.start_samples - kept, part.length_samples + kept)
-        if piece.meant:
-            part = WavPart(part.path, 0, part.start_samples + part.length_samples)
-        ring = None
-        if number < len(heard) - 1:
-            ring = min(RING_SAMPLES, (bounds[number + 2] - end) // 2)
-        enough = piece.reaches_samples + _DELAY_SAMPLES >= end - start
-        laid.append(lay(part, start, end - start, ring=ring, enough=enough))
-    return meetings, laid
-
-
-def _attacks(piece: Heard) -> bool:
-    """Whether the piece begins with a beat, at once."""
-    if piece.meant:
-        return False
-    return begins_at_once(piece.part.read(0, min(2 * SAMPLE_RATE_HZ, piece.part.length_samples)))
 
 
 def _watched(blocks: Iterator[Audio], length: int, progress: Progress) -> Iterator[Audio]:

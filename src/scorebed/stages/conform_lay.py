@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from scorebed.model import Audio
 
 CHANNELS = 2
+DELAY_SAMPLES = SAMPLE_RATE_HZ // 10
+"""What codecs add or take at the ends is less than 0.1 s; a longer silence was written."""
 RING_SAMPLES = 3 * SAMPLE_RATE_HZ // 2
 """How long a piece may ring over the next one's beginning: 1.5 s."""
 _REPEAT_SAMPLES = 2 * SAMPLE_RATE_HZ

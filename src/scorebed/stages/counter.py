@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from scorebed.answers import Unpacked, unpack
 from scorebed.errors import BadAnswer, OutcomeUnknown
-from scorebed.ledger import Ledger, Queue, Receipt, State, Stopped, is_to_buy
+from scorebed.ledger import Fate, Ledger, Queue, Receipt, State, Stopped, fate_of
 from scorebed.model import PartOrder, Upload
 from scorebed.stages.asking import Asking
 
@@ -63,11 +63,10 @@ def has_to_ask(receipt: Receipt | None, *, again: bool) -> bool:
     Raises:
         OutcomeUnknown: If its answer was lost in an earlier run and is not to be bought again.
     """
-    if is_to_buy(receipt, again=again):
-        return True
-    if receipt is not None and receipt.state is State.UNKNOWN:
+    fate = fate_of(receipt, again=again)
+    if receipt is not None and fate is Fate.LOST:
         raise _lost_before(receipt)
-    return False
+    return fate is Fate.TO_BUY
 
 
 def _lost_before(receipt: Receipt) -> OutcomeUnknown:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         Stem,
     )
 
-VERSION: Final = 2
+VERSION: Final = 3
 STAGE: Final = "duck"
 _AROUND_SAMPLES: Final = 3 * SAMPLE_RATE_HZ
 """What is heard around a stretch tells its background, and settles the K-weighting."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from scorebed.model import Picture, Progress, SourceFile
 
-VERSION = 1
+VERSION = 2
 _DECODING_SHARE = 0.5
 
 

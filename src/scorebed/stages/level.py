@@ -18,6 +18,7 @@ from scorebed.dsp.loudness import (
     POWER_HOP_SAMPLES,
     Meter,
     integrated_lufs,
+    power_series,
     window_powers,
 )
 from scorebed.dsp.margin import part_lufs
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from scorebed.model import Audio, LevelSettings, Progress, SpeechRegion, SpottingNotes, Stem
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Part of the stage's key: raised when the same input would give another result."""
 _GLIDE_SAMPLES: Final = SAMPLE_RATE_HZ // 2
 """From half a second before a scene's end to half a second after it the gain goes over."""
@@ -79,7 +80,7 @@ def level(
         )
     if dx is None:
         progress(1.0)
-        return Levelled(mx=mx, dx=None, mx_loudness=mx_loudness, dx_loudness=None, speech_lufs=None)
+        return Levelled(mx=mx, dx=None, mx_loudness=mx_loudness, speech_lufs=None)
     heard = _listen(dx, notes.speech, lambda done: progress(share + (1.0 - share) * done))
     gain_db = settings.production_gain_db
     if gain_db is None:
@@ -91,7 +92,6 @@ def level(
         mx=mx,
         dx=_gained(dx, gain_db),
         mx_loudness=mx_loudness,
-        dx_loudness=_raised(heard.loudness, gain_db),
         speech_lufs=_plus(heard.speech_lufs, gain_db),
         noise_floor_lufs=_plus(heard.noise_floor_lufs, gain_db),
     )
@@ -205,25 +205,19 @@ def _read(stem: Stem, progress: Progress) -> Iterator[Audio]:
 class _Heard:
     """The production audio before its gain."""
 
-    loudness: Loudness
-    """Of the whole."""
     speech_lufs: float | None
-    """Of its speech alone."""
+    """Loudness of its speech alone."""
     noise_floor_lufs: float | None
     """Of its quietest moments."""
 
 
 def _listen(stem: Stem, speech: tuple[SpeechRegion, ...], progress: Progress) -> _Heard:
-    meter = Meter(stem.channels)
-    for block in _read(stem, progress):
-        meter.add(block)
-    powers = meter.powers
+    powers = power_series(_read(stem, progress), stem.channels)
     spoken = _speech_hops(speech, stem.start_samples, len(powers))
     quiet = window_powers(powers, MOMENTARY_HOPS, GATING_STEP_HOPS)
     quiet = quiet[window_powers(spoken.astype(np.float64), MOMENTARY_HOPS, GATING_STEP_HOPS) == 0]
     floor = float(np.percentile(quiet, _FLOOR_PERCENTILE)) if len(quiet) else 0.0
     return _Heard(
-        loudness=meter.loudness(),
         speech_lufs=part_lufs(powers[spoken]),
         noise_floor_lufs=part_lufs(np.full(1, floor)),
     )

@@ -7,6 +7,7 @@ measures it again. For the programme, and for music that its level would bring o
 from __future__ import annotations
 
 from array import array
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -15,14 +16,14 @@ from scorebed.dsp.delivery import Delivery, Programme, deliver
 from scorebed.dsp.limiter import limit, reductions
 from scorebed.dsp.loudness import Meter, PowerFollower
 from scorebed.dsp.peak import PeakFollower
-from scorebed.model import LoudnessTarget, no_progress
+from scorebed.model import no_progress
 from scorebed.wav import write_wav
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from scorebed.model import Artifact, Audio, Loudness, Progress
+    from scorebed.model import Artifact, Audio, Loudness, LoudnessTarget, Progress
 
 _MAX_RENDERS: Final = 3
 """The first is right nearly always; the others correct what it was measured to miss."""
@@ -120,7 +121,8 @@ def _corrected(
     over_db = measured.true_peak_dbtp - target.true_peak_dbtp
     if abs(missing_lu) <= _CLOSE_LU and over_db <= 0.0:
         return None
-    return LoudnessTarget(
+    return replace(
+        aim,
         integrated_lufs=aim.integrated_lufs + missing_lu,
         true_peak_dbtp=aim.true_peak_dbtp - max(0.0, over_db),
     )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from scorebed.model import Audio, Ducked, Levelled, Progress
 
-VERSION: Final = 2
+VERSION: Final = 3
 _STEREO: Final = 2
 
 

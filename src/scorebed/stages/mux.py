@@ -93,7 +93,6 @@ def mux(
         container=plan.muxer,
         picture_sha256=contents.picture_sha256,
         lead=lead,
-        loudness=heard[0][1],
         sounds=sounds,
         kept=kept,
         dropped=dropped,

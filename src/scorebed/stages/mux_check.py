@@ -76,19 +76,19 @@ def check_sounds(path: Path, picture: Picture, plan: MuxPlan, contents: Contents
     Raises:
         MediaError: If one is missing, empty, or not in its place.
     """
-    wanted = [index for index, _ in _audio(mapped_streams(picture, plan))]
+    wanted = dict(_audio(mapped_streams(picture, plan)))
     found = [stream.index for stream in contents.streams if stream.kind is StreamKind.AUDIO]
     given = {sound.index for sound in picture.sounds}
     filled = {sound.index for sound in contents.sounds}
     empty = [
         index
-        for index, one in _audio(mapped_streams(picture, plan))
+        for index, one in wanted.items()
         if (one.index is None or one.index in given) and index not in filled
     ]
-    if wanted != found or empty:
+    if [*wanted] != found or empty:
         raise MediaError(
             f"{STAGE}: {path} came out of {plan.muxer} with the audio streams "
-            f"{sorted(filled)}, not with {wanted}",
+            f"{sorted(filled)}, not with {[*wanted]}",
             remedy="Try another container with -o, for example one that ends in .mkv; "
             "nothing was written.",
         )
@@ -120,11 +120,13 @@ def delivered(
         trims_db: Static gain that each of them got at the encoder, in dB.
     """
     channels = {sound.index: sound.channels for sound in contents.sounds}
+    heard: dict[StreamFate | PlannedSound, tuple[Loudness, float]] = dict(
+        zip(plan.encoded, zip(loudness, trims_db, strict=True), strict=True)
+    )
     found = []
     for index, one in _audio(mapped_streams(picture, plan)):
         stream = contents.streams[index]
-        encoded = isinstance(one, PlannedSound) and one in plan.encoded
-        at = plan.encoded.index(one) if isinstance(one, PlannedSound) and encoded else None
+        measured, trim_db = heard.get(one, (None, 0.0))
         found.append(
             DeliveredSound(
                 index=index,
@@ -135,8 +137,8 @@ def delivered(
                 language=stream.language,
                 title=stream.title,
                 default="default" in stream.disposition,
-                loudness=None if at is None else loudness[at],
-                trim_db=0.0 if at is None else round(trims_db[at], 3),
+                loudness=measured,
+                trim_db=round(trim_db, 3),
             )
         )
     return tuple(found)

@@ -14,7 +14,7 @@ from scorebed.packets import Contents, PictureClock, read_contents
 from scorebed.timecode import to_samples
 from scorebed.wav import sha256_of, wav_writer
 
-VERSION = 2
+VERSION = 3
 STAGE = "probe"
 
 _CUT_OFF_BELOW = 0.9

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from scorebed.answers import decode_piece
-from scorebed.ledger import Ledger, Receipt, State, is_to_buy, key_of, reserve
+from scorebed.ledger import Ledger, Receipt, key_of, reserve
 from scorebed.model import Quote, Take, TakePiece, TimeRange, Upload, no_words
 from scorebed.stages.counter import Bought, Counter, Part, has_to_ask
 from scorebed.stages.reference import with_reference
@@ -48,99 +47,6 @@ def keys_of(service: Service, order: Order) -> tuple[str, ...]:
         reels = [reel.range for reel in part.reels]
         keys.append(key_of(service.name, order.picture_sha256, reels, asked))
     return tuple(keys)
-
-
-def bought(service: Service, order: Order, purse: Purse) -> tuple[bool, ...]:
-    """Per request of an order: whether nothing has to be sent for it.
-
-    Args:
-        service: Who is asked.
-        order: What is wanted; proxies need not have been made.
-        purse: The ledger.
-    """
-    return tuple(
-        not is_to_buy(receipt, again=purse.buy_again) for receipt in _peek(service, order, purse)
-    )
-
-
-def identity(service: Service, order: Order, purse: Purse) -> tuple[str, ...]:
-    """Names what the ledger would give for an order: a stage may be kept as long as it is so.
-
-    Args:
-        service: Who is asked.
-        order: What is wanted.
-        purse: The ledger.
-    """
-    found = _peek(service, order, purse)
-    kept = [one for one in found if one is not None and one.state is State.KEPT]
-    if len(kept) < len(found):
-        return (uuid.uuid4().hex,)
-    return tuple(f"{one.key} {one.current.number} {one.current.made}" for one in kept)
-
-
-def left_behind(service: Service, order: Order, purse: Purse, since: str) -> Take | None:
-    """What a purchase that failed has cost and sent, as a take without music; None for nothing.
-
-    Args:
-        service: Who was asked.
-        order: What was wanted.
-        purse: The ledger.
-        since: When it began: ISO 8601, UTC.
-    """
-    attempts = [
-        (one, attempt)
-        for one in _peek(service, order, purse)
-        if one is not None
-        for attempt in one.attempts
-        if attempt.changed >= since and attempt.state.may_be_billed
-    ]
-    if not attempts:
-        return None
-    return Take(
-        provider=service.name,
-        name="",
-        seed=None,
-        pieces=(),
-        fitted=False,
-        unused_words=(),
-        spent=Quote(
-            requests=len(attempts),
-            seconds=sum(one.length_s for one, _ in attempts),
-            amount=sum(attempt.amount for _, attempt in attempts),
-            currency=attempts[0][0].currency,
-        ),
-        receipts=tuple(one.key for one, _ in attempts),
-        uploads=tuple(file for _, attempt in attempts for file in attempt.files),
-    )
-
-
-def _peek(service: Service, order: Order, purse: Purse) -> list[Receipt | None]:
-    """What the ledger has of an order's requests, as it lies there."""
-    ledger = Ledger(purse.ledger)
-    return [ledger.peek(key) for key in keys_of(service, order)]
-
-
-def to_pay(service: Service, order: Order, purse: Purse) -> Quote:
-    """What is left to pay for an order: nothing for what the ledger holds.
-
-    Args:
-        service: Who is asked.
-        order: What is wanted; proxies need not have been made.
-        purse: The ledger.
-    """
-    missing = [
-        part.range.duration_s
-        for part, there in zip(order.parts, bought(service, order, purse), strict=True)
-        if not there
-    ]
-    whole = service.quote(order)
-    share = float(sum(missing) / order.reels.duration_s)
-    return replace(
-        whole,
-        requests=len(missing),
-        seconds=whole.seconds * share,
-        amount=whole.amount * share,
-    )
 
 
 def buy(

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from scorebed.model import Limits, Picture, Progress, SourceFile, SpottingNotes
 
 VERSION = 2
-_HEIGHT_PX = 360
+_USUAL_HEIGHT_PX = 360
 _MOST_BPS = 220_000
-"""With a second of buffer and the container that is under 2 MB for each minute of picture, from
-10 s on."""
+"""At 360 lines; other heights by their pixels. With a second of buffer and the container that is
+under 2 MB for each minute of picture, from 10 s on."""
 _LEAST_BPS = 12_000
 _TARGET_BPS = 8 * 2_000_000 / 60
 _TARGET_FROM_S = 10
@@ -43,8 +43,9 @@ def reel(
     """Cuts the cued picture into reels at scene changes, within a provider's limits.
 
     For a provider that does not look at the picture there is one reel for each request and no
-    proxy. Proxies are made in one decode: H.264, 360 lines at most, upright, square pixels, the
-    source's own frames, at most 25 per second; with the production audio if it is asked for.
+    proxy. Proxies are made in one decode: H.264, no more lines than are asked for, upright, square
+    pixels, the source's own frames, at most 25 per second; with the production audio if it is
+    asked for.
 
     Args:
         source_file: The user's file.
@@ -71,12 +72,13 @@ def reel(
             folder=folder,
         )
         rate_bps = _rate_bps(planned, limits, with_sound=production is not None)
-        encoding = Encoding(height_px=_HEIGHT_PX, rate_bps=rate_bps)
+        encoding = Encoding(height_px=limits.proxy_height_px, rate_bps=rate_bps)
         reels = cutting.make(encoding, progress)
         if (excess := max(_over_limit(reels, limits), _over_target(reels, limits))) > 1:
             # Few enough bits for the picture show nothing at full height.
             rate_bps = max(int(encoding.rate_bps * 0.8 / excess), _LEAST_BPS)
-            reels = cutting.make(Encoding(height_px=_HEIGHT_PX // 2, rate_bps=rate_bps), progress)
+            half_px = limits.proxy_height_px // 4 * 2
+            reels = cutting.make(Encoding(height_px=half_px, rate_bps=rate_bps), progress)
         _require_room(source_file, reels, limits)
     return ReelSet(duration_s=planned[-1][0].end_s, reels=reels)
 
@@ -88,9 +90,9 @@ def _rate_bps(
     planned: tuple[tuple[TimeRange, int], ...], limits: Limits, *, with_sound: bool
 ) -> int:
     """The rate at which every part stays within a request, whatever the picture shows."""
-    rate_bps = float(_MOST_BPS)
+    rate_bps = _MOST_BPS * _pixels(limits)
     if limits.max_size_bytes is None:
-        return _MOST_BPS
+        return round(rate_bps)
     requests = planned[-1][1] + 1
     # From the second request on the music already received may go with the picture.
     sound_kbps = max(SOUND_KBPS * with_sound, REFERENCE_KBPS * (requests > 1))
@@ -123,7 +125,12 @@ def _over_target(reels: tuple[Reel, ...], limits: Limits) -> float:
     length_s = float(reels[-1].range.end_s)
     if length_s < _TARGET_FROM_S or limits.sound:
         return 0.0
-    return 8 * _size_bytes(reels) / (length_s * _TARGET_BPS)
+    return 8 * _size_bytes(reels) / (length_s * _TARGET_BPS * max(_pixels(limits), 1))
+
+
+def _pixels(limits: Limits) -> float:
+    """Pixels of a proxy's frame over those of the usual one."""
+    return (limits.proxy_height_px / _USUAL_HEIGHT_PX) ** 2
 
 
 def _require_room(source_file: SourceFile, reels: tuple[Reel, ...], limits: Limits) -> None:

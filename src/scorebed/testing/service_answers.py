@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +20,12 @@ _PAGE = b"<!doctype html><html><head><title>Sign in</title></head><body>Sign in<
 _BOUNDARY = "scorebed-music-service-7d1f"
 _KEPT_OF_TRUNCATED = 0.4
 _KEPT_OF_SHORT = 0.7
+_KEPT_OF_SHORTER = 0.4
 _LONGER_S = 20
 _BLOCK_BYTES = 1 << 16
 _WAVEFORM_PER_S = 4
+_SPELT = "key-in-another-spelling"
+_ECHOES = 3000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,8 @@ class Maker:
     """Where files go; it belongs to this answer alone."""
     going_on: Callable[[], None]
     """Called while music is encoded; raises when there is no use in it."""
+    key: str = field(default="", repr=False)
+    """The key that was sent, for an answer that repeats it."""
 
     def music(self, name: str = "music", *, kind: Kind = "music", channels: int = 2) -> Path:
         """The whole piece."""
@@ -178,6 +183,17 @@ def _json_segments(maker: Maker) -> Answer:
     return _json({"segments": segments, "metadata": maker.metadata()})
 
 
+def _json_echo(maker: Maker) -> Answer:
+    """The key in more bytes than a client reads at once, and once more in another spelling."""
+    spelt = "".join(f"\\u{ord(character):04x}" for character in maker.key)
+    request = {"spelt": _SPELT, "headers": [f"xi-api-key: {maker.key}"] * _ECHOES}
+    said = {"request": request, "audio_base64": _base64(maker.music())}
+    return Answer(
+        content_type="application/json",
+        content=json.dumps(said).replace(_SPELT, spelt).encode(),
+    )
+
+
 def _json_bad_base64(maker: Maker) -> Answer:
     good = _base64(maker.music())
     return _json({"audio_base64": "%%" + good[:-3] + "!", "metadata": maker.metadata()})
@@ -225,6 +241,8 @@ _SPECIAL: dict[Behaviour, Callable[[Maker], Answer]] = {
     "json-bad-base64": _json_bad_base64,
     "html-200": lambda _: Answer(content_type="text/html; charset=utf-8", content=_PAGE),
     "empty-200": lambda _: Answer(content_type="audio/mpeg", content=b""),
+    "echo-key-json": _json_echo,
+    "short-60": lambda maker: _audio(maker.resized(maker.order.length_s * _KEPT_OF_SHORTER)),
 }
 
 

@@ -8,6 +8,7 @@ Behaviour = Literal[
     "ok",
     "400-bad-prompt",
     "401-invalid-key",
+    "401-old-form",
     "401-missing-permissions",
     "401-quota",
     "402",
@@ -19,6 +20,8 @@ Behaviour = Literal[
     "422-list",
     "422-detail",
     "429-concurrent",
+    "429-concurrent-limit",
+    "429-old-form",
     "429-busy",
     "429-retry-after-seconds",
     "429-retry-after-date",
@@ -30,6 +33,9 @@ Behaviour = Literal[
     "503",
     "503-retry-after",
     "503-gateway",
+    "503-gateway-json",
+    "503-problem-json",
+    "503-internal",
     "504",
     "echo-key",
     "echo-key-200",
@@ -64,13 +70,17 @@ Behaviour = Literal[
     "json-bad-base64",
     "html-200",
     "empty-200",
+    "echo-key-json",
+    "short-60",
 ]
 """What a request for music may meet."""
 
 BEHAVIOURS: dict[Behaviour, str] = {
     "ok": "answers as it should",
-    "400-bad-prompt": "refuses the prompt, with a suggestion in data; not a purchase",
+    "400-bad-prompt": "refuses the prompt or plan, with a suggestion in data; not a purchase",
     "401-invalid-key": "does not know the key; not a purchase",
+    "401-old-form": "as 401-invalid-key, with the older detail of status and message; "
+    "not a purchase",
     "401-missing-permissions": "the key lacks music; not a purchase",
     "401-quota": "the credits are used up; not a purchase",
     "402": "a payment is due; not a purchase",
@@ -82,6 +92,10 @@ BEHAVIOURS: dict[Behaviour, str] = {
     "422-list": "refuses a field, with a list of loc, msg and type; not a purchase",
     "422-detail": "refuses a field, with a detail that names it; not a purchase",
     "429-concurrent": "says that at_once requests are already in flight; not a purchase",
+    "429-concurrent-limit": "as 429-concurrent, with the code of another page of the "
+    "documentation; not a purchase",
+    "429-old-form": "as 429-concurrent, with the older detail of status and message; "
+    "not a purchase",
     "429-busy": "says that the system is busy; not a purchase",
     "429-retry-after-seconds": "busy, with Retry-After: 1; not a purchase",
     "429-retry-after-date": "busy, with Retry-After as a date 2 s ahead; not a purchase",
@@ -93,6 +107,9 @@ BEHAVIOURS: dict[Behaviour, str] = {
     "503": "does nothing with it and says that it is unavailable; not a purchase",
     "503-retry-after": "as 503, with Retry-After: 1; not a purchase",
     "503-gateway": "begins the work; a gateway says that it broke off; a purchase",
+    "503-gateway-json": "as 503-gateway, with a framework's JSON; a purchase",
+    "503-problem-json": "as 503-gateway, with JSON in the form of RFC 9457; a purchase",
+    "503-internal": "begins the work and fails, in the service's own form; a purchase",
     "504": "begins the work; the gateway gives up waiting; a purchase",
     "echo-key": "422 with the sent key in its message; not a purchase",
     "echo-key-200": "a page with status 200 that repeats the sent headers; a purchase",
@@ -127,6 +144,8 @@ BEHAVIOURS: dict[Behaviour, str] = {
     "json-bad-base64": "JSON whose audio_base64 is not base64; a purchase",
     "html-200": "a page with status 200; a purchase",
     "empty-200": "nothing, with status 200; a purchase",
+    "echo-key-json": "JSON: the sent key over and over, then good music; a purchase",
+    "short-60": "the music is 60 % too short; a purchase",
 }
 """What each does, and whether it counts as a purchase."""
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from scorebed.testing.service_behaviours import Behaviour
 
 _AHEAD_S = 2
+_STYLES = ("warm strings", "soft piano")
 _PAGE = "<html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
 
 
@@ -80,7 +81,7 @@ def _bad_prompt(case: Case) -> RefusalError:
     suggestion = (
         {"prompt_suggestion": "Warm strings and soft piano in a hopeful mood."}
         if plan is None
-        else {"composition_plan_suggestion": plan}
+        else {"composition_plan_suggestion": _suggested(plan)}
     )
     return detail(
         400,
@@ -90,6 +91,13 @@ def _bad_prompt(case: Case) -> RefusalError:
         param="prompt" if plan is None else "composition_plan",
         data=suggestion,
     )
+
+
+def _suggested(plan: dict[str, Any]) -> dict[str, Any]:
+    """The plan with other styles for each of its parts."""
+    parts = "sections" if "sections" in plan else "chunks"
+    styles = "positive_local_styles" if parts == "sections" else "positive_styles"
+    return {**plan, parts: [{**one, styles: list(_STYLES)} for one in plan[parts]]}
 
 
 def _validation(_: Case) -> RefusalError:
@@ -110,9 +118,14 @@ def _plain(status: int, kind: str, code: str, message: str) -> Callable[[Case], 
     return lambda _: detail(status, kind, code, message)
 
 
+def _old_form(status: int, code: str, message: str) -> RefusalError:
+    return RefusalError(status, {"detail": {"status": code, "message": message}})
+
+
 _FREE: dict[Behaviour, Callable[[Case], RefusalError]] = {
     "400-bad-prompt": _bad_prompt,
     "401-invalid-key": _plain(401, "authentication_error", "invalid_api_key", "Invalid API key."),
+    "401-old-form": lambda _: _old_form(401, "invalid_api_key", "Invalid API key"),
     "401-missing-permissions": _plain(
         401,
         "authentication_error",
@@ -144,6 +157,12 @@ _FREE: dict[Behaviour, Callable[[Case], RefusalError]] = {
         param="description",
     ),
     "429-concurrent": lambda case: concurrent(case.at_once, case.at_once),
+    "429-concurrent-limit": _plain(
+        429, "rate_limit_error", "concurrent_limit_exceeded", "Concurrent limit exceeded."
+    ),
+    "429-old-form": lambda _: _old_form(
+        429, "too_many_concurrent_requests", "Too many concurrent requests."
+    ),
     "429-busy": lambda _: _busy(),
     "429-retry-after-seconds": lambda _: _busy(("Retry-After", "1")),
     "429-retry-after-date": lambda _: _busy(
@@ -159,13 +178,18 @@ _FREE: dict[Behaviour, Callable[[Case], RefusalError]] = {
 
 _BILLED: dict[Behaviour, Callable[[Case], RefusalError]] = {
     "500": lambda _: detail(500, "internal_error", "internal_server_error", "Something failed."),
-    "500-old-form": lambda _: RefusalError(
-        500, {"detail": {"status": "internal_error", "message": "Something failed."}}
-    ),
+    "500-old-form": lambda _: _old_form(500, "internal_error", "Something failed."),
     "502-html": lambda _: RefusalError(502, _PAGE.format("502 Bad Gateway")),
     "503-gateway": lambda _: RefusalError(
         503, "upstream connect error or disconnect/reset before headers"
     ),
+    "503-gateway-json": lambda _: RefusalError(
+        503, {"status": 503, "code": 503, "error": "Service Unavailable", "path": "/v1/music"}
+    ),
+    "503-problem-json": lambda _: RefusalError(
+        503, {"type": "about:blank", "title": "Service Unavailable", "status": 503}
+    ),
+    "503-internal": _plain(503, "service_unavailable", "internal_error", "The generation failed."),
     "echo-key-200": lambda case: RefusalError(200, _PAGE.format(f"xi-api-key: {case.key}")),
     "504": lambda _: detail(504, "timeout_error", "gateway_timeout", "The music took too long."),
 }

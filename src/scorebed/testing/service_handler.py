@@ -157,7 +157,12 @@ class Handler(Quiet):
             order = check_compose(body.json, self._query, with_details=self._path == DETAILED)
         state.learn(self._number, purchase=True)
         state.work(self._number)
-        return Maker(order=order, folder=folder, going_on=state.going_on)
+        return Maker(
+            order=order,
+            folder=folder,
+            going_on=state.going_on,
+            key=self.headers.get("xi-api-key") or "",
+        )
 
     # --- misbehaving ---------------------------------------------------------------------------
 

@@ -23,11 +23,20 @@ if TYPE_CHECKING:
 _CONNECT_S = 30.0
 _WRITE_S = 120.0
 _ERROR_BYTES = 65_536
+_BLOCK_BYTES = 65_536
 _LEAST_READ_S = 600.0
 _LEAST_DEADLINE_S = 3600.0
 _UPLOAD_SHARE = 0.4
 """Share of the work that is done when the request has left; the rest is a guess."""
 _ANSWER_SHARE = 0.9
+_FACTS = frozenset(
+    {
+        *("duration", "duration-seconds", "duration-ms", "seed", "seed-used", "loudness"),
+        *("quality", "guidance-scale", "model", "model-id", "parameters", "character-cost"),
+    }
+)
+"""Headers, with or without ``x-``, that say what the music is: audio alone can say it nowhere
+else."""
 _BODY = "body"
 _VIDEO = "video/mp4"
 
@@ -201,7 +210,7 @@ def _receive(
     done = 0
     try:
         with path.open("wb") as file:
-            for chunk in response.iter_bytes(65_536):
+            for chunk in _without(response.iter_bytes(_BLOCK_BYTES), target.key.encode()):
                 done += len(chunk)
                 _refuse_endless(done, call.most_bytes, deadline_s, number)
                 file.write(chunk)
@@ -211,22 +220,32 @@ def _receive(
         if isinstance(error, httpx.DecodingError):
             raise lost("the answer is damaged", number) from error
         raise
-    _hide_key(path, done, target.key)
     return Answer(
         body=path,
         content_type=clean(response.headers.get("content-type", ""), target.key),
         request_id=number,
         song_id=_header(response, target.key, "song-id"),
+        facts=tuple(
+            (name, clean(value, target.key))
+            for name, value in response.headers.items()
+            if name.removeprefix("x-") in _FACTS
+        ),
     )
 
 
-def _hide_key(path: Path, size_bytes: int, key: str) -> None:
-    """A page that repeats the request's headers would put the key on the disk."""
-    if size_bytes > _ERROR_BYTES:
-        return
-    body = path.read_bytes()
-    if key.encode() in body:
-        path.write_bytes(body.replace(key.encode(), b"*" * len(key)))
+def _without(blocks: Iterator[bytes], key: bytes) -> Iterator[bytes]:
+    """An answer that repeats the request's headers would put the key on the disk.
+
+    The length stays, and all else: positions that the body states about itself hold.
+    """
+    held = b""
+    for block in blocks:
+        held = (held + block).replace(key, b"*" * len(key))
+        # The end may be the beginning of a key.
+        ready = max(len(held) - len(key) + 1, 0)
+        yield held[:ready]
+        held = held[ready:]
+    yield held
 
 
 def _refuse_endless(done: int, most_bytes: int, deadline_s: float, number: str | None) -> None:

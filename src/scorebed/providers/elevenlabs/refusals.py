@@ -11,7 +11,7 @@ import email.utils
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -27,7 +27,10 @@ from scorebed.errors import (
 )
 
 _CONCURRENT = {"too_many_concurrent_requests", "concurrent_limit_exceeded"}
+_NOTHING_DONE = _CONCURRENT | {"service_unavailable", "system_busy"}
+"""Codes of the service's own that say, with 503, that it has not begun."""
 _MOST_TEXT = 500
+_MOST_PLAN = 4000
 _LONGEST_WAIT_S = 3600.0
 _LONG_AGO_S = 1e9
 _NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?", re.ASCII)
@@ -51,6 +54,45 @@ class Refusal:
     """Whether the whole request had left."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extent:
+    """How much of something was sent."""
+
+    amount: float
+    """What was sent."""
+    most: float
+    """What one request takes, as far as it is known."""
+    unit: str
+    """Of both."""
+
+    def __str__(self) -> str:
+        """For a person, with what is too much of it."""
+        over = self.amount - self.most
+        shown = f"{_shown(self.amount)} of {_shown(self.most)} {self.unit}"
+        return f"{shown} ({_shown(over)} too much)" if over > 0 else shown
+
+
+def _shown(amount: float) -> str:
+    return f"{round(amount, 3):.12g}"
+
+
+def too_large(error: OverLimit, extents: Sequence[Extent]) -> OverLimit:
+    """A refusal for its size, with what was sent against the limits that are known.
+
+    Args:
+        error: What the service said.
+        extents: What was sent.
+    """
+    sent = ", ".join(str(one) for one in extents)
+    if any(one.amount > one.most for one in extents):
+        return OverLimit(f"{error.message}; sent: {sent}", remedy=error.remedy)
+    return OverLimit(
+        f"{error.message}; sent: {sent}: within the limits that are known",
+        remedy="Ask whoever runs --base-url (a gateway has limits of its own), or score the video "
+        "in parts.",
+    )
+
+
 def error_of(refusal: Refusal) -> ProviderError:
     """The error that a refusal stands for.
 
@@ -70,8 +112,8 @@ def error_of(refusal: Refusal) -> ProviderError:
             wait_s=wait_s,
             concurrent=bool(codes & _CONCURRENT),
         )
-    # Of a gateway in between nobody knows what it has passed on.
-    own_word = status == HTTPStatus.SERVICE_UNAVAILABLE and codes
+    # Nobody knows what a gateway in between has passed on, or when another fault has happened.
+    own_word = status == HTTPStatus.SERVICE_UNAVAILABLE and _own_code(refusal) in _NOTHING_DONE
     passing = {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.REQUEST_TIMEOUT}
     if own_word or (status in passing and not refusal.sent_whole):
         return ProviderUnavailable(
@@ -88,7 +130,7 @@ def error_of(refusal: Refusal) -> ProviderError:
 
 def _remedy(status: int, codes: set[str], suggestion: str | None) -> str:
     if suggestion:
-        return f"The service suggests this prompt: {suggestion}"
+        return suggestion
     if "missing_permissions" in codes:
         return "Give the key the permission for music: https://elevenlabs.io/app/settings/api-keys"
     if "quota_exceeded" in codes or status == HTTPStatus.PAYMENT_REQUIRED:
@@ -118,11 +160,25 @@ def _told(refusal: Refusal) -> tuple[set[str], str, str | None]:
     if not isinstance(detail, dict):
         return set(), clean(str(detail), refusal.key), None
     codes = {str(detail[name]) for name in ("code", "status", "type") if detail.get(name)}
-    message = clean(str(detail.get("message") or " ".join(codes) or "nothing more"), refusal.key)
+    said = detail.get("message") or detail.get("title") or " ".join(codes) or "nothing more"
+    message = clean(str(said), refusal.key)
     param = detail.get("param")
     if param:
         message += f" ({clean(str(param), refusal.key)})"
     return codes, message, _suggestion(detail, refusal.key)
+
+
+def _own_code(refusal: Refusal) -> str | None:
+    """The code in the service's own form; None for what a gateway or a framework writes."""
+    try:
+        told = json.loads(refusal.body)
+    except ValueError:
+        return None
+    detail = told.get("detail") if isinstance(told, dict) else None
+    if not isinstance(detail, dict):
+        return None
+    code = detail.get("code") or detail.get("status")
+    return code if isinstance(code, str) else None
 
 
 def _field(one: Any, key: str) -> str:  # noqa: ANN401 - whatever the service sends
@@ -134,20 +190,43 @@ def _field(one: Any, key: str) -> str:  # noqa: ANN401 - whatever the service se
 
 
 def _suggestion(detail: dict[str, Any], key: str) -> str | None:
-    holders = [detail, detail.get("data")]
-    for holder in holders:
-        if isinstance(holder, dict):
-            found = holder.get("prompt_suggestion") or holder.get("suggestion")
-            if found:
-                return clean(str(found), key)
+    """What the service would take instead, as a remedy."""
+    for holder in (detail, detail.get("data")):
+        if not isinstance(holder, dict):
+            continue
+        found = holder.get("prompt_suggestion") or holder.get("suggestion")
+        if found:
+            return f"The service suggests this prompt: {clean(str(found), key)}"
+        words = _plan_words(holder.get("composition_plan_suggestion"))
+        if words:
+            shown = clean(words, key, most=_MOST_PLAN)
+            return f"The service suggests this plan (use its words in --prompt): {shown}"
     return None
 
 
-def clean(text: str, key: str) -> str:
+def _plan_words(plan: object) -> str:
+    """Sections and styles of a plan that the service suggests, whatever is missing in it."""
+    if not isinstance(plan, dict):
+        return ""
+    parts = plan.get("chunks") or plan.get("sections")
+    told = [("", _words(plan.get("positive_global_styles")))]
+    for part in parts if isinstance(parts, list) else []:
+        if isinstance(part, dict):
+            name = str(part.get("section_name") or part.get("text") or "")
+            styles = part.get("positive_styles") or part.get("positive_local_styles")
+            told.append((name, _words(styles)))
+    return "; ".join(": ".join(word for word in one if word) for one in told if any(one))
+
+
+def _words(styles: object) -> str:
+    return ", ".join(str(one) for one in styles) if isinstance(styles, list) else ""
+
+
+def clean(text: str, key: str, *, most: int = _MOST_TEXT) -> str:
     """A service's text for a person: one line, not too long, never the key."""
     shown = "".join(letter if letter.isprintable() else " " for letter in text)
     shown = " ".join(shown.replace(key, "[key]").split())
-    return shown if len(shown) <= _MOST_TEXT else shown[:_MOST_TEXT] + "..."
+    return shown if len(shown) <= most else shown[:most] + "..."
 
 
 def wait_of(headers: Mapping[str, str]) -> float | None:

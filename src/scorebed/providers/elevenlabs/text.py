@@ -6,7 +6,13 @@ import json
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from scorebed.errors import BadAnswer, OutcomeUnknown, ProviderUnavailable, SettingsError
+from scorebed.errors import (
+    BadAnswer,
+    OutcomeUnknown,
+    OverLimit,
+    ProviderUnavailable,
+    SettingsError,
+)
 from scorebed.model import Expected, Limits, Quote, ServiceSettings
 from scorebed.providers.elevenlabs import keys
 from scorebed.providers.elevenlabs.client import Call, ask
@@ -18,6 +24,7 @@ from scorebed.providers.elevenlabs.plan import (
     to_json,
 )
 from scorebed.providers.elevenlabs.refine import refined
+from scorebed.providers.elevenlabs.refusals import Extent, too_large
 from scorebed.providers.elevenlabs.video import (
     MAX_DURATION_S,
     TEXT_FORMATS,
@@ -130,6 +137,7 @@ class ElevenLabsTextProvider:
             duration_s=max(part.range.duration_s, Fraction(_LEAST_MS, 1000)),
             reels=(part.range.duration_s,),
             separate_tracks=False,
+            sfx=False,
         )
 
     def send(self, part: PartOrder, *, folder: Path, wire: Wire) -> Answer:
@@ -150,7 +158,13 @@ class ElevenLabsTextProvider:
             json=asked,
             most_bytes=most_bytes(part, tracks=1),
         )
-        return ask(call, target_of(service), folder=folder, wire=wire)
+        try:
+            return ask(call, target_of(service), folder=folder, wire=wire)
+        except OverLimit as error:
+            sections = Extent(amount=len(durations_ms(plan)), most=_MAX_SECTIONS, unit="sections")
+            length_s = sum(durations_ms(plan)) / 1000
+            length = Extent(amount=length_s, most=float(MAX_DURATION_S), unit="s")
+            raise too_large(error, (sections, length)) from error
 
 
 def _plan(part: PartOrder) -> Plan:

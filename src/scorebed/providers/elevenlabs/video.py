@@ -7,9 +7,10 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from scorebed.errors import OverLimit, SettingsError
-from scorebed.model import Expected, Limits, Quote, ServiceSettings
+from scorebed.model import PROXY_HEIGHT_PX, Expected, Limits, Quote, ServiceSettings
 from scorebed.providers.elevenlabs import keys
 from scorebed.providers.elevenlabs.client import Call, Part, Target, ask
+from scorebed.providers.elevenlabs.refusals import Extent, too_large
 from scorebed.providers.elevenlabs.words import description, tags
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class ElevenLabsProvider:
             max_size_bytes=MAX_BYTES,
             network=True,
             reference=service is not None and service.api_form == "current",
+            proxy_height_px=PROXY_HEIGHT_PX if service is None else service.proxy_height_px,
         )
 
     def quote(self, order: Order) -> Quote:
@@ -136,6 +138,7 @@ class ElevenLabsProvider:
             duration_s=part.range.duration_s,
             reels=tuple(reel.range.duration_s for reel in part.reels),
             separate_tracks=service.separate_tracks,
+            sfx=service.sfx,
         )
 
     def send(self, part: PartOrder, *, folder: Path, wire: Wire) -> Answer:
@@ -153,7 +156,10 @@ class ElevenLabsProvider:
             files=_files(part, "videos" if service.api_form == "current" else "video"),
             most_bytes=most_bytes(part, tracks=3 if service.separate_tracks else 1),
         )
-        return ask(call, target_of(service), folder=folder, wire=wire)
+        try:
+            return ask(call, target_of(service), folder=folder, wire=wire)
+        except OverLimit as error:
+            raise too_large(error, _extents(part)) from error
 
 
 def own_settings() -> ServiceSettings:
@@ -319,6 +325,17 @@ def _fields(part: PartOrder, *, sound: bool) -> dict[str, Any]:
         "sign_with_c2pa": service.c2pa,
     }
     return fields | {name: "true" for name, on in switched.items() if on}
+
+
+def _extents(part: PartOrder) -> tuple[Extent, ...]:
+    """What was sent against the limits of one request."""
+    paths = [one.path for one in _files(part, "")]
+    size_bytes = sum(path.stat().st_size for path in paths)
+    return (
+        Extent(amount=len(paths), most=MAX_FILES, unit="files"),
+        Extent(amount=size_bytes, most=MAX_BYTES, unit="bytes"),
+        Extent(amount=float(part.range.duration_s), most=float(MAX_DURATION_S), unit="s"),
+    )
 
 
 def _files(part: PartOrder, field: str) -> tuple[Part, ...]:

@@ -1,0 +1,88 @@
+"""Where pieces begin and what their joins are made in: silence, speech, or a downbeat."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scorebed.dsp.joins import LATEST_ONSET_SAMPLES, begins_at_once, first_onset
+from scorebed.stages.conform_joins import QUIET_SAMPLES, Meeting, kind_of
+from scorebed.stages.conform_lay import DELAY_SAMPLES, RING_SAMPLES, lay
+from scorebed.timecode import SAMPLE_RATE_HZ
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from scorebed.model import Audio, SpottingNotes
+    from scorebed.stages.conform_lay import Heard, Laid
+    from scorebed.wav import WavPart
+
+_HEAD_SAMPLES = SAMPLE_RATE_HZ
+"""Most of its own silence that a piece keeps where it enters after a rest."""
+
+
+def placed(
+    heard: Sequence[Heard], bounds: Sequence[int], notes: SpottingNotes
+) -> tuple[list[Meeting], list[Laid]]:
+    """Joins, and the pieces on the time line without their gains.
+
+    Args:
+        heard: The pieces.
+        bounds: Where ranges start, and the last one ends.
+        notes: Where somebody speaks.
+    """
+    meetings: list[Meeting] = []
+    laid: list[Laid] = []
+    for number, piece in enumerate(heard):
+        start, end = bounds[number], bounds[number + 1]
+        ring = None
+        if number < len(heard) - 1:
+            ring = min(RING_SAMPLES, (bounds[number + 2] - end) // 2)
+        enough = piece.reaches_samples + DELAY_SAMPLES >= end - start
+        if not laid:
+            laid.append(lay(_entering(piece, 0), start, end - start, ring=ring, enough=enough))
+            continue
+        silent = laid[-1].end_samples <= start - QUIET_SAMPLES
+        silent = silent and piece.head_samples >= QUIET_SAMPLES
+        kind = kind_of(start, silent=silent, speech=notes.speech, attack=_attacks(piece))
+        rest = min(piece.head_samples, _HEAD_SAMPLES, (end - start) // 4) if silent else 0
+        new = lay(_entering(piece, rest), start, end - start, ring=ring, enough=enough)
+        onset = _onset(piece)
+        if kind in {"cut", "downbeat"} and onset is not None:
+            moved = lay(_cut_to(piece, onset), start, end - start, ring=ring)
+            if moved.passes == 1 or new.passes > 1:
+                kind, new = "downbeat", moved
+        meetings.append(Meeting(start, kind))
+        laid.append(new)
+    return meetings, laid
+
+
+def _entering(piece: Heard, rest: int) -> WavPart:
+    """What is played of a piece: with the silence that belongs to it, or as much as ``rest``.
+
+    After a rest nothing has to be met: the piece enters when it means to.
+    """
+    kept = piece.part.start_samples if piece.meant else rest
+    return piece.part.part(-kept, piece.part.length_samples + kept)
+
+
+def _beginning(piece: Heard) -> Audio:
+    return piece.part.read(0, min(2 * SAMPLE_RATE_HZ, piece.part.length_samples))
+
+
+def _attacks(piece: Heard) -> bool:
+    """Whether the piece begins with a beat, at once."""
+    return not piece.meant and begins_at_once(_beginning(piece))
+
+
+def _onset(piece: Heard) -> int | None:
+    """Where the first beat is, in samples from where the piece would begin; None for too late."""
+    head = piece.head_samples if piece.meant else 0
+    onset = first_onset(_beginning(piece))
+    late = None if onset is None else head + onset
+    return None if late is None or late > LATEST_ONSET_SAMPLES else late
+
+
+def _cut_to(piece: Heard, onset: int) -> WavPart:
+    """The piece from its first beat on."""
+    skipped = onset - (piece.head_samples if piece.meant else 0)
+    return piece.part.part(skipped, piece.part.length_samples - skipped)
