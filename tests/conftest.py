@@ -28,6 +28,9 @@ RATE_HZ = 48_000
 BURST_SAMPLES = 960
 ROOT = Path(__file__).parents[1]
 
+# For xdist's workers, which are started after this: each is on a core of its own.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ KNOWS: dict[str, set[str]] = {
     "style": set(),
     "model": EXACT,
     "wav": EXACT,
-    "dsp": EXACT,
+    "dsp": EXACT | {"silero"},
     "ffmpeg": EXACT,
     "media": EXACT | {"ffmpeg"},
     "packets": EXACT | {"media"},
@@ -34,6 +34,7 @@ KNOWS: dict[str, set[str]] = {
     "result_warnings": EXACT | {"result", "dsp"},
     "exporters": EXACT | {"wav", "dsp", "delivery", "result"},
     "memory": set(),
+    "silero": set(),
     "workspace": EXACT | {"memory"},
 }
 """What the rooms below the pipeline may see; those above see all but the command line."""

