@@ -16,9 +16,9 @@ import soundfile
 from scorebed.model import Artifact, Audio, Stem
 from scorebed.timecode import SAMPLE_RATE_HZ
 
-BLOCK_SAMPLES = 16_384
-"""Samples per channel of one block (341 ms): one of 7.1 and its copies stay in the processor's
-cache, and under the size from which the system is asked for memory anew each time."""
+BLOCK_SAMPLES = 15_360
+"""Samples per channel of one block: 320 ms, whole hops of every meter. One of 7.1 and its copies
+stay in the processor's cache, and under the size for which the system is asked each time."""
 _RF64_FROM_BYTES = 4_000_000_000
 _ASK_BYTES = 1 << 16
 _SET_ADD_PEAK_CHUNK = 0x1050

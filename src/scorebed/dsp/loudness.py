@@ -193,6 +193,22 @@ def _to_lufs(powers: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(_OFFSET_LU + 10.0 * np.log10(powers))
 
 
+def figures(powers: NDArray[np.float64], highest: float) -> Loudness:
+    """All figures of a programme; None where silence or shortness leaves none.
+
+    Args:
+        powers: Series per 10 ms.
+        highest: Highest true peak, linear.
+    """
+    return Loudness(
+        integrated_lufs=integrated_lufs(powers),
+        true_peak_dbtp=gain_to_db(highest),
+        range_lu=range_lu(powers),
+        momentary_max_lufs=highest_lufs(powers, MOMENTARY_HOPS),
+        short_term_max_lufs=highest_lufs(powers, SHORT_TERM_HOPS),
+    )
+
+
 class Meter:
     """Loudness (integrated, momentary, short-term), its range and true peak at 48 kHz.
 
@@ -220,14 +236,7 @@ class Meter:
     def loudness(self) -> Loudness:
         """Figures of all that came so far; None where silence or shortness leaves none."""
         highest = 0.0 if self._peak_follower is None else self._peak_follower.highest
-        powers = self.powers
-        return Loudness(
-            integrated_lufs=integrated_lufs(powers),
-            true_peak_dbtp=gain_to_db(highest),
-            range_lu=range_lu(powers),
-            momentary_max_lufs=highest_lufs(powers, MOMENTARY_HOPS),
-            short_term_max_lufs=highest_lufs(powers, SHORT_TERM_HOPS),
-        )
+        return figures(self.powers, highest)
 
 
 def measure(blocks: Iterable[Audio], channels: int, *, true_peak: bool = True) -> Loudness:

@@ -76,15 +76,16 @@ class PeakFollower:
         channels: Number of channels.
         highest_only: Interpolate only where the highest peak so far can be passed; elsewhere a
             hop reads no lower than that. Several times as fast on usual programmes.
+        known: Highest true peak of what is not interpolated then, linear.
     """
 
-    def __init__(self, channels: int, *, highest_only: bool = False) -> None:
+    def __init__(self, channels: int, *, highest_only: bool = False, known: float = 0.0) -> None:
         self._matrix = _interpolator()
         # No point between samples passes the highest sample around it by more than this factor:
         # under a channel that is so much louder, another is not interpolated.
         self._reach = float(np.abs(self._matrix).sum(axis=0).max())
         self._highest_only = highest_only
-        self._highest = 0.0
+        self._highest = known
         self._pending = [np.zeros((_BEFORE, channels), dtype=np.float32)]
         self._pending_samples = _BEFORE
 

@@ -1,7 +1,8 @@
 """Sound brought to a loudness under a ceiling: one static gain and the true-peak limiter.
 
 The gain is found by arithmetic on what a first pass measured; a second pass writes the file and
-measures it again. For the programme, and for music that its level would bring over the ceiling.
+measures it again where the limiter works: elsewhere the gain moves what is known. For the
+programme, and for music that its level would bring over the ceiling.
 """
 
 from __future__ import annotations
@@ -13,15 +14,18 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from scorebed.dsp.delivery import Delivery, Programme, deliver
+from scorebed.dsp.gain import db_to_gain
 from scorebed.dsp.limiter import limit, reductions
-from scorebed.dsp.loudness import Meter, PowerFollower
-from scorebed.dsp.peak import PeakFollower
+from scorebed.dsp.loudness import POWER_HOP_SAMPLES, PowerFollower, figures
+from scorebed.dsp.peak import HOP_SAMPLES, PeakFollower
 from scorebed.model import no_progress
-from scorebed.wav import write_wav
+from scorebed.wav import BLOCK_SAMPLES, write_wav
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from scorebed.model import Artifact, Audio, Loudness, LoudnessTarget, Progress
 
@@ -29,6 +33,9 @@ _MAX_RENDERS: Final = 3
 """The first is right nearly always; the others correct what it was measured to miss."""
 _CLOSE_LU: Final = 0.05
 _SURVEY_SHARE: Final = 0.4
+_BLOCK_HOPS: Final = BLOCK_SAMPLES // HOP_SAMPLES
+_BLOCK_POWERS: Final = BLOCK_SAMPLES // POWER_HOP_SAMPLES
+assert _BLOCK_HOPS * HOP_SAMPLES == _BLOCK_POWERS * POWER_HOP_SAMPLES == BLOCK_SAMPLES
 
 
 def write_limited(
@@ -44,7 +51,8 @@ def write_limited(
 
     Args:
         path: The WAV.
-        play: Gives the sound at unity from its start, as often as it is called.
+        play: Gives the sound at unity from its start, as often as it is called, in blocks of
+            ``BLOCK_SAMPLES``, the last one shorter.
         channels: Number of channels.
         length_samples: Length in samples per channel.
         target: Loudness and ceiling.
@@ -57,22 +65,27 @@ def write_limited(
     aim, watched = target, lambda done: progress(_SURVEY_SHARE + (1.0 - _SURVEY_SHARE) * done)
     for _ in range(_MAX_RENDERS):
         delivery = deliver(programme, aim)
-        reductions_db = reductions(
-            programme.envelope, gain_db=delivery.gain_db, ceiling_dbtp=aim.true_peak_dbtp
-        )
-        meter = Meter(channels)
+        check = _Check(programme, delivery.gain_db, aim.true_peak_dbtp, channels)
         audio = write_wav(
             path,
-            _metered(
-                limit(play(), reductions_db, gain_db=delivery.gain_db),
-                meter,
+            _checked(
+                limit(
+                    play(),
+                    reductions(
+                        programme.envelope,
+                        gain_db=delivery.gain_db,
+                        ceiling_dbtp=aim.true_peak_dbtp,
+                    ),
+                    gain_db=delivery.gain_db,
+                ),
+                check,
                 length_samples,
                 watched,
             ),
             channels=channels,
             length_samples=length_samples,
         )
-        loudness = meter.loudness()
+        loudness = check.loudness()
         corrected = _corrected(aim, target, delivery, loudness)
         if corrected is None:
             break
@@ -95,11 +108,85 @@ def _survey(
     return Programme(powers=follower.powers, envelope=np.frombuffer(envelope, dtype=np.float32))
 
 
-def _metered(
-    blocks: Iterable[Audio], meter: Meter, length_samples: int, progress: Progress
+class _Check:
+    """Loudness of a programme after gain and limiter.
+
+    Measured anew where the limiter moves; elsewhere it follows from what the programme was at
+    unity, to a millionth of a decibel.
+
+    Args:
+        programme: At unity.
+        gain_db: Static gain.
+        ceiling_dbtp: Of the limiter.
+        channels: Number of channels.
+    """
+
+    def __init__(
+        self, programme: Programme, gain_db: float, ceiling_dbtp: float, channels: int
+    ) -> None:
+        self._channels = channels
+        self._powers = programme.powers * 10.0 ** (gain_db / 10.0)
+        self._limited = _limited_blocks(programme.envelope, gain_db, ceiling_dbtp)
+        hops = np.repeat(self._limited, _BLOCK_HOPS)[: len(programme.envelope)]
+        still = programme.envelope.max(where=~hops, initial=0.0)
+        self._peak_follower = PeakFollower(
+            channels, highest_only=True, known=float(still) * db_to_gain(gain_db)
+        )
+        self._follower: PowerFollower | None = None
+        self._at, self._settling = 0, 0
+        """Where the powers of the follower go, and how many of its first are left out."""
+        self._number = 0
+        self._before: Audio | None = None
+
+    def add(self, block: Audio) -> None:
+        """Takes the next block of ``BLOCK_SAMPLES``."""
+        self._peak_follower.add(block)
+        if not self._limited[self._number]:
+            self._close()
+        else:
+            if self._follower is None:
+                self._follower = PowerFollower(self._channels)
+                self._at, self._settling = self._number * _BLOCK_POWERS, 0
+                if self._before is not None:  # the filter settles in what is known
+                    self._follower.add(self._before)
+                    self._settling = _BLOCK_POWERS
+            self._follower.add(block)
+        self._before, self._number = block, self._number + 1
+
+    def _close(self) -> None:
+        if self._follower is None:
+            return
+        powers = self._follower.powers[self._settling :]
+        self._powers[self._at : self._at + len(powers)] = powers
+        self._follower = None
+
+    def loudness(self) -> Loudness:
+        """Figures of the whole."""
+        self._close()
+        return figures(self._powers, self._peak_follower.highest)
+
+
+def _limited_blocks(
+    envelope: NDArray[np.float32], gain_db: float, ceiling_dbtp: float
+) -> NDArray[np.bool_]:
+    """In which blocks the limiter moves, with those that its glide or a filter's memory reaches."""
+    # The envelope may end after the last sample; one block more does no harm.
+    moved = np.zeros(len(envelope) // _BLOCK_HOPS + 2, dtype=np.bool_)
+    at = 0
+    for part_db in reductions(envelope, gain_db=gain_db, ceiling_dbtp=ceiling_dbtp):
+        moved[(np.flatnonzero(part_db) + at) // _BLOCK_HOPS] = True
+        at += len(part_db)
+    reached = moved.copy()
+    reached[1:] |= moved[:-1]
+    reached[:-1] |= moved[1:]
+    return reached
+
+
+def _checked(
+    blocks: Iterable[Audio], check: _Check, length_samples: int, progress: Progress
 ) -> Iterator[Audio]:
     for block in _watched(blocks, length_samples, progress):
-        meter.add(block)
+        check.add(block)
         yield block
 
 
