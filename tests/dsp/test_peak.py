@@ -121,10 +121,26 @@ def test_does_not_depend_on_the_cut(size: int) -> None:
 def test_highest_only_finds_the_same_highest(kind: str) -> None:
     audio = nasty(kind)
     audio[: RATE_HZ // 2] *= np.float32(0.1)
-    follower = PeakFollower(2, highest_only=True)
+    follower = PeakFollower(2, span_db=0.0)
     for at in range(0, len(audio), 1_000):
         follower.add(audio[at : at + 1_000])
     assert follower.highest == pytest.approx(float(peak_envelope([audio], 2).max()), rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["noise", "signs", "square", "clicks", "fs4", "bass"])
+@pytest.mark.parametrize("above", [np.inf, 0.05])
+def test_within_the_span_every_peak_is_exact(kind: str, above: float) -> None:
+    audio = nasty(kind)
+    audio[: RATE_HZ // 2] *= np.float32(0.1)
+    whole = peak_envelope([audio], 2)
+    follower = PeakFollower(2, span_db=6.0, above=above)
+    parts = [follower.add(audio[at : at + 1_000]) for at in range(0, len(audio), 1_000)]
+    found = np.concatenate([*parts, follower.rest()])
+    near = whole >= min(above, 10 ** (-6 / 20) * whole.max()) + 1e-6
+    assert near.any()
+    assert np.allclose(found[near], whole[near], rtol=1e-6)
+    assert (found <= whole + 1e-6).all()
+    assert follower.highest == pytest.approx(float(whole.max()), rel=1e-6)
 
 
 def test_nothing_has_no_peak() -> None:

@@ -220,7 +220,7 @@ class Meter:
 
     def __init__(self, channels: int, *, true_peak: bool = True) -> None:
         self._power_follower = PowerFollower(channels)
-        self._peak_follower = PeakFollower(channels, highest_only=True) if true_peak else None
+        self._peak_follower = PeakFollower(channels, span_db=0.0) if true_peak else None
 
     def add(self, block: Audio) -> None:
         """Takes the next block, shape (samples, channels)."""

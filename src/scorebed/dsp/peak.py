@@ -74,17 +74,27 @@ class PeakFollower:
 
     Args:
         channels: Number of channels.
-        highest_only: Interpolate only where the highest peak so far can be passed; elsewhere a
-            hop reads no lower than that. Several times as fast on usual programmes.
-        known: Highest true peak of what is not interpolated then, linear.
+        span_db: Interpolate only what may come this near to the highest peak so far; a hop that
+            is lower is told by its samples. 0 for the highest peak alone: several times as fast on
+            usual programmes. None for all.
+        above: Interpolate whatever may pass this as well, linear.
+        known: Highest true peak of what is heard elsewhere, linear.
     """
 
-    def __init__(self, channels: int, *, highest_only: bool = False, known: float = 0.0) -> None:
+    def __init__(
+        self,
+        channels: int,
+        *,
+        span_db: float | None = None,
+        above: float = np.inf,
+        known: float = 0.0,
+    ) -> None:
         self._matrix = _interpolator()
         # No point between samples passes the highest sample around it by more than this factor:
         # under a channel that is so much louder, another is not interpolated.
         self._reach = float(np.abs(self._matrix).sum(axis=0).max())
-        self._highest_only = highest_only
+        self._above = above
+        self._share = 0.0 if span_db is None else 10.0 ** (-span_db / 20.0)
         self._highest = known
         self._pending = [np.zeros((_BEFORE, channels), dtype=np.float32)]
         self._pending_samples = _BEFORE
@@ -134,11 +144,12 @@ class PeakFollower:
         magnitudes = np.abs(samples.T, order="C")
         loudest = magnitudes.max(axis=0)
         peaks = _highest_of(loudest[_BEFORE:], hops)
-        if self._highest_only:
-            np.maximum(peaks, self._highest, out=peaks)
+        highest = max(self._highest, float(peaks.max()))
+        least = np.float32(min(self._share * highest, self._above))
         for index in np.argsort(-magnitudes.max(axis=1)):
             at_most = self._reach * _highest_around(magnitudes[index], hops)
-            self._raise(peaks, np.ascontiguousarray(samples[:, index]), at_most > peaks)
+            rising = at_most > np.maximum(peaks, least)
+            self._raise(peaks, np.ascontiguousarray(samples[:, index]), rising)
         return peaks
 
     def _raise(

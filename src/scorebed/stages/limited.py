@@ -33,6 +33,8 @@ _MAX_RENDERS: Final = 3
 """The first is right nearly always; the others correct what it was measured to miss."""
 _CLOSE_LU: Final = 0.05
 _SURVEY_SHARE: Final = 0.4
+_SPARE_DB: Final = 1.0
+"""Further renders aim lower than the first by less."""
 _BLOCK_HOPS: Final = BLOCK_SAMPLES // HOP_SAMPLES
 _BLOCK_POWERS: Final = BLOCK_SAMPLES // POWER_HOP_SAMPLES
 assert _BLOCK_HOPS * HOP_SAMPLES == _BLOCK_POWERS * POWER_HOP_SAMPLES == BLOCK_SAMPLES
@@ -61,7 +63,9 @@ def write_limited(
     Returns:
         The file, what was measured of it, and gain and limiting that it took.
     """
-    programme = _survey(play, channels, length_samples, lambda done: progress(_SURVEY_SHARE * done))
+    programme = _survey(
+        play, channels, length_samples, target, lambda done: progress(_SURVEY_SHARE * done)
+    )
     aim, watched = target, lambda done: progress(_SURVEY_SHARE + (1.0 - _SURVEY_SHARE) * done)
     for _ in range(_MAX_RENDERS):
         delivery = deliver(programme, aim)
@@ -95,10 +99,23 @@ def write_limited(
 
 
 def _survey(
-    play: Callable[[], Iterator[Audio]], channels: int, length_samples: int, progress: Progress
+    play: Callable[[], Iterator[Audio]],
+    channels: int,
+    length_samples: int,
+    target: LoudnessTarget,
+    progress: Progress,
 ) -> Programme:
-    """Loudness and peaks at unity."""
-    follower, peak_follower = PowerFollower(channels), PeakFollower(channels)
+    """Loudness and peaks at unity.
+
+    What lies further under the highest peak than the limiter may take is never limited; without
+    loudness there is no gain, and what passes the ceiling is.
+    """
+    follower = PowerFollower(channels)
+    peak_follower = PeakFollower(
+        channels,
+        span_db=target.max_limiting_db + _SPARE_DB,
+        above=db_to_gain(target.true_peak_dbtp - _SPARE_DB),
+    )
     # An array that grows in place: the parts and their sum would be twice the length.
     envelope = array("f")
     for block in _watched(play(), length_samples, progress):
@@ -130,7 +147,7 @@ class _Check:
         hops = np.repeat(self._limited, _BLOCK_HOPS)[: len(programme.envelope)]
         still = programme.envelope.max(where=~hops, initial=0.0)
         self._peak_follower = PeakFollower(
-            channels, highest_only=True, known=float(still) * db_to_gain(gain_db)
+            channels, span_db=0.0, known=float(still) * db_to_gain(gain_db)
         )
         self._follower: PowerFollower | None = None
         self._at, self._settling = 0, 0
