@@ -31,7 +31,7 @@ KNOWS: dict[str, set[str]] = {
     "settings": EXACT | {"options", "presets", "providers", "ledger"},
     "delivery": EXACT,
     "result": EXACT | {"settings", "result_warnings"},
-    "result_warnings": EXACT | {"result", "dsp"},
+    "result_warnings": EXACT | {"result", "dsp", "ffmpeg"},
     "exporters": EXACT | {"wav", "dsp", "delivery", "result"},
     "memory": set(),
     "silero": set(),

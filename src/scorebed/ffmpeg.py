@@ -215,12 +215,16 @@ def run(
 
 
 LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
-"""ffmpeg's names of the layouts that are kept; any other is mixed down to stereo."""
+"""ffmpeg's names of the layouts that are kept; any other comes as the smallest that holds it."""
 
 
 def kept_channels(channels: int) -> int:
-    """Channels that sound of so many channels is decoded to."""
-    return channels if channels in LAYOUTS else 2
+    """Channels that sound of so many channels is decoded to: its own number, or the next more.
+
+    Args:
+        channels: Of the stream; 0, where the container does not say, counts as two.
+    """
+    return next((kept for kept in LAYOUTS if kept >= (channels or 2)), max(LAYOUTS))
 
 
 def on_time_line(first_samples: int | None, channels: int) -> str:

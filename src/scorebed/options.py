@@ -84,6 +84,7 @@ _RANGES: dict[str, tuple[float, float, str]] = {
     "read_timeout_s": (1, 86_400, " s"),
     "audio_bitrate_kbps": (32, 640, " kbit/s"),
     "max_limiting_db": (0, 20, " dB"),
+    "speech_floor_lu": (0, 40, " LU"),
 }
 _CHOICES: dict[str, tuple[str | None, ...]] = {
     "quality": ("draft", "standard", "high"),

@@ -186,11 +186,13 @@ def _sounds(usable: list[Stream], reading: _Reading) -> tuple[SoundStream, ...]:
         start_s = reading.starts_s[stream.index]
         if start_s is not None:
             channels = int(getattr(stream.codec_context, "channels", 0))
+            layout = getattr(stream.codec_context, "layout", None)
             found.append(
                 SoundStream(
                     index=stream.index,
                     start_s=start_s,
                     channels=channels,
+                    layout=layout.name if channels and layout is not None else "",
                     packets_sha256=reading.sounds[stream.index].hexdigest(),
                 )
             )

@@ -159,6 +159,7 @@ def _sound(result: Result, sound: DeliveredSound) -> dict[str, Any]:
         "production_gain_db": None,
         "delivery_gain_db": None,
         "limited_db": None,
+        "trim_db": None,
         "duck": None,
         "speech": None,
         "stages": [
@@ -176,6 +177,7 @@ def _sound(result: Result, sound: DeliveredSound) -> dict[str, Any]:
         "production_gain_db": None if dx is None else _round(dx.gain_db),
         "delivery_gain_db": _round(programme.mixed.gain_db),
         "limited_db": _round(programme.mixed.limited_db),
+        "trim_db": _round(sound.trim_db),
         "duck": _duck(result, programme),
         "speech": [speech_figures(region) for region in programme.production.speech],
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scorebed.dsp.gain import MAX_STATIC_GAIN_DB
+from scorebed.ffmpeg import LAYOUTS
 from scorebed.model import SoundKind
 from scorebed.timecode import to_clock
 
@@ -13,8 +14,13 @@ if TYPE_CHECKING:
     from scorebed.result import Result
 
 _OFF_TARGET_LU = 0.5
+_OFF_ON_PURPOSE_LU = 0.1
+_TRIMMED_DB = 0.05
+_STEREO = 2
 _CLOSE_LU = 0.5
 _CLOSE_DB = 0.5
+_LIMITED_DB = 6.0
+"""What a limiter takes from a peak before it can be heard in music that is mastered already."""
 _RAISED_DB = 3.0
 _NOISY_LUFS = -50.0
 """A noise floor that is heard in a pause: 36 LU under the usual programme."""
@@ -42,9 +48,11 @@ def warnings_of(result: Result) -> list[str]:
         found.append(f"kept as it was, without the music: audio stream {', '.join(others)}")
     if result.take.fallback_from is not None:
         found.append(f"{result.take.provider} music, because {result.take.fallback_from}")
+    found += _layout_warnings(result)
     found += result.take.warnings
     found += [_join_warning(join) for join in result.conformed.joins if join.rough]
     found += _cut_warnings(result)
+    found += _music_warnings(result)
     if result.conformed.passes > 1:
         found.append(f"the music was too short and is played {result.conformed.passes} times")
     found += [
@@ -67,6 +75,20 @@ def _stream(result: Result, sound: DeliveredSound) -> str:
     return f"audio stream {result.picture.audio_number(sound.source)}: "
 
 
+def _layout_warnings(result: Result) -> list[str]:
+    found = []
+    for sound in result.scored.sounds:
+        if sound.kind is SoundKind.PROGRAMME and sound.source is not None:
+            layout = result.picture.sound(sound.source).layout
+            came = LAYOUTS.get(sound.channels, "")
+            if sound.channels > _STEREO and layout.removesuffix("(side)") != came:
+                found.append(
+                    f"audio stream {result.picture.audio_number(sound.source)} is "
+                    f"{layout or 'of an unknown layout'}, and comes back as {came}"
+                )
+    return found
+
+
 def _join_warning(join: Join) -> str:
     return (
         f"where two pieces of music meet, at {float(join.at_s):.1f} s, the loudness steps by "
@@ -83,6 +105,25 @@ def _cut_warnings(result: Result) -> list[str]:
     return [f"two pieces of music meet at {where} neither on a beat nor in silence or under speech"]
 
 
+def _music_warnings(result: Result) -> list[str]:
+    levelled, settings = result.levelled, result.settings.level
+    reached, limited_db = levelled.mx_loudness.integrated_lufs, levelled.mx_limited_db
+    if reached is None:
+        return ["the music is silent or too short to have a loudness"]
+    found = []
+    if abs(reached - settings.music_lufs) > _OFF_ON_PURPOSE_LU:
+        why = f"it is raised by no more than {MAX_STATIC_GAIN_DB:g} dB"
+        if limited_db > settings.max_limiting_db - _CLOSE_DB:
+            why = f"the limiter takes no more than {settings.max_limiting_db:g} dB from its peaks"
+        found.append(f"the music is at {reached:.1f} LUFS, not at {settings.music_lufs:.1f}: {why}")
+    if limited_db > _LIMITED_DB:
+        found.append(
+            f"the peaks of the music were limited, by up to {limited_db:.1f} dB, to bring it to "
+            f"{reached:.1f} LUFS"
+        )
+    return found
+
+
 def _loudness_warnings(result: Result, programme: Programme, sound: DeliveredSound) -> list[str]:
     found = []
     assert sound.loudness is not None
@@ -90,10 +131,14 @@ def _loudness_warnings(result: Result, programme: Programme, sound: DeliveredSou
     wanted = result.settings.target.integrated_lufs
     if reached is None:
         found.append("the programme is silent or too short to have a loudness")
-    elif abs(reached - wanted) > _OFF_TARGET_LU:
+    else:
+        why = _why_lower(result, programme) if reached < wanted else ""
+        if abs(reached - wanted) > (_OFF_ON_PURPOSE_LU if why else _OFF_TARGET_LU):
+            found.append(f"the programme is at {reached:.1f} LUFS, not at {wanted:.1f}{why}")
+    if sound.trim_db < -_TRIMMED_DB:
         found.append(
-            f"the programme is at {reached:.1f} LUFS, not at {wanted:.1f}"
-            + _why_lower(result, programme) * (reached < wanted)
+            f"the programme was lowered by {-sound.trim_db:.1f} dB more than MIX: its encode "
+            "passed the ceiling"
         )
     peak = sound.loudness.true_peak_dbtp
     ceiling = result.settings.target.true_peak_dbtp

@@ -50,6 +50,8 @@ class Delivery:
     """Loudness of the music before ducking, in LUFS."""
     speech_margin_lu: float
     """Speech over music, in LU."""
+    speech_floor_lu: float
+    """Speech over music that no 3 s of speech fall under, in LU."""
     audio_bitrate_kbps: int
     """Of a stereo programme where the codec is lossy, in kbit/s."""
     source: str
@@ -118,6 +120,7 @@ def resolve(options: Options, *, defaults: Options | None = None) -> Settings:
         speech_margin_lu=margin_lu,
         audio_bitrate_kbps=delivery.audio_bitrate_kbps,
         max_limiting_db=delivery.max_limiting_db,
+        speech_floor_lu=delivery.speech_floor_lu,
     )
     return Settings(
         delivery=delivery,
@@ -137,12 +140,14 @@ def resolve(options: Options, *, defaults: Options | None = None) -> Settings:
             music_lufs=music_lufs + loudness * LOUDNESS_SPAN_LU,
             speech_lufs=target_lufs,
             ceiling_dbtp=ceiling_dbtp,
+            max_limiting_db=delivery.max_limiting_db,
             production_gain_db=options.production_gain_db,
             dynamics=options.dynamics,
         ),
         duck=DuckSettings(
             enabled=options.duck,
             speech_margin_lu=margin_lu,
+            floor_lu=delivery.speech_floor_lu,
             required_lu=options.min_speech_margin_lu,
         ),
         target=LoudnessTarget(

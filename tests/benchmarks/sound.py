@@ -19,7 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
+from scorebed.dsp.limiter import limit, reductions
 from scorebed.dsp.loudness import measure
+from scorebed.dsp.peak import peak_envelope
 from scorebed.dsp.speech import detect_speech
 from scorebed.ffmpeg import locate
 from scorebed.model import (
@@ -38,6 +40,7 @@ from scorebed.timecode import SAMPLE_RATE_HZ
 from scorebed.wav import BLOCK_SAMPLES, read_wav, write_wav
 
 ROUNDS = 3
+TALK = Path(__file__).parents[2] / "sample_media" / "talk.mp4"
 UNKNOWN = Loudness(integrated_lufs=None, true_peak_dbtp=None, range_lu=None)
 
 
@@ -68,24 +71,38 @@ def ffmpeg(*arguments: str | Path) -> None:
     subprocess.run([*command, *arguments], check=True, stdin=subprocess.DEVNULL)
 
 
+def limited(path: Path, source: Path, length_samples: int) -> None:
+    """The limiter alone: 8 dB louder, under a ceiling, in two passes and written."""
+    envelope = peak_envelope(read_wav(source), 2)
+    reductions_db = reductions(envelope, gain_db=8.0, ceiling_dbtp=-1.0)
+    blocks = limit(read_wav(source), reductions_db, gain_db=8.0)
+    write_wav(path, blocks, channels=2, length_samples=length_samples)
+
+
 def entries(folder: Path, length_samples: int) -> dict[str, Callable[[], object]]:
     """What is timed."""
     dx = stem(folder / "DX.wav", "DX", length_samples, 1)
     mx = stem(folder / "MX.wav", "MX", length_samples, 2)
     path, target = dx.audio.path, LoudnessTarget(integrated_lufs=-14.0, true_peak_dbtp=-1.0)
+    wav = ("-c:a", "pcm_f32le", "-rf64", "auto", "-y", folder / "theirs.wav")
+    talk = folder / "talk.wav"
+    ffmpeg(
+        *("-stream_loop", "-1", "-i", TALK, "-t", str(length_samples / SAMPLE_RATE_HZ), "-vn"),
+        *("-ac", "2", "-ar", str(SAMPLE_RATE_HZ), *wav[:-1], talk),
+    )
     ends = (SAMPLE_RATE_HZ, 2 * SAMPLE_RATE_HZ, length_samples)
     levelled = Levelled(mx=mx, dx=dx, mx_loudness=UNKNOWN, speech_lufs=None)
     ducked = Ducked(curve=GainCurve(at_samples=ends, gains_db=(0.0, -14.0, 0.0)), phrases=())
     null = ("-f", "null", "-")
     limiter = "volume=8dB,alimiter=limit=0.89:level=0"
     summed = f"[1]volume=-7dB[m];[0][m]amix=normalize=0,{limiter}"
-    wav = ("-c:a", "pcm_f32le", "-rf64", "auto", "-y", folder / "theirs.wav")
     return {
         "ffmpeg ebur128": partial(ffmpeg, "-i", path, "-af", "ebur128", *null),
         "our meter, no true peak": lambda: measure(read_wav(path), 2, true_peak=False),
         "ffmpeg ebur128, true peak": partial(ffmpeg, "-i", path, "-af", "ebur128=peak=true", *null),
         "our meter": lambda: measure(read_wav(path), 2),
         "ffmpeg alimiter (sample peaks)": partial(ffmpeg, "-i", path, "-af", limiter, *wav),
+        "our limiter (true peaks)": lambda: limited(folder / "limited.wav", path, length_samples),
         "our level and limiter, measured": lambda: write_limited(
             folder / "limited.wav",
             lambda: read_wav(path),
@@ -100,7 +117,8 @@ def entries(folder: Path, length_samples: int) -> dict[str, Callable[[], object]
         "our mix, measured": lambda: mix(
             levelled, ducked, target, length_samples, folder=folder, progress=no_progress
         ),
-        "our speech detector": lambda: detect_speech(read_wav(path), 2, start_samples=0),
+        "our speech detector on noise": lambda: detect_speech(read_wav(path), 2, start_samples=0),
+        "our speech detector on talk": lambda: detect_speech(read_wav(talk), 2, start_samples=0),
     }
 
 

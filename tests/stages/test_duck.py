@@ -176,6 +176,16 @@ def test_a_required_margin_deepens_the_duck(whispered: Levelled, tmp_path: Path)
     assert phrase.least_lu == pytest.approx(16.0, abs=0.1)
 
 
+@pytest.mark.parametrize("required_lu", [0.0, 5.0, 9.0])
+def test_a_small_required_margin_lowers_no_floor(
+    required_lu: float, whispered: Levelled, tmp_path: Path
+) -> None:
+    settings = replace(SETTINGS, required_lu=required_lu)
+    spoken = notes((5.0, 9.0))
+    (phrase,) = duck(whispered, spoken, settings, folder=tmp_path, progress=no_progress).phrases
+    assert phrase.least_lu == pytest.approx(10.0, abs=0.1)
+
+
 @pytest.mark.parametrize(("enabled", "missed"), [(True, "1 of 2"), (False, "2 of 2")])
 def test_a_required_margin_out_of_reach_is_an_error(
     *, enabled: bool, missed: str, whispered: Levelled, tmp_path: Path

@@ -62,6 +62,28 @@ def test_all_figures_are_in_the_json(tone: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("peaks_dbfs", "lufs"),
+    [
+        # EBU Tech 3341, case 6: L, R, C, Ls, Rs.
+        ((-28.0, -28.0, -24.0, -30.0, -30.0), -23.0),
+        # 4.0 is L, R, C and a surround at the back, which weighs 1.41.
+        ((-28.0, -28.0, -24.0, -27.0), -23.0),
+        # Three channels are 2.1: what is in LFE does not count.
+        ((-23.0, -23.0, -10.0), -23.0),
+    ],
+)
+def test_surround_is_measured_as_it_is(
+    peaks_dbfs: tuple[float, ...], lufs: float, tmp_path: Path
+) -> None:
+    path = tmp_path / "surround.wav"
+    wave = np.sin(2 * np.pi * 1000 * np.arange(5 * RATE_HZ) / RATE_HZ)
+    peaks = 10 ** (np.array(peaks_dbfs) / 20)
+    soundfile.write(path, wave[:, np.newaxis] * peaks, RATE_HZ, subtype="FLOAT")
+    told = json.loads(scorebed.measure(path).to_json())
+    assert told["integrated_lufs"] == pytest.approx(lufs, abs=0.1)
+
+
 def test_silence_has_no_figures_but_a_picture(tmp_path: Path) -> None:
     path = tmp_path / "silence.wav"
     soundfile.write(path, np.zeros((4 * RATE_HZ, 2)), RATE_HZ)

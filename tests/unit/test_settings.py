@@ -30,6 +30,7 @@ MINE = {
     "max_limiting_db": 9.0,
     "music_lufs": -20.0,
     "speech_margin_lu": 12.0,
+    "speech_floor_lu": 9.0,
     "audio_bitrate_kbps": 192,
     "source": "me",
     "certainty": "custom",
@@ -109,6 +110,7 @@ def test_options_win_over_the_preset_and_the_preset_over_nothing(asked: Options)
     plain = resolve(asked)
     assert (plain.target.integrated_lufs, plain.target.true_peak_dbtp) == (-16.0, -1.5)
     assert (plain.level.music_lufs, plain.duck.speech_margin_lu) == (-20.0, 12.0)
+    assert plain.duck.floor_lu == 9.0
     assert plain.level.speech_lufs == -16.0
     # Zero is a value, not "nothing was said".
     told = resolve(
@@ -303,6 +305,7 @@ def test_a_value_of_the_wrong_type_is_named(delivery: Path, key: str, value: Any
         ("true_peak_dbtp", "6.0"),
         ("true_peak_dbtp", "inf"),
         ("speech_margin_lu", "-3.0"),
+        ("speech_floor_lu", "-3.0"),
         ("music_lufs", "-inf"),
         ("audio_bitrate_kbps", "-5"),
         ("audio_bitrate_kbps", "0"),

@@ -120,9 +120,6 @@ def _part(folder: Path, name: str, parts: list[tuple[Path, Path]]) -> Path:
 
 
 def _whole(result: Result) -> Iterator[tuple[str, Sound]]:
-    span = 0, result.picture.length_samples
-    dry = partial(_blocks, _raised(result.levelled.mx, result.mixed.gain_db), span)
-    yield "MX-dry.wav", _sound(result, dry, 2, span, "MX-dry: music before ducking")
     for programme in result.programmes:
         yield from _programme(result, programme)
 
@@ -145,6 +142,7 @@ def _programme(result: Result, programme: Programme) -> Iterator[tuple[str, Soun
     ducked = partial(_curved, mx, span, programme.ducked.curve)
     for name, channels, play, words in (
         (f"DX{of}", dx.channels if dx else 2, dialogue, "production audio"),
+        (f"MX-dry{of}", 2, partial(_blocks, mx, span), "music before ducking"),
         (f"MX-ducked{of}", 2, ducked, "music under the duck curve"),
         (f"MIX{of}", mix.channels, partial(_blocks, mix, span), "programme before its encode"),
     ):

@@ -72,6 +72,8 @@ class SoundStream:
     """Time of its first sound on the container's own clock, in seconds."""
     channels: int
     """How many channels it has; 0 where the container does not say."""
+    layout: str
+    """ffmpeg's name of their layout, for example ``5.1(side)``; empty where it is not known."""
     packets_sha256: str
     """Hash of its packets' payloads: what it sounds like, whoever decodes it."""
 

@@ -54,6 +54,8 @@ class LevelSettings:
     """Largest static gain, up or down, of the production audio, in dB."""
     production_gain_db: float | None = None
     """Static gain of the production audio, in dB, whatever its speech; None follows the speech."""
+    max_limiting_db: float = 20.0
+    """Most that the music's peaks may be limited by, in dB; what needs more stays lower."""
     dynamics: float = 1.0
     """How much of the loudness that lies between scenes of the music is kept: 1 all, 0 none."""
 
@@ -131,6 +133,8 @@ class Levelled:
     """Of the music after its gain."""
     speech_lufs: float | None
     """Loudness of the speech alone after the gain, in LUFS; None without speech."""
+    mx_limited_db: float = 0.0
+    """Deepest gain reduction of the music's own limiter, in dB; 0 where it did nothing."""
     noise_floor_lufs: float | None = None
     """What is left of the production audio in its quietest moments, after the gain, in LUFS: the
     10th percentile of 400 ms without speech; None where there is none over -70."""

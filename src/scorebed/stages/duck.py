@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         Stem,
     )
 
-VERSION: Final = 3
+VERSION: Final = 4
 STAGE: Final = "duck"
 _AROUND_SAMPLES: Final = 3 * SAMPLE_RATE_HZ
 """What is heard around a stretch tells its background, and settles the K-weighting."""
@@ -191,7 +191,8 @@ def _depth_db(margin: Margin, settings: DuckSettings) -> float:
     wanted_lu = settings.speech_margin_lu
     floor_lu = min(settings.floor_lu, wanted_lu)
     if settings.required_lu is not None:
-        wanted_lu, floor_lu = max(wanted_lu, settings.required_lu), settings.required_lu
+        wanted_lu = max(wanted_lu, settings.required_lu)
+        floor_lu = max(floor_lu, settings.required_lu)
     known_lu = [lu for lu in (margin.overall_lu, margin.least_lu) if lu is not None]
     if not settings.enabled or not known_lu:
         return 0.0

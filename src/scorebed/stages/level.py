@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from scorebed.model import Audio, LevelSettings, Progress, SpeechRegion, SpottingNotes, Stem
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Part of the stage's key: raised when the same input would give another result."""
 _GLIDE_SAMPLES: Final = SAMPLE_RATE_HZ // 2
 """From half a second before a scene's end to half a second after it the gain goes over."""
@@ -71,16 +71,19 @@ def level(
         progress: Called with the share that is done.
     """
     if isinstance(music, Levelled):
-        share, mx, mx_loudness = 0.0, music.mx, music.mx_loudness
+        share = 0.0
+        mx, mx_loudness, limited_db = music.mx, music.mx_loudness, music.mx_limited_db
     else:
         dx_samples = 0 if dx is None else dx.length_samples
         share = music.length_samples / max(1, music.length_samples + dx_samples)
-        mx, mx_loudness = _level_music(
+        mx, mx_loudness, limited_db = _level_music(
             music, notes, settings, folder, lambda done: progress(share * done)
         )
     if dx is None:
         progress(1.0)
-        return Levelled(mx=mx, dx=None, mx_loudness=mx_loudness, speech_lufs=None)
+        return Levelled(
+            mx=mx, dx=None, mx_loudness=mx_loudness, mx_limited_db=limited_db, speech_lufs=None
+        )
     heard = _listen(dx, notes.speech, lambda done: progress(share + (1.0 - share) * done))
     gain_db = settings.production_gain_db
     if gain_db is None:
@@ -92,6 +95,7 @@ def level(
         mx=mx,
         dx=_gained(dx, gain_db),
         mx_loudness=mx_loudness,
+        mx_limited_db=limited_db,
         speech_lufs=_plus(heard.speech_lufs, gain_db),
         noise_floor_lufs=_plus(heard.noise_floor_lufs, gain_db),
     )
@@ -102,7 +106,7 @@ def level(
 
 def _level_music(
     mx: Stem, notes: SpottingNotes, settings: LevelSettings, folder: Path, progress: Progress
-) -> tuple[Stem, Loudness]:
+) -> tuple[Stem, Loudness, float]:
     meter = Meter(mx.channels)
     for block in _read(mx, progress):
         meter.add(block)
@@ -114,18 +118,20 @@ def _level_music(
     raised = _raised(loudness, gain_db)
     peak_dbtp = raised.true_peak_dbtp
     if curve is None and (peak_dbtp is None or peak_dbtp <= settings.ceiling_dbtp):
-        return _gained(mx, gain_db), raised
-    audio, loudness, _ = write_limited(
+        return _gained(mx, gain_db), raised, 0.0
+    audio, loudness, delivery = write_limited(
         folder / "MX.wav",
         lambda: _curved(_gained(mx, gain_db), curve),
         channels=mx.channels,
         length_samples=mx.length_samples,
         target=LoudnessTarget(
-            integrated_lufs=settings.music_lufs, true_peak_dbtp=settings.ceiling_dbtp
+            integrated_lufs=settings.music_lufs,
+            true_peak_dbtp=settings.ceiling_dbtp,
+            max_limiting_db=settings.max_limiting_db,
         ),
         progress=no_progress,
     )
-    return replace(mx, audio=audio, gain_db=0.0), loudness
+    return replace(mx, audio=audio, gain_db=0.0), loudness, delivery.deepest_db
 
 
 def _evened(
