@@ -25,12 +25,14 @@ from scorebed.dsp.peak import peak_envelope
 from scorebed.dsp.speech import detect_speech
 from scorebed.ffmpeg import locate
 from scorebed.model import (
+    Artifact,
     Audio,
     Ducked,
     GainCurve,
     Levelled,
     Loudness,
     LoudnessTarget,
+    PowerSeries,
     Stem,
     no_progress,
 )
@@ -42,6 +44,8 @@ from scorebed.wav import BLOCK_SAMPLES, read_wav, write_wav
 ROUNDS = 3
 TALK = Path(__file__).parents[2] / "sample_media" / "talk.mp4"
 UNKNOWN = Loudness(integrated_lufs=None, true_peak_dbtp=None, range_lu=None)
+UNREAD = PowerSeries(file=Artifact(path=Path("unread"), sha256=""), first_hop=0)
+"""Mix has no use for it."""
 
 
 def noise(length_samples: int, seed: int) -> Iterator[Audio]:
@@ -91,7 +95,9 @@ def entries(folder: Path, length_samples: int) -> dict[str, Callable[[], object]
         *("-ac", "2", "-ar", str(SAMPLE_RATE_HZ), *wav[:-1], talk),
     )
     ends = (SAMPLE_RATE_HZ, 2 * SAMPLE_RATE_HZ, length_samples)
-    levelled = Levelled(mx=mx, dx=dx, mx_loudness=UNKNOWN, speech_lufs=None)
+    levelled = Levelled(
+        mx=mx, mx_powers=UNREAD, dx=dx, dx_powers=UNREAD, mx_loudness=UNKNOWN, speech_lufs=None
+    )
     ducked = Ducked(curve=GainCurve(at_samples=ends, gains_db=(0.0, -14.0, 0.0)), phrases=())
     null = ("-f", "null", "-")
     limiter = "volume=8dB,alimiter=limit=0.89:level=0"

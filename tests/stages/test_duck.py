@@ -26,6 +26,7 @@ from scorebed.model import (
     no_progress,
 )
 from scorebed.stages.duck import duck
+from scorebed.stages.powers import measure_powers
 from scorebed.wav import write_wav
 
 if TYPE_CHECKING:
@@ -84,7 +85,14 @@ def levelled(tmp_path_factory: pytest.TempPathFactory) -> Levelled:
     folder = tmp_path_factory.mktemp("stems")
     dx = stem(folder, "DX", tone(1000, [(s, e, lufs) for s, e, lufs in SPEECH]))
     mx = stem(folder, "MX", np.repeat(tone(1000, [(0, LENGTH_S, -17)]), 2, axis=1), 3.0)
-    return Levelled(mx=mx, dx=dx, mx_loudness=UNKNOWN, speech_lufs=-16.0)
+    return Levelled(
+        mx=mx,
+        mx_powers=measure_powers(mx, folder / "MX.npy", no_progress),
+        dx=dx,
+        dx_powers=measure_powers(dx, folder / "DX.npy", no_progress),
+        mx_loudness=UNKNOWN,
+        speech_lufs=-16.0,
+    )
 
 
 def run(levelled: Levelled, folder: Path, settings: DuckSettings = SETTINGS) -> Ducked:
@@ -135,8 +143,9 @@ def whispered(levelled: Levelled, tmp_path_factory: pytest.TempPathFactory) -> L
     """A voice 20 LU under the music, over a hum that is 6 LU under the voice; then 52 LU under."""
     hum = (0.0, 30.0, -40.0)
     steps = [hum, (5.0, 9.0, -34.0), (40.0, 44.0, -66.0)]
-    dx = stem(tmp_path_factory.mktemp("stems"), "DX", tone(1000, steps))
-    return replace(levelled, dx=dx)
+    folder = tmp_path_factory.mktemp("stems")
+    dx = stem(folder, "DX", tone(1000, steps))
+    return replace(levelled, dx=dx, dx_powers=measure_powers(dx, folder / "DX.npy", no_progress))
 
 
 def whisper(levelled: Levelled, folder: Path, **asked: float) -> Ducked:
@@ -209,7 +218,7 @@ def test_switched_off_it_only_reports(levelled: Levelled, tmp_path: Path) -> Non
 
 def test_without_speech_or_production_audio_it_is_flat(levelled: Levelled, tmp_path: Path) -> None:
     silent = duck(levelled, notes(), SETTINGS, folder=tmp_path, progress=no_progress)
-    dropped = Levelled(mx=levelled.mx, dx=None, mx_loudness=UNKNOWN, speech_lufs=None)
+    dropped = replace(levelled, dx=None, dx_powers=None, speech_lufs=None)
     alone = run(dropped, tmp_path)
     for ducked in (silent, alone):
         assert ducked.phrases == ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ import soundfile
 from scorebed.dsp.gain import curve_gain
 from scorebed.dsp.loudness import measure
 from scorebed.model import (
+    Artifact,
     Audio,
     Ducked,
     GainCurve,
@@ -20,18 +21,18 @@ from scorebed.model import (
     Loudness,
     LoudnessTarget,
     Mixed,
+    PowerSeries,
     Stem,
     no_progress,
 )
 from scorebed.stages.mix import mix
 from scorebed.wav import write_wav
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 RATE_HZ = 48_000
 LENGTH = 8 * RATE_HZ
 UNKNOWN = Loudness(integrated_lufs=None, true_peak_dbtp=None, range_lu=None)
+UNREAD = PowerSeries(file=Artifact(path=Path("unread"), sha256=""), first_hop=0)
+"""Mix has no use for it."""
 CURVE = GainCurve(
     at_samples=(0, 2 * RATE_HZ, 3 * RATE_HZ, 5 * RATE_HZ, 6 * RATE_HZ),
     gains_db=(0.0, 0.0, -15.0, -15.0, 0.0),
@@ -68,7 +69,9 @@ def run(
     target: tuple[float, float] = (-14.0, -1.0),
     picture_samples: int = LENGTH,
 ) -> tuple[Mixed, Audio]:
-    levelled = Levelled(mx=mx, dx=dx, mx_loudness=UNKNOWN, speech_lufs=None)
+    levelled = Levelled(
+        mx=mx, mx_powers=UNREAD, dx=dx, dx_powers=UNREAD, mx_loudness=UNKNOWN, speech_lufs=None
+    )
     mixed = mix(
         levelled,
         Ducked(curve=curve, phrases=()),
@@ -193,7 +196,9 @@ def test_memory_does_not_grow_with_the_programme(tmp_path: Path) -> None:
     length = len(block) * minutes
     artifact = write_wav(tmp_path / "MX.wav", [block] * minutes, channels=2, length_samples=length)
     music = Stem(kind="MX", audio=artifact, start_samples=0, length_samples=length, channels=2)
-    levelled = Levelled(mx=music, dx=None, mx_loudness=UNKNOWN, speech_lufs=None)
+    levelled = Levelled(
+        mx=music, mx_powers=UNREAD, dx=None, dx_powers=UNREAD, mx_loudness=UNKNOWN, speech_lufs=None
+    )
     target = LoudnessTarget(integrated_lufs=-10.0, true_peak_dbtp=-1.0)
     shares: list[float] = []
     tracemalloc.start()

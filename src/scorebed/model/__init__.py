@@ -60,6 +60,7 @@ from scorebed.model.sound import (
     LoudnessTarget,
     Mixed,
     PhraseMargin,
+    PowerSeries,
     Programme,
 )
 from scorebed.model.spotting import (
@@ -108,6 +109,7 @@ __all__ = [
     "Picture",
     "PictureCurve",
     "PlannedSound",
+    "PowerSeries",
     "Production",
     "Programme",
     "Progress",

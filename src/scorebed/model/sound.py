@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+from scorebed.model.files import Artifact
 from scorebed.model.picture import Stem, TimeRange
 from scorebed.model.spotting import Production
 from scorebed.timecode import to_seconds
@@ -122,6 +123,16 @@ class PhraseMargin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PowerSeries:
+    """K-weighted power of a stem at its gain, per 10 ms of the picture's time line."""
+
+    file: Artifact
+    """float64 of shape (hops,), as NumPy saves it."""
+    first_hop: int
+    """Position of the first on the picture's time line, in hops of 10 ms; may be negative."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Levelled:
     """Music and production audio at the loudness they are mixed at, by static gain."""
 
@@ -131,6 +142,10 @@ class Levelled:
     """The production audio with its gain, or None where it is absent or dropped."""
     mx_loudness: Loudness
     """Of the music after its gain."""
+    mx_powers: PowerSeries
+    """Of the music after its gain: what ducking it is computed from."""
+    dx_powers: PowerSeries | None
+    """Of the production audio, likewise."""
     speech_lufs: float | None
     """Loudness of the speech alone after the gain, in LUFS; None without speech."""
     mx_limited_db: float = 0.0

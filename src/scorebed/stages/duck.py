@@ -18,12 +18,12 @@ from scipy.ndimage import maximum_filter1d
 
 from scorebed.dsp.envelope import Stretch, duck_curve, flat_curve
 from scorebed.dsp.gain import curve_db
-from scorebed.dsp.loudness import POWER_HOP_SAMPLES, PowerFollower
+from scorebed.dsp.loudness import POWER_HOP_SAMPLES
 from scorebed.dsp.margin import Margin, part_lufs, speech_margin
 from scorebed.errors import MarginMissed
 from scorebed.model import Ducked, PhraseMargin, TimeRange
+from scorebed.stages.powers import read_powers
 from scorebed.timecode import SAMPLE_RATE_HZ, to_clock, to_samples, to_seconds
-from scorebed.wav import read_stem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
         Progress,
         SpeechRegion,
         SpottingNotes,
-        Stem,
     )
 
 VERSION: Final = 4
@@ -119,7 +118,7 @@ def duck(
     if dx is None or not spans:
         progress(1.0)
         return Ducked(curve=flat_curve(mx.start_samples), phrases=())
-    measured = _measure(dx, mx, spans, notes.speech, progress)
+    measured = _measured(levelled, spans, notes.speech)
     depths_db = [_depth_db(measured.margin(span, measured.music), settings) for span in spans]
     curve = duck_curve(
         [
@@ -208,38 +207,22 @@ def _hops(span: tuple[int, int], start_samples: int) -> slice:
     return slice(first, -(-(span[1] - start_samples) // POWER_HOP_SAMPLES))
 
 
-def _measure(
-    dx: Stem,
-    mx: Stem,
-    spans: Sequence[tuple[int, int]],
-    speech: Sequence[SpeechRegion],
-    progress: Progress,
+def _measured(
+    levelled: Levelled, spans: Sequence[tuple[int, int]], speech: Sequence[SpeechRegion]
 ) -> _Measured:
-    start_samples = spans[0][0] - _AROUND_SAMPLES
-    length_samples = spans[-1][1] + _AROUND_SAMPLES - start_samples
-    followers = [PowerFollower(stem.channels) for stem in (dx, mx)]
-    blocks = zip(
-        *(
-            read_stem(stem, start_samples=start_samples, length_samples=length_samples)
-            for stem in (dx, mx)
-        ),
-        strict=True,
-    )
-    done = 0
-    for pair in blocks:
-        for follower, block in zip(followers, pair, strict=True):
-            follower.add(block)
-        done += len(pair[0])
-        progress(done / length_samples)
-    speech_powers, music_powers = (follower.powers for follower in followers)
-    spoken = np.zeros(len(speech_powers), dtype=np.bool_)
+    assert levelled.dx is not None
+    assert levelled.dx_powers is not None
+    first_hop = (spans[0][0] - _AROUND_SAMPLES) // POWER_HOP_SAMPLES
+    hops = -(-(spans[-1][1] + _AROUND_SAMPLES) // POWER_HOP_SAMPLES) - first_hop
+    start_samples = first_hop * POWER_HOP_SAMPLES
+    spoken = np.zeros(hops, dtype=np.bool_)
     for region in speech:
         span = to_samples(region.range.start_s), to_samples(region.range.end_s)
         spoken[_hops(span, start_samples)] = True
     return _Measured(
         start_samples=start_samples,
-        reach_samples=(dx.start_samples, dx.end_samples),
-        speech=speech_powers,
-        music=music_powers,
+        reach_samples=(levelled.dx.start_samples, levelled.dx.end_samples),
+        speech=read_powers(levelled.dx_powers, first_hop, hops),
+        music=read_powers(levelled.mx_powers, first_hop, hops),
         spoken=spoken,
     )

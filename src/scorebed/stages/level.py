@@ -24,6 +24,7 @@ from scorebed.dsp.loudness import (
 from scorebed.dsp.margin import part_lufs
 from scorebed.model import GainCurve, Levelled, Loudness, LoudnessTarget, no_progress
 from scorebed.stages.limited import write_limited
+from scorebed.stages.powers import first_hop_of, measure_powers, read_from_hop, write_powers
 from scorebed.timecode import SAMPLE_RATE_HZ, to_samples
 from scorebed.wav import read_stem
 
@@ -33,7 +34,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from scorebed.model import Audio, LevelSettings, Progress, SpeechRegion, SpottingNotes, Stem
+    from scorebed.model import (
+        Audio,
+        LevelSettings,
+        PowerSeries,
+        Progress,
+        SpeechRegion,
+        SpottingNotes,
+        Stem,
+    )
 
 VERSION: Final = 4
 """Part of the stage's key: raised when the same input would give another result."""
@@ -71,31 +80,28 @@ def level(
         progress: Called with the share that is done.
     """
     if isinstance(music, Levelled):
-        share = 0.0
-        mx, mx_loudness, limited_db = music.mx, music.mx_loudness, music.mx_limited_db
+        share, levelled = 0.0, music
     else:
         dx_samples = 0 if dx is None else dx.length_samples
         share = music.length_samples / max(1, music.length_samples + dx_samples)
-        mx, mx_loudness, limited_db = _level_music(
-            music, notes, settings, folder, lambda done: progress(share * done)
-        )
+        levelled = _level_music(music, notes, settings, folder, lambda done: progress(share * done))
     if dx is None:
         progress(1.0)
-        return Levelled(
-            mx=mx, dx=None, mx_loudness=mx_loudness, mx_limited_db=limited_db, speech_lufs=None
-        )
-    heard = _listen(dx, notes.speech, lambda done: progress(share + (1.0 - share) * done))
+        return levelled
+    powers = power_series(
+        read_from_hop(dx, lambda done: progress(share + (1.0 - share) * done)), dx.channels
+    )
+    heard = _heard(powers, notes.speech, first_hop_of(dx))
     gain_db = settings.production_gain_db
     if gain_db is None:
         cap_db = settings.max_production_gain_db
         missing_db = 0.0 if heard.speech_lufs is None else settings.speech_lufs - heard.speech_lufs
         gain_db = float(np.clip(missing_db, -cap_db, cap_db))
     progress(1.0)
-    return Levelled(
-        mx=mx,
+    return replace(
+        levelled,
         dx=_gained(dx, gain_db),
-        mx_loudness=mx_loudness,
-        mx_limited_db=limited_db,
+        dx_powers=_written(folder / "DX.npy", powers, gain_db, dx),
         speech_lufs=_plus(heard.speech_lufs, gain_db),
         noise_floor_lufs=_plus(heard.noise_floor_lufs, gain_db),
     )
@@ -106,9 +112,9 @@ def level(
 
 def _level_music(
     mx: Stem, notes: SpottingNotes, settings: LevelSettings, folder: Path, progress: Progress
-) -> tuple[Stem, Loudness, float]:
+) -> Levelled:
     meter = Meter(mx.channels)
-    for block in _read(mx, progress):
+    for block in read_from_hop(mx, progress):
         meter.add(block)
     loudness = meter.loudness()
     curve = _evened(mx, meter.powers, notes, settings.dynamics)
@@ -117,11 +123,20 @@ def _level_music(
         gain_db = min(settings.music_lufs - loudness.integrated_lufs, MAX_STATIC_GAIN_DB)
     raised = _raised(loudness, gain_db)
     peak_dbtp = raised.true_peak_dbtp
+    powers_path = folder / "MX.npy"
+    levelled = Levelled(
+        mx=_gained(mx, gain_db),
+        mx_loudness=raised,
+        mx_powers=_written(powers_path, meter.powers, gain_db, mx),
+        dx=None,
+        dx_powers=None,
+        speech_lufs=None,
+    )
     if curve is None and (peak_dbtp is None or peak_dbtp <= settings.ceiling_dbtp):
-        return _gained(mx, gain_db), raised, 0.0
+        return levelled
     audio, loudness, delivery = write_limited(
         folder / "MX.wav",
-        lambda: _curved(_gained(mx, gain_db), curve),
+        lambda: _curved(levelled.mx, curve),
         channels=mx.channels,
         length_samples=mx.length_samples,
         target=LoudnessTarget(
@@ -131,7 +146,14 @@ def _level_music(
         ),
         progress=no_progress,
     )
-    return replace(mx, audio=audio, gain_db=0.0), loudness, delivery.deepest_db
+    limited = replace(mx, audio=audio, gain_db=0.0)
+    return replace(
+        levelled,
+        mx=limited,
+        mx_loudness=loudness,
+        mx_powers=measure_powers(limited, powers_path, no_progress),
+        mx_limited_db=delivery.deepest_db,
+    )
 
 
 def _evened(
@@ -150,8 +172,8 @@ def _evened(
     for scene in notes.scenes:
         first, last = to_samples(scene.range.start_s), to_samples(scene.range.end_s)
         hops = slice(
-            max(0, (first - mx.start_samples) // POWER_HOP_SAMPLES),
-            max(0, (last - mx.start_samples) // POWER_HOP_SAMPLES),
+            max(0, first // POWER_HOP_SAMPLES - first_hop_of(mx)),
+            max(0, last // POWER_HOP_SAMPLES - first_hop_of(mx)),
         )
         scene_lufs = part_lufs(powers[hops])
         if scene_lufs is None:
@@ -167,12 +189,19 @@ def _evened(
 
 def _curved(stem: Stem, curve: GainCurve | None) -> Iterator[Audio]:
     at_samples = stem.start_samples
-    for block in _read(stem, no_progress):
+    for block in read_stem(
+        stem, start_samples=stem.start_samples, length_samples=stem.length_samples
+    ):
         if curve is None:
             yield block
         else:
             yield block * curve_gain(curve, at_samples, len(block))[:, np.newaxis]
         at_samples += len(block)
+
+
+def _written(path: Path, powers: NDArray[np.float64], gain_db: float, stem: Stem) -> PowerSeries:
+    """The series of a stem after a static gain."""
+    return write_powers(path, powers * 10.0 ** (gain_db / 10.0), first_hop_of(stem))
 
 
 def _gained(stem: Stem, gain_db: float) -> Stem:
@@ -194,16 +223,6 @@ def _raised(loudness: Loudness, gain_db: float) -> Loudness:
     )
 
 
-def _read(stem: Stem, progress: Progress) -> Iterator[Audio]:
-    done = 0
-    for block in read_stem(
-        stem, start_samples=stem.start_samples, length_samples=stem.length_samples
-    ):
-        yield block
-        done += len(block)
-        progress(done / stem.length_samples)
-
-
 # --- production audio --------------------------------------------------------------------------
 
 
@@ -217,9 +236,8 @@ class _Heard:
     """Of its quietest moments."""
 
 
-def _listen(stem: Stem, speech: tuple[SpeechRegion, ...], progress: Progress) -> _Heard:
-    powers = power_series(_read(stem, progress), stem.channels)
-    spoken = _speech_hops(speech, stem.start_samples, len(powers))
+def _heard(powers: NDArray[np.float64], speech: tuple[SpeechRegion, ...], first_hop: int) -> _Heard:
+    spoken = _speech_hops(speech, first_hop, len(powers))
     quiet = window_powers(powers, MOMENTARY_HOPS, GATING_STEP_HOPS)
     quiet = quiet[window_powers(spoken.astype(np.float64), MOMENTARY_HOPS, GATING_STEP_HOPS) == 0]
     floor = float(np.percentile(quiet, _FLOOR_PERCENTILE)) if len(quiet) else 0.0
@@ -229,13 +247,11 @@ def _listen(stem: Stem, speech: tuple[SpeechRegion, ...], progress: Progress) ->
     )
 
 
-def _speech_hops(
-    speech: tuple[SpeechRegion, ...], start_samples: int, hops: int
-) -> NDArray[np.bool_]:
-    """Which hops of a power series that starts at ``start_samples`` lie in speech."""
+def _speech_hops(speech: tuple[SpeechRegion, ...], first_hop: int, hops: int) -> NDArray[np.bool_]:
+    """Which hops of a power series lie in speech."""
     spoken = np.zeros(hops, dtype=np.bool_)
     for region in speech:
-        first = to_samples(region.range.start_s) - start_samples
-        last = to_samples(region.range.end_s) - start_samples
-        spoken[max(0, first // POWER_HOP_SAMPLES) : max(0, -(-last // POWER_HOP_SAMPLES))] = True
+        first = to_samples(region.range.start_s) // POWER_HOP_SAMPLES - first_hop
+        last = -(-to_samples(region.range.end_s) // POWER_HOP_SAMPLES) - first_hop
+        spoken[max(0, first) : max(0, last)] = True
     return spoken

@@ -1,0 +1,85 @@
+"""Power series between stages: level measures them, duck computes from them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scorebed.dsp.loudness import POWER_HOP_SAMPLES, PowerFollower
+from scorebed.model import Artifact, PowerSeries
+from scorebed.wav import read_stem, sha256_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from scorebed.model import Audio, Progress, Stem
+
+
+def first_hop_of(stem: Stem) -> int:
+    """The hop of the picture's time line in which a stem begins."""
+    return stem.start_samples // POWER_HOP_SAMPLES
+
+
+def read_from_hop(stem: Stem, progress: Progress) -> Iterator[Audio]:
+    """A stem from the start of its first hop on, so that all series have the same hops.
+
+    Args:
+        stem: What to read.
+        progress: Called with the share that is done.
+    """
+    start_samples = first_hop_of(stem) * POWER_HOP_SAMPLES
+    length_samples = stem.end_samples - start_samples
+    done = 0
+    for block in read_stem(stem, start_samples=start_samples, length_samples=length_samples):
+        yield block
+        done += len(block)
+        progress(done / length_samples)
+
+
+def measure_powers(stem: Stem, path: Path, progress: Progress) -> PowerSeries:
+    """Measures a stem and writes its series.
+
+    Args:
+        stem: What to measure, at its gain.
+        path: Where the series is written.
+        progress: Called with the share that is done.
+    """
+    follower = PowerFollower(stem.channels)
+    for block in read_from_hop(stem, progress):
+        follower.add(block)
+    return write_powers(path, follower.powers, first_hop_of(stem))
+
+
+def write_powers(path: Path, powers: NDArray[np.float64], first_hop: int) -> PowerSeries:
+    """Writes a series.
+
+    Args:
+        path: Where to.
+        powers: K-weighted power per 10 ms, shape (hops,).
+        first_hop: Position of the first on the picture's time line.
+    """
+    with path.open("wb") as file:
+        np.save(file, powers)
+    return PowerSeries(file=Artifact(path=path, sha256=sha256_of(path)), first_hop=first_hop)
+
+
+def read_powers(series: PowerSeries, first_hop: int, hops: int) -> NDArray[np.float64]:
+    """A stretch of the picture's time line; silent where the series does not reach.
+
+    Args:
+        series: What to read.
+        first_hop: First hop of the stretch.
+        hops: Length of the stretch.
+    """
+    powers: NDArray[np.float64] = np.load(series.file.path)
+    found = np.zeros(hops)
+    first = max(first_hop, series.first_hop)
+    last = min(first_hop + hops, series.first_hop + len(powers))
+    if first < last:
+        part = powers[first - series.first_hop : last - series.first_hop]
+        found[first - first_hop : last - first_hop] = part
+    return found
