@@ -262,6 +262,7 @@ def _phrase(phrase: PhraseMargin) -> dict[str, Any]:
         "margin_lu": _round(phrase.margin_lu),
         "least_lu": _round(phrase.least_lu),
         "background_lufs": _round(phrase.background_lufs),
+        "margin_over_all_lu": _round(phrase.margin_over_all_lu),
     }
 
 

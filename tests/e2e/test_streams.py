@@ -278,7 +278,9 @@ def test_the_stems_of_each_stream_add_up(everything: Scored) -> None:
         assert quiet.any()
         assert np.median(np.abs(apart[quiet])) < 1e-4
         dry, _ = soundfile.read(folder / f"MX-dry{of}.wav", always_2d=True)
-        time_s, gain_db = np.loadtxt(folder / f"duck-curve{of}.csv", delimiter=",", skiprows=1).T
+        time_s, gain_db = np.loadtxt(
+            folder / f"duck-curve{of}.csv", delimiter=",", skiprows=1, ndmin=2
+        ).T
         at_s = np.arange(len(dry)) / RATE_HZ
         gain = 10 ** (np.interp(at_s, time_s, gain_db) / 20)[:, np.newaxis]
         heard = np.abs(ducked) > 1e-4

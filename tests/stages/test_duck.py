@@ -175,6 +175,11 @@ def test_the_background_of_the_production_audio_is_told(
     assert hummed.speech_lufs == pytest.approx(-34.0, abs=0.1)
     assert hummed.background_lufs == pytest.approx(-40.0, abs=0.1)
     assert silent.background_lufs is None
+    # Speech 10 LU over the music and 6 over the hum.
+    assert hummed.margin_lu == pytest.approx(10.0, abs=0.1)
+    wanted_lu = -10 * np.log10(10**-1.0 + 10**-0.6)
+    assert hummed.margin_over_all_lu == pytest.approx(wanted_lu, abs=0.1)
+    assert silent.margin_over_all_lu == silent.margin_lu
 
 
 def test_a_required_margin_deepens_the_duck(whispered: Levelled, tmp_path: Path) -> None:

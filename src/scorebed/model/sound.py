@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
@@ -120,6 +121,22 @@ class PhraseMargin:
     background_lufs: float | None
     """Loudness of what the production audio itself has in the pauses of it and around it, in LUFS;
     None where there is none, or no pause long enough to tell."""
+
+    @property
+    def margin_over_all_lu(self) -> float | None:
+        """Speech over ducked music and the recording's own background together, in LU.
+
+        What a listener has (Torcoli et al. 2024, arXiv 2405.17364); no duck raises it over what
+        lies between speech and background. None where nothing is under the speech.
+        """
+        if self.speech_lufs is None:
+            return None
+        under_lu = [-self.margin_lu] if self.margin_lu is not None else []
+        if self.background_lufs is not None:
+            under_lu.append(self.background_lufs - self.speech_lufs)
+        if not under_lu:
+            return None
+        return -10.0 * math.log10(sum(10.0 ** (one_lu / 10.0) for one_lu in under_lu))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
