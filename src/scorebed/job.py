@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from scorebed.delivery import check_output, publish, publish_text, sidecar, told_of
 from scorebed.exporters.drawing import check_plot
 from scorebed.exporters.plot import write_plot
-from scorebed.exporters.stems import check_stems, write_stems
+from scorebed.exporters.stems import check_stems, remove_stale, write_stems
 from scorebed.media import identify
 from scorebed.model import MuxPlan, Picture, Tell, no_words
 from scorebed.providers.base import Service, find
@@ -120,6 +120,8 @@ def deliver(job: Job, result: Result, part: Path) -> Result:
         with told_of(job.output):
             for written, final in parts:
                 publish(written, final, overwrite=job.overwrite)
+            if job.stems is not None and job.overwrite:
+                remove_stale(job.stems, [final for _, final in parts])
             publish_text(result.to_json(), sidecar(job.output))
             publish(part, job.output, overwrite=job.overwrite)
     finally:

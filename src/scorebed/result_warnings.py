@@ -60,6 +60,9 @@ def warnings_of(result: Result) -> list[str]:
         for stem in result.stems
         if stem.sample_format == "float32"
     ]
+    brief = result.settings.brief
+    if result.settings.music is not None and (brief.prompt or brief.tags):
+        found.append("the music was given: --prompt and --tag change nothing of it")
     if result.take.unused_words:
         found.append(f"the composer could not use: {', '.join(result.take.unused_words)}")
     for sound in result.scored.sounds:
@@ -186,6 +189,14 @@ def _margin_warnings(result: Result, programme: Programme) -> list[str]:
         found.append(
             f"no speech was found: nothing was held to a margin of {settings.required_lu:g} LU"
         )
+    unheard = [phrase.range for phrase in programme.ducked.phrases if phrase.speech_lufs is None]
+    if unheard:
+        found.append(
+            f"speech at {', '.join(to_clock(one.start_s) for one in unheard)} is too quiet to be "
+            "measured (under -70 LUFS): the music is not ducked there; --production-gain raises it"
+        )
+    if result.settings.transcript is not None and not programme.ducked.phrases:
+        found.append("by the transcript nobody speaks: the music is not ducked")
     if least_lu is not None and least_lu < wanted_lu - _CLOSE_LU:
         capped = f", ducked by {settings.max_depth_db:g} dB or down to the floor"
         found.append(

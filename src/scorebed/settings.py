@@ -122,6 +122,9 @@ def resolve(options: Options, *, defaults: Options | None = None) -> Settings:
         max_limiting_db=delivery.max_limiting_db,
         speech_floor_lu=delivery.speech_floor_lu,
     )
+    if options.music_lufs is None:
+        # Who moves the programme moves the music with it: it lives at the programme's loudness.
+        music_lufs = min(max(music_lufs + target_lufs - delivery.target_lufs, -60.0), 0.0)
     return Settings(
         delivery=delivery,
         provider=provider.name,
@@ -129,7 +132,7 @@ def resolve(options: Options, *, defaults: Options | None = None) -> Settings:
         brief=Brief(
             style=style,
             prompt=options.prompt.strip(),
-            tags=options.tags,
+            tags=tuple(tag for tag in options.tags if tag.strip()),
             seed=options.seed,
             quality=options.quality,
             guidance=options.guidance,

@@ -10,6 +10,7 @@ Two hours by default, which need 25 GB of free disk beside the temporary folder'
 from __future__ import annotations
 
 import multiprocessing
+import os
 import resource
 import sys
 import tempfile
@@ -123,6 +124,7 @@ def main() -> None:
         length_samples = length_s * SAMPLE_RATE_HZ
         dx = stem(folder / "DX.wav", length_samples, 6)
         mx = stem(folder / "MX.wav", length_samples, CENTRE)
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command line does
         context = multiprocessing.get_context("spawn")
         child = context.Process(target=run, args=(folder, dx, mx, length_s))
         child.start()

@@ -230,6 +230,31 @@ def test_silence_at_head_and_tail_does_not_count(fit: Fit) -> None:
     assert rms_db(audio)[1:-1].min() > -20
 
 
+@pytest.mark.parametrize("head_s", [0.02, 1.0, 5.0])
+@pytest.mark.parametrize("longer_s", [-0.4, 0.0, 0.4])
+def test_a_track_as_long_as_the_picture_stays_where_it_is(
+    head_s: float, longer_s: float, fit: Fit
+) -> None:
+    """A composer's delivery: it counts from the first frame, and its rests are meant."""
+    head, tail = np.zeros((round(head_s * RATE_HZ), 2)), np.zeros((RATE_HZ, 2))
+    track = np.concatenate([head, music(15 - head_s + longer_s), tail]).astype(np.float32)
+    done, audio = fit(track, Fraction(16))
+    assert (done.passes, done.fade_out_s) == (1, Fraction(0))
+    first = round(head_s * RATE_HZ)
+    assert not audio[:first].any()
+    last = round((15 + longer_s) * RATE_HZ)
+    kept = slice(first + 480, last - 480)
+    assert np.array_equal(audio[kept], track[kept])
+    assert not audio[last:].any()
+
+
+def test_what_lies_over_the_end_of_it_is_cut_short(fit: Fit) -> None:
+    done, audio = fit(music(16.3), Fraction(16))
+    assert (done.passes, done.fade_out_s) == (1, Fraction(1, 4))
+    assert rms_db(audio)[2:-6].min() > -19.5
+    assert np.abs(audio[-10:]).max() < 1e-3
+
+
 def test_a_loop_skips_the_silence_between(fit: Fit) -> None:
     silence = np.zeros((2 * RATE_HZ, 2), dtype=np.float32)
     done, audio = fit(np.concatenate([silence, music(5), silence]), Fraction(16))

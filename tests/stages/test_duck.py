@@ -211,6 +211,20 @@ def test_a_required_margin_out_of_reach_is_an_error(
     assert "--min-speech-margin" in caught.value.remedy
 
 
+def test_speech_that_is_not_heard_fulfils_no_condition(levelled: Levelled, tmp_path: Path) -> None:
+    """At 30 to 33 s there is silence, though somebody is said to speak."""
+    settings = replace(SETTINGS, required_lu=12.0)
+    with pytest.raises(MarginMissed, match=r"1 of 2 .*0:30\.0 to 0:33\.0: too quiet") as caught:
+        duck(
+            levelled,
+            notes((5.0, 9.0), (30.0, 33.0)),
+            settings,
+            folder=tmp_path,
+            progress=no_progress,
+        )
+    assert "--production-gain" in caught.value.remedy
+
+
 def test_switched_off_it_only_reports(levelled: Levelled, tmp_path: Path) -> None:
     settings = DuckSettings(enabled=False, speech_margin_lu=14.0)
     ducked = run(levelled, tmp_path, settings)

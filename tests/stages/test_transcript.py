@@ -55,10 +55,11 @@ def spans(folder: Path, content: bytes, duration_s: int = 60) -> list[tuple[floa
         VTT.encode(),
         SRT.encode(),
         SRT.encode("utf-8-sig").replace(b"\n", b"\r\n"),
+        SRT.encode().replace(b"\n", b"\r"),
         SRT.encode("utf-16"),
         SRT.replace("\uff08laughs\uff09", "").encode("latin-1"),
     ],
-    ids=["vtt", "srt", "windows", "utf-16", "latin-1"],
+    ids=["vtt", "srt", "windows", "old-mac", "utf-16", "latin-1"],
 )
 def test_what_is_spoken_counts(content: bytes, tmp_path: Path) -> None:
     assert spans(tmp_path, content) == [(1.0, 3.25), (8.0, 60.0)]
@@ -73,6 +74,22 @@ def test_what_is_no_transcript_is_refused(content: bytes, tmp_path: Path) -> Non
     with pytest.raises(MediaError, match=r"told\.srt cannot be read as a transcript") as caught:
         spans(tmp_path, content)
     assert "--speech" in caught.value.remedy
+
+
+@pytest.mark.parametrize("content", [b"[Script Info]\n\n[V4+ Styles]\n\n[Events]\n"])
+def test_what_has_no_entry_is_refused(content: bytes, tmp_path: Path) -> None:
+    with pytest.raises(MediaError, match=r"told\.srt has no entry that can be read"):
+        spans(tmp_path, content)
+
+
+def test_an_empty_webvtt_says_that_nobody_speaks(tmp_path: Path) -> None:
+    assert spans(tmp_path, b"WEBVTT\n") == []
+
+
+def test_entries_that_end_before_they_begin_are_refused(tmp_path: Path) -> None:
+    content = b"1\n00:00:05,000 --> 00:00:02,000\nHm.\n"
+    with pytest.raises(MediaError, match=r"no entry of .* ends after it begins"):
+        spans(tmp_path, content)
 
 
 def test_times_outside_of_the_picture_are_refused(tmp_path: Path) -> None:

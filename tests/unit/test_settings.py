@@ -123,6 +123,16 @@ def test_options_win_over_the_preset_and_the_preset_over_nothing(asked: Options)
     assert told.level.speech_lufs == -23.0
 
 
+def test_the_music_follows_the_programme(asked: Options) -> None:
+    """The preset's music lies 4 LU under its programme."""
+    assert resolve(replace(asked, target_lufs=-24.0)).level.music_lufs == -28.0
+    assert resolve(replace(asked, target_lufs=-24.0, music_lufs=-20.0)).level.music_lufs == -20.0
+
+
+def test_blank_tags_are_none(asked: Options) -> None:
+    assert resolve(replace(asked, tags=("", " ", "warm"))).brief.tags == ("warm",)
+
+
 def test_loudness_moves_the_music_by_six_lu(asked: Options) -> None:
     for loudness, expected in ((-1.0, -26.0), (0.0, -20.0), (0.5, -17.0), (1.0, -14.0)):
         assert resolve(replace(asked, loudness=loudness)).level.music_lufs == expected

@@ -16,7 +16,7 @@ import soundfile
 
 from scorebed.dsp.loudness import measure
 from scorebed.errors import SettingsError
-from scorebed.exporters.stems import check_stems, write_stems
+from scorebed.exporters.stems import check_stems, remove_stale, write_stems
 from scorebed.model import Artifact, GainCurve, LoudnessTarget, Stem, TimeRange, no_progress
 from scorebed.stages.mix import mix
 from scorebed.wav import read_stem, write_wav
@@ -118,6 +118,14 @@ def test_other_files_are_no_matter(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(b"mine")
     check_stems(tmp_path, overwrite=False)
     assert (tmp_path / name).read_bytes() == b"mine"
+
+
+def test_what_an_earlier_run_left_is_removed(tmp_path: Path) -> None:
+    mine = ["1M1.wav", "MX-dry-a1.wav", "mine.wav", "1M1.wav.bak", "MIX.wav"]
+    for name in (*mine, "1M3.wav", "DX-a2.wav", "duck-curve-a2.csv", "take-1-drums.wav"):
+        (tmp_path / name).touch()
+    remove_stale(tmp_path, [tmp_path / "1M1.wav", tmp_path / "MX-dry-a1.wav"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(mine)
 
 
 def test_nothing_is_left_when_writing_fails(result: Any, tmp_path: Path) -> None:

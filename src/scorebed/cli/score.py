@@ -179,7 +179,8 @@ def _summarise(result: Result) -> None:
     say(f"music      {result.take.name} by {result.take.provider}")
     if phrases and figures.median_lu is not None:
         say(
-            f"speech     {phrases} phrases, {figures.median_lu:.1f} LU over the music "
+            f"speech     {phrases} phrase{'s' if phrases > 1 else ''}, "
+            f"{figures.median_lu:.1f} LU over the music "
             f"(least {figures.least_lu:.1f}, deepest duck {figures.deepest_db:.1f} dB)"
         )
     if programme.integrated_lufs is not None and programme.true_peak_dbtp is not None:

@@ -21,7 +21,7 @@ from scorebed.timecode import to_samples
 from scorebed.wav import BLOCK_SAMPLES, read_stem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     from scorebed.model import Audio, GainCurve, Programme, Stem
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 NAMES = ("DX.wav", "MX-dry.wav", "MX-ducked.wav", "MIX.wav", CSV_NAME, JSON_NAME)
 _NUMBERED = re.compile(
-    r"1M[1-9][0-9]*\.wav|(DX|MX-ducked|MIX)-a[0-9]+\.wav"
+    r"1M[1-9][0-9]*\.wav|(DX|MX-dry|MX-ducked|MIX)-a[0-9]+\.wav"
     r"|duck-curve-a[0-9]+\.(csv|json)|take-[1-9][0-9]*-.+",
     re.DOTALL,
 )
@@ -55,6 +55,18 @@ def check_stems(folder: Path, *, overwrite: bool) -> None:
         refuse_existing(path, overwrite=overwrite)
 
 
+def remove_stale(folder: Path, kept: Collection[Path]) -> None:
+    """Removes what an earlier run left of numbered stems, where these ones are fewer.
+
+    Args:
+        folder: The stems' folder.
+        kept: What was written now.
+    """
+    for path in _numbered(folder):
+        if path not in kept:
+            path.unlink()
+
+
 def write_stems(
     folder: Path, result: Result
 ) -> tuple[list[tuple[Path, Path]], tuple[StemFile, ...]]:
@@ -63,11 +75,11 @@ def write_stems(
     DX, MX-dry, MX-ducked and MIX are each as long as the picture, from its start. They carry the
     gains of the mix, so that DX and MX-ducked add up to MIX wherever the limiter did nothing. A
     video without production audio gets a silent DX. ``1M1.wav``, ``1M2.wav`` ... are MX-dry cut at
-    the scenes, to the sample, and so add up to it. ``DX-a1.wav``, ``MX-ducked-a1.wav`` and
-    ``MIX-a1.wav`` are those of a further audio stream that was scored, here of the second
-    (``--audio-streams 1``), with the gain of its own mix. ``take-1-NAME`` ... are copies of further
-    files of the take. All are 24-bit Broadcast Wave, but for one that would clip: that is 32-bit
-    float. The duck curve of each stream lies beside them.
+    the scenes, to the sample, and so add up to it. ``DX-a1.wav``, ``MX-dry-a1.wav``,
+    ``MX-ducked-a1.wav`` and ``MIX-a1.wav`` are those of a further audio stream that was scored,
+    here of the second (``--audio-streams 1``), with the gain of its own mix. ``take-1-NAME`` ...
+    are copies of further files of the take. All are 24-bit Broadcast Wave, but for one that would
+    clip: that is 32-bit float. The duck curve of each stream lies beside them.
 
     Args:
         folder: Where to; made if it is not there.

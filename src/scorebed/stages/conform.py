@@ -33,11 +33,13 @@ if TYPE_CHECKING:
         Take,
     )
 
-VERSION = 4
+VERSION = 5
 STAGE = "conform"
 _LEAST_SAMPLES = SAMPLE_RATE_HZ
 _SILENT = 1e-3
 """-60 dBFS: what is below at head and tail of a piece is not music."""
+_ALIKE_SAMPLES = SAMPLE_RATE_HZ // 2
+"""A track whose length differs from the picture's by no more was made for it."""
 
 
 def conform(
@@ -52,9 +54,10 @@ def conform(
 
     Each piece is fitted to its own range: a longer one rings over the next one's first beat for up
     to 1.5 s, the last is faded over 4 s; a shorter one begins again with a crossfade of 2 s.
-    Silence at head and tail of a user's track does not count. What a provider made for the picture
-    keeps its silences, but for a codec's delay; a first beat that comes up to 0.3 s after a cut is
-    moved onto it. Pieces are brought to one loudness.
+    Silence at head and tail of a user's track does not count, unless the track is as long as its
+    range to half a second: then it was made for this picture, and stays as it is. What a provider
+    made for the picture keeps its silences, but for a codec's delay; a first beat that comes up to
+    0.3 s after a cut is moved onto it. Pieces are brought to one loudness.
 
     Args:
         picture: What the music is for.
@@ -233,11 +236,13 @@ class _Listener:
                 -(-min(last, first + self._length) // POWER_HOP_SAMPLES),
             )
             lufs = integrated_lufs(self._powers.powers[played])
+        made_for_it = abs(self._at - self._length) <= _ALIKE_SAMPLES
         return Heard(
             part=WavPart(path, first, last - first),
             head_samples=first,
-            meant=not file and first > DELAY_SAMPLES,
-            reaches_samples=last if file else self._at,
+            meant=made_for_it if file else first > DELAY_SAMPLES,
+            reaches_samples=last if file and not made_for_it else self._at,
+            exact=file and made_for_it,
             lufs=lufs,
         )
 

@@ -52,6 +52,9 @@ class Heard:
     """Whether that silence belongs to the music: it was made for this picture."""
     reaches_samples: int
     """How far it reaches with the silence at its end, where that belongs to the music."""
+    exact: bool
+    """Whether it is a track of the user's that was made for this picture: nothing of it is faded
+    but what lies over the end."""
     lufs: float | None
     """Integrated loudness of what is played of it; None where it is not needed or too short."""
 
@@ -132,7 +135,13 @@ def _repeats(
 
 
 def lay(
-    part: WavPart, start_samples: int, length: int, *, ring: int | None, enough: bool = False
+    part: WavPart,
+    start_samples: int,
+    length: int,
+    *,
+    ring: int | None,
+    enough: bool = False,
+    exact: bool = False,
 ) -> Laid:
     """Fits a piece to its range.
 
@@ -145,6 +154,7 @@ def lay(
         length: Length of the range in samples.
         ring: How far it may sound into the next range, in samples; None for the last piece.
         enough: Whether it lasts long enough with its own silences, so that it ends by itself.
+        exact: Whether what lies over the end is cut with a short fade.
     """
     join = min(_REPEAT_SAMPLES, part.length_samples // 2)
     step = part.length_samples - join
@@ -160,6 +170,8 @@ def lay(
     played = part.length_samples + (passes - 1) * step
     sounding = min(played, wanted)
     fade = 0 if ends or (ring is None and played == length) else _fade(length, sounding, ring)
+    if exact and fade:
+        fade = min(_SHORT_FADE_SAMPLES, fade)
     return Laid(
         part=part,
         start_samples=start_samples,

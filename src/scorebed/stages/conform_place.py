@@ -37,9 +37,18 @@ def placed(
         ring = None
         if number < len(heard) - 1:
             ring = min(RING_SAMPLES, (bounds[number + 2] - end) // 2)
-        enough = piece.reaches_samples + DELAY_SAMPLES >= end - start
+        enough = piece.exact or piece.reaches_samples + DELAY_SAMPLES >= end - start
         if not laid:
-            laid.append(lay(_entering(piece, 0), start, end - start, ring=ring, enough=enough))
+            laid.append(
+                lay(
+                    _entering(piece, 0),
+                    start,
+                    end - start,
+                    ring=ring,
+                    enough=enough,
+                    exact=piece.exact,
+                )
+            )
             continue
         silent = laid[-1].end_samples <= start - QUIET_SAMPLES
         silent = silent and piece.head_samples >= QUIET_SAMPLES

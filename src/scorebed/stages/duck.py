@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         SpottingNotes,
     )
 
-VERSION: Final = 4
+VERSION: Final = 5
 STAGE: Final = "duck"
 _AROUND_SAMPLES: Final = 3 * SAMPLE_RATE_HZ
 """What is heard around a stretch tells its background, and settles the K-weighting."""
@@ -144,18 +144,24 @@ def _require(phrases: Sequence[PhraseMargin], settings: DuckSettings) -> None:
     required_lu = settings.required_lu
     if required_lu is None:
         return
-    missed = [
-        f"{to_clock(phrase.range.start_s)} to {to_clock(phrase.range.end_s)}: "
-        f"{phrase.least_lu:.1f} LU, ducked by {phrase.depth_db:.1f} dB"
-        for phrase in phrases
-        if phrase.least_lu is not None and phrase.least_lu < required_lu - _EXACT_LU
-    ]
+    missed = []
+    for phrase in phrases:
+        if phrase.speech_lufs is None:
+            reached = "too quiet to be measured"
+        elif phrase.least_lu is not None and phrase.least_lu < required_lu - _EXACT_LU:
+            reached = f"{phrase.least_lu:.1f} LU, ducked by {phrase.depth_db:.1f} dB"
+        else:
+            continue
+        span = phrase.range
+        missed.append(f"{to_clock(span.start_s)} to {to_clock(span.end_s)}: {reached}")
     if missed:
         raise MarginMissed(
             f"{STAGE}: speech does not stand {required_lu:g} LU over the music in "
-            f"{len(missed)} of {len(phrases)} stretches ({'; '.join(missed)})",
+            f"{len(missed)} of {len(phrases)} stretches of it ({'; '.join(missed)})",
             remedy="Give a lower --min-speech-margin, quieter music (--music-lufs), or raise the "
-            "voice in the cut where it is quiet.",
+            "voice in the cut where it is quiet (--production-gain raises all of it)."
+            if settings.enabled
+            else "Leave out --no-duck, or give a lower --min-speech-margin.",
         )
 
 

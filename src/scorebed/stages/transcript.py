@@ -34,14 +34,20 @@ def read_transcript(file: SourceFile, duration_s: Fraction) -> tuple[SpeechRegio
     Raises:
         MediaError: If it is no transcript, or nothing of it lies within the picture.
     """
+    text = _text(file.path.read_bytes())
     try:
-        entries = pysubs2.SSAFile.from_string(_text(file.path.read_bytes()))
+        entries = pysubs2.SSAFile.from_string(text)
     except (Pysubs2Error, ValueError) as error:
         said = " ".join(str(error).split()) or type(error).__name__
         raise MediaError(
             f"{STAGE}: {file.path} cannot be read as a transcript ({said[:120]})",
             remedy="Give --speech subtitles with times: SRT or WebVTT, in UTF-8.",
         ) from error
+    if not entries and not text.lstrip().startswith("WEBVTT"):
+        raise MediaError(
+            f"{STAGE}: {file.path} has no entry that can be read",
+            remedy="Give --speech subtitles with times: SRT or WebVTT, in UTF-8.",
+        )
     spoken = sorted(
         (max(entry.start, 0), entry.end)
         for entry in entries
@@ -49,6 +55,11 @@ def read_transcript(file: SourceFile, duration_s: Fraction) -> tuple[SpeechRegio
     )
     end_ms = duration_s * 1000
     inside = [(start, min(Fraction(end), end_ms)) for start, end in spoken if start < end_ms]
+    if spoken and all(start >= end for start, end in spoken):
+        raise MediaError(
+            f"{STAGE}: no entry of {file.path} ends after it begins",
+            remedy="Export the transcript again.",
+        )
     if spoken and not any(start < end for start, end in inside):
         raise MediaError(
             f"{STAGE}: all times of {file.path} lie outside of the picture",
@@ -61,9 +72,13 @@ def read_transcript(file: SourceFile, duration_s: Fraction) -> tuple[SpeechRegio
 
 
 def _text(content: bytes) -> str:
-    """Only times and brackets matter: a letter in an old encoding spoils nothing."""
+    """Only times and brackets matter: a letter in an old encoding spoils nothing.
+
+    Lines may end as on any system.
+    """
     wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    return content.decode("utf-16" if wide else "utf-8-sig", errors="replace")
+    text = content.decode("utf-16" if wide else "utf-8-sig", errors="replace")
+    return "\n".join(text.splitlines())
 
 
 def _is_spoken(text: str) -> bool:
