@@ -196,22 +196,27 @@ def test_side_channels_of_a_broadcast_are_kept_at_their_level(
         assert 10 * np.log10(energy / front) == pytest.approx(0, abs=1.0)
 
 
-def test_four_channels_are_mixed_down_and_all_are_heard(
+def test_four_channels_become_5_1_each_in_its_place(
     make_media: Any, make_video: Any, make_bursts: Any, probed: Probed
 ) -> None:
     at_s = [0.3, 0.9, 1.5, 2.1]
+    bursts = make_bursts(3.0, at_s)
     film = make_media(
         "quad.mov",
-        *("-i", make_video("silent.mkv", sound=None), "-i", make_bursts(3.0, at_s)),
+        *("-i", make_video("silent.mkv", sound=None), "-i", bursts),
         *("-map", "0:v", "-map", "1:a", "-c:v", "copy", "-c:a", "pcm_s16le"),
-        *("-af", "aformat=channel_layouts=quad"),
+        *("-af", "channelmap=map=0-FL|1-FR|2-BL|3-BR:channel_layout=quad"),
     )
     _, picture = probed(film)
+    assert picture.sounds[0].layout == "quad"
     audio = samples(picture.production)
-    assert audio.shape[1] == 2
-    for start_s in at_s:
+    assert audio.shape[1] == 6
+    heard, _ = soundfile.read(bursts, dtype="float32", always_2d=True)
+    for channel, start_s, place_in_5_1 in zip(range(4), at_s, (0, 1, 4, 5), strict=True):
         first = round(start_s * RATE_HZ)
-        assert np.abs(audio[first : first + 960]).max() > 0.1
+        found = audio[first : first + 960]
+        assert np.allclose(found[:, place_in_5_1], heard[first : first + 960, channel], atol=1e-3)
+        assert not np.delete(found, place_in_5_1, axis=1).any()
 
 
 def test_other_rates_become_48_khz_in_place(
