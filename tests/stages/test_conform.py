@@ -277,6 +277,14 @@ def test_a_silent_track_is_refused(fit: Fit, level: float) -> None:
     assert "--music" in caught.value.remedy
 
 
+def test_what_is_no_music_is_named_as_the_user_knows_it(tmp_path: Path, fit: Fit) -> None:
+    beats = tmp_path / "beats.txt"
+    beats.write_text("0.5\n1.0\n")
+    with pytest.raises(MediaError, match="the music 'beats' is not") as caught:
+        fit(beats, Fraction(4))
+    assert str(tmp_path) not in caught.value.message
+
+
 def test_a_track_of_a_moment_is_refused(fit: Fit) -> None:
     silence = np.zeros((3 * RATE_HZ, 2), dtype=np.float32)
     with pytest.raises(MediaError, match=r"only 0\.50 s"):

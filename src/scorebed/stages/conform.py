@@ -172,7 +172,12 @@ def _hear(take: Take, bounds: Sequence[int], folder: Path, progress: Progress) -
 
 
 def _decoded(path: Path, title: str) -> Iterator[Audio]:
-    contents = read_contents(path, stage=STAGE)
+    try:
+        contents = read_contents(path, stage=STAGE)
+    except MediaError as error:
+        # A person knows the track by its name, not by the workspace's copy.
+        said = error.message.replace(str(path), f"the music {title}")
+        raise MediaError(said, remedy="Give a music file with --music.") from error
     sound = [stream for stream in contents.streams if stream.kind is StreamKind.AUDIO]
     if not sound or contents.sound_index is None:
         raise MediaError(
