@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from scorebed.result import Result
 
 _FLOOR_LUFS = -60.0
+_LEAST_REACH_DB = 30.0
+"""The axis of the gain reaches so far up and down, and further for a deeper duck."""
 
 
 def write_plot(path: Path, result: Result) -> tuple[Path, Path]:
@@ -111,10 +113,15 @@ def _loudness(
     points_s = [float(time_s) for time_s in curve.times_s]
     ends_s = 0.0, length / SAMPLE_RATE_HZ
     draw_curve(gain, points_s, curve.gains_db, ends_s, "gain of the music (right)")
-    gain.set_ylim(-30, 30)
+    reach_db = max(_LEAST_REACH_DB, 2.0 - min(curve.gains_db))
+    gain.set_ylim(-reach_db, reach_db)
     gain.spines[["top"]].set_visible(False)
     handles = axes.get_lines() + gain.get_lines()
-    axes.legend(handles=handles, loc="lower right", ncols=4, fontsize=8, framealpha=0.9)
+    # Above the panel: inside it there is always something under it.
+    axes.legend(
+        handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=4, fontsize=8,
+        frameon=False, borderaxespad=0.1,
+    )  # fmt: skip
 
 
 def _short_term(stem: Stem, length: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
