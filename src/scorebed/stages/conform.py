@@ -241,13 +241,13 @@ class _Listener:
                 -(-min(last, first + self._length) // POWER_HOP_SAMPLES),
             )
             lufs = integrated_lufs(self._powers.powers[played])
-        made_for_it = abs(self._at - self._length) <= _ALIKE_SAMPLES
+        exact = file and abs(self._at - self._length) <= _ALIKE_SAMPLES
         return Heard(
             part=WavPart(path, first, last - first),
             head_samples=first,
-            meant=made_for_it if file else first > DELAY_SAMPLES,
-            reaches_samples=last if file and not made_for_it else self._at,
-            exact=file and made_for_it,
+            meant=exact or (not file and first > DELAY_SAMPLES),
+            reaches_samples=last if file else self._at,
+            exact=exact,
             lufs=lufs,
         )
 

@@ -22,7 +22,7 @@ from scorebed.dsp.loudness import POWER_HOP_SAMPLES
 from scorebed.dsp.margin import Margin, part_lufs, speech_margin
 from scorebed.errors import MarginMissed
 from scorebed.model import Ducked, PhraseMargin, TimeRange
-from scorebed.stages.powers import read_powers
+from scorebed.stages.powers import read_powers, spoken_hops
 from scorebed.timecode import SAMPLE_RATE_HZ, to_clock, to_samples, to_seconds
 
 if TYPE_CHECKING:
@@ -220,15 +220,10 @@ def _measured(
     assert levelled.dx_powers is not None
     first_hop = (spans[0][0] - _AROUND_SAMPLES) // POWER_HOP_SAMPLES
     hops = -(-(spans[-1][1] + _AROUND_SAMPLES) // POWER_HOP_SAMPLES) - first_hop
-    start_samples = first_hop * POWER_HOP_SAMPLES
-    spoken = np.zeros(hops, dtype=np.bool_)
-    for region in speech:
-        span = to_samples(region.range.start_s), to_samples(region.range.end_s)
-        spoken[_hops(span, start_samples)] = True
     return _Measured(
-        start_samples=start_samples,
+        start_samples=first_hop * POWER_HOP_SAMPLES,
         reach_samples=(levelled.dx.start_samples, levelled.dx.end_samples),
         speech=read_powers(levelled.dx_powers, first_hop, hops),
         music=read_powers(levelled.mx_powers, first_hop, hops),
-        spoken=spoken,
+        spoken=spoken_hops(speech, first_hop, hops),
     )

@@ -24,7 +24,13 @@ from scorebed.dsp.loudness import (
 from scorebed.dsp.margin import part_lufs
 from scorebed.model import GainCurve, Levelled, Loudness, LoudnessTarget, no_progress
 from scorebed.stages.limited import write_limited
-from scorebed.stages.powers import first_hop_of, measure_powers, read_from_hop, write_powers
+from scorebed.stages.powers import (
+    first_hop_of,
+    measure_powers,
+    read_from_hop,
+    spoken_hops,
+    write_powers,
+)
 from scorebed.timecode import SAMPLE_RATE_HZ, to_samples
 from scorebed.wav import read_stem
 
@@ -237,7 +243,7 @@ class _Heard:
 
 
 def _heard(powers: NDArray[np.float64], speech: tuple[SpeechRegion, ...], first_hop: int) -> _Heard:
-    spoken = _speech_hops(speech, first_hop, len(powers))
+    spoken = spoken_hops(speech, first_hop, len(powers))
     quiet = window_powers(powers, MOMENTARY_HOPS, GATING_STEP_HOPS)
     quiet = quiet[window_powers(spoken.astype(np.float64), MOMENTARY_HOPS, GATING_STEP_HOPS) == 0]
     floor = float(np.percentile(quiet, _FLOOR_PERCENTILE)) if len(quiet) else 0.0
@@ -245,13 +251,3 @@ def _heard(powers: NDArray[np.float64], speech: tuple[SpeechRegion, ...], first_
         speech_lufs=part_lufs(powers[spoken]),
         noise_floor_lufs=part_lufs(np.full(1, floor)),
     )
-
-
-def _speech_hops(speech: tuple[SpeechRegion, ...], first_hop: int, hops: int) -> NDArray[np.bool_]:
-    """Which hops of a power series lie in speech."""
-    spoken = np.zeros(hops, dtype=np.bool_)
-    for region in speech:
-        first = to_samples(region.range.start_s) // POWER_HOP_SAMPLES - first_hop
-        last = -(-to_samples(region.range.end_s) // POWER_HOP_SAMPLES) - first_hop
-        spoken[max(0, first) : max(0, last)] = True
-    return spoken

@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scorebed.dsp.loudness import POWER_HOP_SAMPLES, PowerFollower
+from scorebed.dsp.loudness import POWER_HOP_SAMPLES, power_series
 from scorebed.model import Artifact, PowerSeries
+from scorebed.timecode import to_samples
 from scorebed.wav import read_stem, sha256_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from scorebed.model import Audio, Progress, Stem
+    from scorebed.model import Audio, Progress, SpeechRegion, Stem
 
 
 def first_hop_of(stem: Stem) -> int:
@@ -48,10 +49,8 @@ def measure_powers(stem: Stem, path: Path, progress: Progress) -> PowerSeries:
         path: Where the series is written.
         progress: Called with the share that is done.
     """
-    follower = PowerFollower(stem.channels)
-    for block in read_from_hop(stem, progress):
-        follower.add(block)
-    return write_powers(path, follower.powers, first_hop_of(stem))
+    powers = power_series(read_from_hop(stem, progress), stem.channels)
+    return write_powers(path, powers, first_hop_of(stem))
 
 
 def write_powers(path: Path, powers: NDArray[np.float64], first_hop: int) -> PowerSeries:
@@ -83,3 +82,19 @@ def read_powers(series: PowerSeries, first_hop: int, hops: int) -> NDArray[np.fl
         part = powers[first - series.first_hop : last - series.first_hop]
         found[first - first_hop : last - first_hop] = part
     return found
+
+
+def spoken_hops(speech: Sequence[SpeechRegion], first_hop: int, hops: int) -> NDArray[np.bool_]:
+    """In which hops of a stretch of the picture's time line somebody speaks.
+
+    Args:
+        speech: The phrases.
+        first_hop: First hop of the stretch.
+        hops: Length of the stretch.
+    """
+    spoken = np.zeros(hops, dtype=np.bool_)
+    for region in speech:
+        first = to_samples(region.range.start_s) // POWER_HOP_SAMPLES - first_hop
+        last = -(-to_samples(region.range.end_s) // POWER_HOP_SAMPLES) - first_hop
+        spoken[max(0, first) : max(0, last)] = True
+    return spoken
