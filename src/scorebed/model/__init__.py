@@ -75,6 +75,8 @@ from scorebed.model.spotting import (
     SpeechRegion,
     SpotSettings,
     SpottingNotes,
+    Transition,
+    TransitionKind,
 )
 
 __all__ = [
@@ -138,6 +140,8 @@ __all__ = [
     "TakePiece",
     "Tell",
     "TimeRange",
+    "Transition",
+    "TransitionKind",
     "Upload",
     "no_progress",
     "no_words",

@@ -6,7 +6,7 @@ import itertools
 import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 from scorebed.errors import ScorebedError
 from scorebed.model.files import Artifact, SourceFile
@@ -25,14 +25,36 @@ class SpotSettings:
     """Subtitles that say where somebody speaks, instead of listening; None to listen."""
 
 
+TransitionKind = Literal["cut", "dissolve", "fade"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """A gradual change from one shot to the next, or from and to a plain colour."""
+
+    kind: TransitionKind
+    """``dissolve``: both shots at once; ``fade``: through, from or to a plain colour."""
+    range: TimeRange
+    """From the first changed frame to the first one that has changed no more."""
+    confidence: float
+    """How sure the detector is, 0 to 1."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shot:
     """Frames between two cuts."""
 
     range: TimeRange
-    """Where it is shown."""
+    """Where it is shown; a gradual transition belongs half to the shot before it, half to this."""
     confidence: float
-    """How sure the detector is of the cut that opens it, 0 to 1; 1 for the first shot."""
+    """How sure the detector is of the transition that opens it, 0 to 1; 1 for the first shot."""
+    transition: Transition | None = None
+    """The gradual transition that opens it; None for a cut."""
+
+    @property
+    def opened_by(self) -> TransitionKind:
+        """What opens it."""
+        return "cut" if self.transition is None else self.transition.kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +73,10 @@ class Scene:
     """Mean colourfulness, 0 (grey) to 1."""
     warmth: float
     """Mean colour balance, -1 (blue) to 1 (orange)."""
+    name: str = ""
+    """What the user calls it."""
+    brief: str = ""
+    """What the music of this scene should be, beside the brief of the whole."""
 
     @property
     def cuts_per_minute(self) -> float:
@@ -65,7 +91,7 @@ class HitPoint:
     at_s: Fraction
     """Picture time in seconds."""
     label: str
-    """Why: ``cut``, ``scene``, or what the user wrote."""
+    """Why: ``cut``, ``scene``, ``motion`` for its onset, or what the user wrote."""
     weight: float
     """How much it matters, 0 to 1."""
 
@@ -135,7 +161,9 @@ class SpottingNotes:
     curve: PictureCurve
     """Motion and brightness over time."""
     cues: tuple[Cue, ...]
-    """The pieces of music that are wanted; here always one, from the first frame on."""
+    """The pieces of music that are wanted, in order, not overlapping; at least one."""
+    ending: Transition | None = None
+    """The fade at the end of the picture; None where it ends with a cut."""
 
     def cued(self, music_s: Fraction | None) -> SpottingNotes:
         """The notes with music for so many seconds from the first frame on; None for all."""
@@ -155,7 +183,10 @@ class SpottingNotes:
         return replace(
             self,
             duration_s=span.duration_s,
-            shots=_within(self.shots, span),
+            shots=tuple(
+                replace(shot, transition=_moved(shot.transition, span.start_s))
+                for shot in _within(self.shots, span)
+            ),
             scenes=_within(self.scenes, span),
             speech=_within(self.speech, span),
             curve=replace(
@@ -167,6 +198,7 @@ class SpottingNotes:
                 replace(cue, hit_points=_hits_within(cue.hit_points, span))
                 for cue in _within(self.cues, span)
             ),
+            ending=_moved(self.ending, span.start_s) if span.end_s >= self.duration_s else None,
         )
 
 
@@ -188,6 +220,15 @@ def _within(found: tuple[_R, ...], span: TimeRange) -> tuple[_R, ...]:
             moved = TimeRange.between(start_s - span.start_s, end_s - span.start_s)
             kept.append(replace(one, range=moved))  # type: ignore[type-var]
     return tuple(kept)
+
+
+def _moved(transition: Transition | None, by_s: Fraction) -> Transition | None:
+    """A transition on the time line of a part that starts so late."""
+    if transition is None:
+        return None
+    span = transition.range
+    moved = TimeRange(start_s=span.start_s - by_s, duration_s=span.duration_s)
+    return replace(transition, range=moved)
 
 
 def _hits_within(hits: tuple[HitPoint, ...], span: TimeRange) -> tuple[HitPoint, ...]:
