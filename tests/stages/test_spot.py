@@ -13,18 +13,21 @@ import pytest
 
 from scorebed.errors import MediaError
 from scorebed.model import Picture, SourceFile, SpotSettings, SpottingNotes
-from scorebed.stages.spot import HOP_S, spot
+from scorebed.stages.spot import spot
+from scorebed.stages.spot_fast import telling_frames
+from scorebed.stages.spot_watch import HOP_S
 
 Probed = Callable[[Path], tuple[SourceFile, Picture]]
 RATE = 25
 SHOTS = (
     ("testsrc2=size=160x90:rate=25", 80),
     ("color=navy:size=160x90:rate=25", 100),
-    ("mandelbrot=size=160x90:rate=25", 86),
+    ("yuvtestsrc=size=160x90:rate=25,scroll=horizontal=0.01", 86),
     ("smptebars=size=160x90:rate=25", 30),
     ("color=gold:size=160x90:rate=25", 95),
     ("rgbtestsrc=size=160x90:rate=25", 81),
 )
+GRAINY = "smptehdbars=size=160x90:rate=25,noise=alls=12:allf=t"
 CUTS = tuple(int(at) for at in np.cumsum([frames for _, frames in SHOTS])[:-1])
 H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
 
@@ -124,13 +127,100 @@ def test_a_flash_is_no_cut(frames: int, make_media: Any, spotted: Any) -> None:
     assert len(spotted(film).shots) == 1
 
 
-def test_a_fade_and_a_moving_picture_are_no_cuts(make_media: Any, spotted: Any) -> None:
+def test_fades_open_and_close_a_picture(make_media: Any, spotted: Any) -> None:
     film = make_media(
         "fade.mp4",
-        *("-f", "lavfi", "-i", "mandelbrot=size=160x90:rate=25", "-t", "6"),
+        *("-f", "lavfi", "-i", GRAINY, "-t", "6"),
         *("-vf", "fade=t=in:d=1.5,fade=t=out:st=4.5:d=1.5", *H264),
     )
-    assert len(spotted(film).shots) == 1
+    notes = spotted(film)
+    opened = notes.shots[0].transition
+    assert len(notes.shots) == 1
+    assert opened is not None
+    assert (opened.kind, opened.range.start_s) == ("fade", pytest.approx(0, abs=0.2))
+    assert opened.range.end_s == pytest.approx(1.5, abs=0.1)
+    assert notes.ending is not None
+    assert notes.ending.range.start_s == pytest.approx(4.5, abs=0.1)
+    assert notes.ending.range.end_s == pytest.approx(6, abs=0.2)
+
+
+@pytest.mark.parametrize(
+    ("transition", "kind", "length_s"),
+    [
+        ("fade", "dissolve", 0.4),
+        ("fade", "dissolve", 2.0),
+        ("fadeblack", "fade", 1.0),
+        ("fadeblack", "fade", 2.0),
+        ("fadewhite", "fade", 1.0),
+    ],
+)
+def test_transitions_have_both_ends(
+    transition: str, kind: str, length_s: float, make_media: Any, spotted: Any
+) -> None:
+    film = make_media(
+        "xfade.mp4",
+        *("-f", "lavfi", "-t", "5", "-i", GRAINY),
+        *("-f", "lavfi", "-t", "5", "-i", "rgbtestsrc=size=160x90:rate=25"),
+        "-filter_complex",
+        f"xfade=transition={transition}:duration={length_s}:offset=2.5",
+        *H264,
+    )
+    notes = spotted(film)
+    assert [shot.opened_by for shot in notes.shots] == ["cut", kind]
+    found = notes.shots[1].transition
+    assert found is not None
+    # ffmpeg fades to a colour in the middle fifth: the rest of the time nothing moves.
+    slack_s = 0.12 if kind == "dissolve" else 0.12 + 0.3 * length_s
+    assert found.range.start_s == pytest.approx(2.5, abs=slack_s)
+    assert found.range.end_s == pytest.approx(2.5 + length_s, abs=slack_s)
+    assert found.range.start_s < notes.shots[1].range.start_s < found.range.end_s
+    assert found.confidence > 0.5
+
+
+@pytest.mark.parametrize(
+    "encoding",
+    [
+        ("-c:v", "libx264", "-preset", "fast", "-bf", "3"),
+        ("-c:v", "libx264", "-preset", "fast", "-bf", "3", "-sc_threshold", "0", "-g", "50"),
+        ("-c:v", "libx264", "-preset", "fast", "-x264-params", "open-gop=1:keyint=25"),
+        ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none:bframes=4"),
+        ("-c:v", "mpeg4", "-bf", "2", "-g", "40", "-q:v", "3"),
+        ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8"),
+        ("-c:v", "mjpeg"),
+    ],
+)  # fmt: skip
+def test_fast_finds_what_full_finds(
+    encoding: tuple[str, ...], edited: Path, make_media: Any, probed: Probed, tmp_path: Path
+) -> None:
+    """Whether a cut lies on a key frame, between frames that nothing refers to, or in mid-group."""
+    film = make_media(
+        "coded.mkv",
+        *("-stream_loop", "2", "-i", edited, "-pix_fmt", "yuvj420p" if "mjpeg" in encoding
+          else "yuv420p", "-vf", "scale=320:180", *encoding),
+    )  # fmt: skip
+    source, picture = probed(film)
+    fast, full = (
+        spot(source, picture, SpotSettings(max_scenes=100, listen=False, accuracy=accuracy),
+             folder=tmp_path)
+        for accuracy in ("fast", "full")
+    )  # fmt: skip
+    assert [shot.range for shot in fast.shots] == [shot.range for shot in full.shots]
+    assert len(full.shots) == 3 * len(SHOTS)
+    assert [scene.range for scene in fast.scenes] == [scene.range for scene in full.scenes]
+    apart = np.subtract(fast.curve.brightness, full.curve.brightness)
+    assert np.abs(apart).mean() < 0.01
+
+
+def test_fast_leaves_frames_out(edited: Path, make_media: Any, probed: Probed) -> None:
+    film = make_media(
+        "b.mp4",
+        *("-stream_loop", "2", "-i", edited, "-c:v", "libx264", "-bf", "3", "-preset", "fast"),
+    )
+    source, picture = probed(film)
+    seen = list(telling_frames(source, picture))
+    assert len(seen) < 0.8 * picture.frame_count
+    ticks = [frame.ticks for frame in seen]
+    assert ticks == sorted(set(ticks))
 
 
 def test_hit_points_are_the_cuts(edited: Path, spotted: Any) -> None:
@@ -166,7 +256,7 @@ def test_scenes_are_measured(edited: Path, spotted: Any) -> None:
 
 
 def test_quick_cutting_does_not_make_short_scenes(make_media: Any, spotted: Any) -> None:
-    looks = ("testsrc2", "smptebars", "rgbtestsrc", "color=navy", "color=gold", "mandelbrot")
+    looks = ("testsrc2", "smptebars", "rgbtestsrc", "color=navy", "color=gold", "yuvtestsrc")
     inputs = [
         word
         for look in looks * 2

@@ -1,4 +1,4 @@
-"""Measures of moving pictures on small frames: cuts, motion, brightness, colour. Arrays only."""
+"""Measures of moving pictures on small frames: difference, motion, light, colour. Arrays only."""
 
 from __future__ import annotations
 
@@ -12,138 +12,118 @@ from numpy.typing import NDArray
 SMALL_WIDTH_PX = 64
 SMALL_HEIGHT_PX = 36
 """Frames are scaled to this before anything is measured: noise and grain average out."""
+HISTOGRAM_BINS = 96
+"""32 of each plane."""
+_BINS = HISTOGRAM_BINS // 3
+_THUMB = 4
+"""Small pixels on a side of a thumb's pixel."""
+MOTION_LAG_S = 0.12
+"""Motion is the change over this time: the same whether every frame is seen or every third."""
 
-_BINS = 32
-_BACK = (1, 2, 4)
-_CUT_SCORE = 0.20
-"""Distance of two frames, 0 to about 1, from which a cut is thought of. With ``_CUT_RATIO`` the
-best F1 over six labelled videos (88 cuts, trailer, advert, film): precision 0.89, recall 0.98."""
-_CUT_RATIO = 2.5
-_RETURN_SHARE = 0.4
-"""A frame that is nearer than this share of its step to one before the last few ends a flash; it
-opens no shot."""
-_NEIGHBOURS = 8
-
-Hops = NDArray[np.float32]
+Floats = NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
-class Cuts:
-    """Cuts of a picture."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """What a frame looks like."""
 
-    frames: NDArray[np.int64]
-    """Index of the first frame after each cut, rising, shape (cuts,)."""
-    confidence: NDArray[np.float32]
-    """How sure each is, 0.5 to 1, shape (cuts,)."""
+    planes: Floats
+    """Y, U and V, 0 to 255, shape (3, 36, 64)."""
+    histogram: Floats
+    """Share of the pixels per bin, 32 bins a plane, shape (96,)."""
+    contrast: float
+    """Standard deviation of the luma, 0 to about 127."""
+
+    @property
+    def thumb(self) -> Floats:
+        """Y, U and V of 16 by 9 pixels, shape (432,)."""
+        rows, columns = SMALL_HEIGHT_PX // _THUMB, SMALL_WIDTH_PX // _THUMB
+        parts = self.planes.reshape(3, rows, _THUMB, columns, _THUMB)
+        return np.asarray(parts.mean(axis=(2, 4)).ravel(), dtype=np.float32)
+
+
+def look_at(frame: NDArray[np.uint8]) -> Look:
+    """Measures a frame.
+
+    Args:
+        frame: uint8, shape (3, 36, 64): Y, U and V of a limited-range picture.
+    """
+    histogram = np.concatenate(
+        [np.bincount(plane.ravel() >> 3, minlength=_BINS) for plane in frame]
+    ).astype(np.float32) / np.float32(frame[0].size)
+    planes = frame.astype(np.float32)
+    return Look(planes=planes, histogram=histogram, contrast=float(planes[0].std()))
+
+
+def distance(one: Look, other: Look) -> float:
+    """How different two frames are: pixel by pixel and in their colours, 0 to about 1.5."""
+    pixels = np.abs(one.planes - other.planes).mean(axis=(1, 2)).sum() / 255
+    bins = np.abs(one.histogram - other.histogram)
+    return float(pixels + 0.125 * bins[:_BINS].sum() + 0.0625 * bins[_BINS:].sum())
+
+
+def likeness(one: Look, other: Look) -> float:
+    """Correlation of the luma of two frames, -1 to 1: a change of light leaves it high."""
+    a = one.planes[0] - one.planes[0].mean()
+    b = other.planes[0] - other.planes[0].mean()
+    return float((a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum() + 1e-3))
 
 
 class FrameMeter:
-    """Takes frames one by one and keeps a few numbers of each.
-
-    A cut is a frame that is far from the one before, and stays far from it: the distance to the
-    frames 2 and 4 later and earlier is asked too, so that a flash is none, neither where it begins
-    nor where it ends. It must stand out from its neighbours, so that a whip pan or a shaking camera
-    is none.
-    """
+    """Takes the looks of frames one by one and keeps a few numbers of each."""
 
     def __init__(self) -> None:
-        self._ring: deque[tuple[NDArray[np.float32], NDArray[np.float32]]] = deque(maxlen=4)
-        self._distance = tuple(array("f") for _ in _BACK)
         self._columns = tuple(array("f") for _ in range(4))
-        self.histogram = np.zeros(3 * _BINS, dtype=np.float32)
+        self._recent: deque[tuple[float, Floats]] = deque()
 
     def __len__(self) -> int:
         return len(self._columns[0])
 
-    def add(self, frame: NDArray[np.uint8]) -> None:
-        """Measures a frame.
+    def add(self, look: Look, time_s: float) -> None:
+        """Takes the next frame.
 
         Args:
-            frame: uint8, shape (3, 36, 64): Y, U and V of a limited-range picture.
+            look: What it looks like.
+            time_s: When it is shown, in seconds; not before the last one.
         """
-        self.histogram = np.concatenate(
-            [np.bincount(plane.ravel() >> 3, minlength=_BINS) for plane in frame]
-        ).astype(np.float32) / np.float32(frame[0].size)
-        planes = frame.astype(np.float32)
-        motion = 0.0
-        for store, back in zip(self._distance, _BACK, strict=True):
-            if len(self._ring) < back:
-                store.append(0.0)
-                continue
-            other, histogram = self._ring[-back]
-            luma, blue, red = np.abs(planes - other).mean(axis=(1, 2))
-            bins = np.abs(self.histogram - histogram)
-            spread = 0.125 * bins[:_BINS].sum() + 0.0625 * bins[_BINS:].sum()
-            store.append(float((luma + blue + red) / 255 + spread))
-            if back == 1:
-                motion = float(luma)
-        self._ring.append((planes, self.histogram))
-        chroma = planes[1:] - 128
+        chroma = look.planes[1:] - 128
         values = (
-            motion,
-            (planes[0].mean() - 16) / 219,
+            self._motion(look.planes[0], time_s),
+            (look.planes[0].mean() - 16) / 219,
             np.hypot(chroma[0], chroma[1]).mean() / 90,
             (chroma[1] - chroma[0]).mean() / 60,
         )
         for column, value in zip(self._columns, values, strict=True):
             column.append(float(value))
 
+    def _motion(self, luma: Floats, time_s: float) -> float:
+        """Change to the newest frame that is at least the lag older, scaled to the lag."""
+        recent = self._recent
+        while len(recent) > 1 and recent[1][0] <= time_s - MOTION_LAG_S:
+            recent.popleft()
+        motion = 0.0
+        if recent and time_s > recent[0][0]:
+            apart_s = max(time_s - recent[0][0], MOTION_LAG_S)
+            motion = float(np.abs(luma - recent[0][1]).mean()) * MOTION_LAG_S / apart_s
+        recent.append((time_s, luma))
+        return motion
+
     @property
-    def motion(self) -> NDArray[np.float32]:
-        """Mean luma difference to the frame before, 0 to 255, shape (frames,)."""
+    def motion(self) -> Floats:
+        """Mean luma difference over 0.12 s, 0 to 255, shape (frames,)."""
         return np.array(self._columns[0], dtype=np.float32)
 
     @property
-    def brightness(self) -> NDArray[np.float32]:
+    def brightness(self) -> Floats:
         """Mean luma, 0 black to 1 white, shape (frames,)."""
         return np.clip(np.array(self._columns[1], dtype=np.float32), 0, 1)
 
     @property
-    def saturation(self) -> NDArray[np.float32]:
+    def saturation(self) -> Floats:
         """Mean distance from grey, 0 to 1, shape (frames,)."""
         return np.clip(np.array(self._columns[2], dtype=np.float32), 0, 1)
 
     @property
-    def warmth(self) -> NDArray[np.float32]:
+    def warmth(self) -> Floats:
         """Mean colour balance, -1 blue to 1 orange, shape (frames,)."""
         return np.clip(np.array(self._columns[3], dtype=np.float32), -1, 1)
-
-    def cuts(self) -> Cuts:
-        """The hard cuts among the frames so far."""
-        one, two, four = (np.array(store, dtype=np.float32) for store in self._distance)
-        if len(one) < 2:  # noqa: PLR2004 - a cut needs two frames
-            return Cuts(frames=np.zeros(0, np.int64), confidence=np.zeros(0, np.float32))
-        score = np.minimum(one, np.minimum(_ahead(two, 1), _ahead(four, 3)))
-        likely = (score >= _CUT_SCORE) & (_before(two, four) >= _RETURN_SHARE * one)
-        found = [at for at in np.flatnonzero(likely) if _stands_out(one, score, int(at))]
-        frames = np.array(found, dtype=np.int64)
-        confidence = np.clip(0.5 + (score[frames] - _CUT_SCORE) / 0.6, 0.5, 1.0)
-        return Cuts(frames=frames, confidence=confidence.astype(np.float32))
-
-
-def _ahead(distance: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
-    """The distance as seen ``frames`` later; past the end nothing speaks against a cut."""
-    return np.concatenate([distance[frames:], np.full(frames, np.inf, np.float32)])[: len(distance)]
-
-
-def _before(two: NDArray[np.float32], four: NDArray[np.float32]) -> NDArray[np.float32]:
-    """How far a frame is from those 2 and 4 earlier; before the start nothing speaks against it."""
-    before = np.minimum(two, four)
-    before[: _BACK[-1]] = np.inf
-    return before
-
-
-def _stands_out(one: NDArray[np.float32], score: NDArray[np.float32], at: int) -> bool:
-    around = np.sort(
-        np.concatenate([one[max(1, at - _NEIGHBOURS) : at], one[at + 1 : at + 1 + _NEIGHBOURS]])
-    )
-    if not len(around):
-        return True
-    # The second largest, not the largest: the next cut may be near.
-    rival = around[max(len(around) - 2, 0)]
-    highest = one[max(0, at - 1) : at + 2].max()
-    return bool(
-        score[at] >= _CUT_RATIO * np.median(around)
-        and score[at] >= 1.3 * rival
-        and one[at] >= highest
-    )

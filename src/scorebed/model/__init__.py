@@ -64,6 +64,7 @@ from scorebed.model.sound import (
     Programme,
 )
 from scorebed.model.spotting import (
+    Accuracy,
     Cue,
     HitPoint,
     PictureCurve,
@@ -83,6 +84,7 @@ __all__ = [
     "MAX_SPECTRAL_STEP_DB",
     "MAX_STEP_LU",
     "PROXY_HEIGHT_PX",
+    "Accuracy",
     "Answer",
     "ApiForm",
     "Artifact",

@@ -12,6 +12,8 @@ from scorebed.errors import ScorebedError
 from scorebed.model.files import Artifact, SourceFile
 from scorebed.model.picture import Stem, TimeRange
 
+Accuracy = Literal["fast", "full"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpotSettings:
@@ -23,6 +25,8 @@ class SpotSettings:
     """Whether to look for speech in the production audio."""
     transcript: SourceFile | None = None
     """Subtitles that say where somebody speaks, instead of listening; None to listen."""
+    accuracy: Accuracy = "fast"
+    """Whether frames that cannot hold a cut may be left out, or all are decoded."""
 
 
 TransitionKind = Literal["cut", "dissolve", "fade"]
