@@ -67,6 +67,7 @@ from scorebed.model.sound import (
 from scorebed.model.spotting import (
     Cue,
     HitPoint,
+    MusicRegion,
     PictureCurve,
     Production,
     Reel,
@@ -104,6 +105,7 @@ __all__ = [
     "Loudness",
     "LoudnessTarget",
     "Mixed",
+    "MusicRegion",
     "MuxPlan",
     "Order",
     "PartOrder",
