@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import zipfile
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -79,6 +80,14 @@ def test_otio_tracks_transitions_and_nests(read: Read) -> None:
     assert read("a.otio", text, frames=380, rate=FILM, timecode_s=start_s) == SEEN
     part = read("a.otio", text, frames=100, rate=FILM, timecode_s=start_s + 130 / FILM)
     assert [cut[0] for cut in part] == [10, 70]
+
+
+def test_otio_without_its_library(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "scorebed.cutlists.otio", raising=False)
+    monkeypatch.setitem(sys.modules, "opentimelineio", None)
+    with pytest.raises(MediaError, match="not installed") as caught:
+        read("a.otio", timeline().to_json_string(), frames=380, rate=FILM)
+    assert "pip install opentimelineio" in caught.value.remedy
 
 
 def test_otioz_and_collections(read: Read) -> None:

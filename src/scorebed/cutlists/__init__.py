@@ -112,14 +112,24 @@ def _understood(content: bytes, frame_rate: Fraction, duration_s: Fraction) -> L
             return read_fcpxml(root, duration_s)
         raise Unreadable(f"it is XML of another kind ({root.tag!r})")
     if begin == "{":
-        from scorebed.cutlists.otio import read_otio  # noqa: PLC0415 - 80 ms for this format alone
-
-        return read_otio(text, duration_s)
+        return _otio(text, duration_s)
     if "\0" in text:
         raise Unreadable("it is no text")
     if is_edl(text) or text.lstrip().upper().startswith("TITLE:"):
         return read_edl(text, frame_rate)
     return read_times(text, frame_rate)
+
+
+def _otio(text: str, duration_s: Fraction) -> Listing:
+    """Imported late: 80 ms for this format alone, and not there for every Python."""
+    try:
+        from scorebed.cutlists.otio import read_otio  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise Unreadable(
+            "OpenTimelineIO is not installed",
+            remedy="pip install opentimelineio - or export an EDL, FCPXML or Final Cut 7 XML.",
+        ) from error
+    return read_otio(text, duration_s)
 
 
 def _text(content: bytes) -> str:
