@@ -23,9 +23,10 @@ KNOWS: dict[str, set[str]] = {
     "composer": EXACT | {"dsp"},
     "providers": EXACT | {"wav", "dsp", "composer"},
     "answers": EXACT | {"wav", "ffmpeg", "media", "packets"},
+    "cutlists": EXACT,
     "ledger": EXACT,
     "stages": EXACT
-    | {"wav", "dsp", "ffmpeg", "media", "packets", "answers", "providers", "ledger"},
+    | {"wav", "dsp", "ffmpeg", "media", "packets", "answers", "providers", "ledger", "cutlists"},
     "presets": EXACT,
     "options": EXACT,
     "settings": EXACT | {"options", "presets", "providers", "ledger"},

@@ -6,6 +6,7 @@ count of samples at 48 kHz on the same time line. ``float`` is for decibels, lou
 
 from __future__ import annotations
 
+from scorebed.model.cutlist import ListedCut
 from scorebed.model.files import (
     Artifact,
     Audio,
@@ -67,6 +68,7 @@ from scorebed.model.spotting import (
     Accuracy,
     Cue,
     HitPoint,
+    MusicRegion,
     PictureCurve,
     Production,
     Reel,
@@ -103,9 +105,11 @@ __all__ = [
     "LevelSettings",
     "Levelled",
     "Limits",
+    "ListedCut",
     "Loudness",
     "LoudnessTarget",
     "Mixed",
+    "MusicRegion",
     "MuxPlan",
     "Order",
     "PartOrder",

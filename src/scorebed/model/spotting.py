@@ -111,6 +111,16 @@ class SpeechRegion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MusicRegion:
+    """A stretch of the production audio that has music already."""
+
+    range: TimeRange
+    """From its first to its last tone."""
+    confidence: float
+    """How sure the detector is, 0.5 to 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Production:
     """The production audio of one audio stream: a language, a commentary."""
 

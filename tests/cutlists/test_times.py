@@ -1,0 +1,109 @@
+"""Lists of times: detectors' tables, plain text, chapters."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scorebed.cutlists import chapter_cuts, read_cuts
+from scorebed.errors import MediaError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.cutlists.conftest import Read
+
+HEADING = (
+    "Scene Number,Start Frame,Start Timecode,Start Time (seconds),End Frame,End Timecode,"
+    "End Time (seconds),Length (frames),Length (timecode),Length (seconds)\n"
+)
+SCENES = (
+    "1,1,00:00:00.000,0.000,60,00:00:02.400,2.400,60,00:00:02.400,2.400\n"
+    "2,61,00:00:02.400,2.400,130,00:00:05.200,5.200,70,00:00:02.800,2.800\n"
+    "3,131,00:00:05.200,5.200,250,00:00:10.000,10.000,120,00:00:04.800,4.800\n"
+)
+CUTS = "Timecode List:,00:00:02.400,00:00:05.200\n"
+BOTH = [(60, None, "cut", ""), (130, None, "cut", "")]
+
+
+@pytest.mark.parametrize("text", [HEADING + SCENES, CUTS + HEADING + SCENES, CUTS])
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_pyscenedetect(read: Read, text: str, mark: str) -> None:
+    assert read("scenes.csv", text.replace(",", mark), frames=250) == BOTH
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2.4\n5.2\n",
+        "# mine\n\n0\n00:00:02.400\n0:05.2\n",
+        "00:00:02:10\r\n00:00:05:05\r\n",
+        "01:00:00:00\n01:00:02:10\n01:00:05:05\n",
+        "frame\n0\n60\n130\n",
+        "start_s,end_s\n0,2.4\n2.4,5.2\n5.2,10\n",
+        "0 2.4\n2.4 5.2\n5.2 10\n",
+        "2.4s\n5.2s\n",
+    ],
+)
+def test_plain_lists(read: Read, text: str) -> None:
+    assert read("times.txt", text, frames=250) == BOTH
+
+
+def test_names_and_kinds(read: Read) -> None:
+    assert read("a.txt", "2.4 the sea\n5.2\t6\tat home\n", frames=250) == [
+        (60, None, "cut", "the sea"),
+        (130, None, "cut", "at home"),
+    ]
+    table = 'kind,time_s,end_s,note\ncut,2.4,,a\ndissolve,5.2,6.0,"b, c"\nfade_out,9.2,10,\n'
+    assert read("a.csv", table, frames=250) == [
+        (60, None, "cut", "a"),
+        (130, 150, "dissolve", "b, c"),
+        (230, 250, "fade", ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "empty"),
+        ("# nothing\n", "empty"),
+        ("hello\n", "line 1: no column"),
+        ("2.4\nlater\n", "line 2"),
+        ("start_s\n1\nx\n", "line 3"),
+        ("frame\n-1\n", "line 2"),
+        ("0\n10\n11\n", "no cut"),
+        ("2.4\n100\n", "90.00 s after"),
+    ],
+)
+def test_what_cannot_be_used_is_refused(read: Read, text: str, said: str) -> None:
+    with pytest.raises(MediaError, match=said) as caught:
+        read("times.txt", text, frames=250)
+    assert "times.txt" in caught.value.message
+    assert caught.value.remedy
+
+
+def test_a_file_that_is_not_there(tmp_path: Path, read: Read) -> None:
+    (tmp_path / "link.txt").symlink_to(tmp_path / "gone.txt")
+    with pytest.raises(MediaError, match=r"link\.txt") as caught:
+        read_missing(tmp_path / "link.txt")
+    assert caught.value.remedy
+
+
+def read_missing(path: Path) -> None:
+    read_cuts(path, frame_rate=Fraction(25), timecode_s=None, duration_s=Fraction(1))
+
+
+def test_chapters() -> None:
+    chapters = [(Fraction(0), "a"), (Fraction(5), "c"), (Fraction(2), "b"), (Fraction(9), "d")]
+    found = chapter_cuts(chapters, duration_s=Fraction(9))
+    assert [(float(cut.at_s), cut.end_s, str(cut.kind), cut.name) for cut in found] == [
+        (2, None, "cut", "b"),
+        (5, None, "cut", "c"),
+    ]
+
+
+def test_no_damage_is_a_traceback(survives: Callable[[str, bytes], int]) -> None:
+    assert survives("a.csv", (CUTS + HEADING + SCENES).encode()) > 20
