@@ -65,7 +65,7 @@ and 2 false ones among 3,469 stretches of the same shots."""
 _PLAIN: Final = 3.0
 """Contrast up to which a thumb shows a plain colour."""
 _PLAIN_SHARE: Final = 0.07
-"""The same as a share of the contrast of the other end: the last frame of a fade is seldom empty."""
+"""The same as a share of the contrast of the other end: a fade may stop short of empty."""
 _ALIKE: Final = 0.85
 """Likeness of the two ends from which only the light has changed, if none is plain."""
 _BACK: Final = 0.35
