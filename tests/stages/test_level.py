@@ -12,6 +12,7 @@ import pytest
 from scorebed.dsp.loudness import integrated_lufs, measure, power_series
 from scorebed.model import (
     Audio,
+    Cue,
     LevelSettings,
     PictureCurve,
     Scene,
@@ -67,7 +68,13 @@ def notes(*speech: tuple[float, float]) -> SpottingNotes:
         scenes=(),
         speech=regions,
         curve=PictureCurve(hop_s=Fraction(1), motion=(), brightness=()),
-        cues=(),
+        cues=(
+            Cue(
+                number="1M1",
+                range=TimeRange(start_s=Fraction(0), duration_s=Fraction(30)),
+                hit_points=(),
+            ),
+        ),
     )
 
 

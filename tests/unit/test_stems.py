@@ -63,7 +63,7 @@ def result(tmp_path: Path) -> Any:
         mixed=lead.mixed,
         notes=SimpleNamespace(
             scenes=scenes,
-            cues=[SimpleNamespace(range=TimeRange.between(Fraction(0), Fraction(9)))],
+            cues=[SimpleNamespace(number="1M1", range=TimeRange.between(Fraction(0), Fraction(9)))],
         ),
         take=SimpleNamespace(
             originals=[Artifact(path=source / name, sha256="") for name in ("music.mp3", "sfx.mp3")]
