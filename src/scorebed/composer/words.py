@@ -89,6 +89,8 @@ class _Reading:
     scene: bool = False
     """Whether the words are those for a scene."""
     rising: bool = False
+    joining: list[str] = field(default_factory=list)
+    """Instruments that a scene adds, and drums, also to a soloist."""
 
 
 def read_words(brief: Brief) -> Direction:
@@ -147,7 +149,7 @@ def _direction(reading: _Reading) -> Direction:
         energy=max(-1.0, min(1.0, reading.energy)),
         building=reading.building,
         rising=reading.rising,
-        drums=reading.drums and reading.solo is None,
+        drums=reading.drums and (reading.solo is None or "drums" in reading.joining),
         parts=_ensemble(reading),
         unused_words=tuple(dict.fromkeys(reading.unused)),
     )
@@ -180,6 +182,8 @@ def _read_word(reading: _Reading, word: str, *, negated: bool, solo: bool) -> No
     used = _read_feeling(reading, word, sign=-1.0 if negated else 1.0)
     if word in _DRUMS:
         reading.drums = not negated and word != "drumless"
+        if reading.scene and reading.drums:
+            reading.joining.append("drums")
         used = True
     if word in _MELODY:
         reading.no_melody = negated
@@ -193,6 +197,8 @@ def _read_word(reading: _Reading, word: str, *, negated: bool, solo: bool) -> No
             reading.solo = word
         else:
             reading.wanted.append(word)
+            if reading.scene:
+                reading.joining.append(word)
     if not (used or word in reading.style.words or word in reading.style.name.split("-")):
         reading.unused.append(word)
 
@@ -240,7 +246,8 @@ def _tempo(reading: _Reading) -> tuple[float, float]:
 
 def _ensemble(reading: _Reading) -> tuple[Part, ...]:
     if reading.solo is not None:
-        return _solo(_INSTRUMENTS[reading.solo])
+        guests = (_INSTRUMENTS[word][0] for word in reading.joining if word in _INSTRUMENTS)
+        return (*_solo(_INSTRUMENTS[reading.solo]), *map(_guest, guests))
     parts = [part for part in reading.style.parts if part.patch not in reading.banned]
     if reading.no_melody:
         parts = [part for part in parts if part.role not in ("lead", "counter")]
