@@ -133,6 +133,35 @@ def test_dynamics_between_scenes_are_kept_as_far_as_asked(
         assert levelled.mx.audio == music.audio
 
 
+def test_a_scene_with_little_music_is_no_soft_scene(tmp_path: Path) -> None:
+    """Of the second scene two seconds are scored, as loud as the first."""
+    music = stem(tmp_path, "MX", tone((-20, 12), (-100, 8), (-28, 10)))
+    cues = tuple(
+        Cue(
+            number=f"1M{number}",
+            range=TimeRange.between(Fraction(first), Fraction(last)),
+            hit_points=(),
+        )
+        for number, (first, last) in enumerate(((0, 12), (20, 30)), start=1)
+    )
+    levelled = level(
+        music,
+        None,
+        replace(scenes(10, 10, 10), cues=cues),
+        replace(SETTINGS, dynamics=0.0),
+        folder=tmp_path,
+        progress=no_progress,
+    )
+    audio = played(levelled.mx)
+    first, second, third = (
+        integrated_lufs(power_series([audio[round(a * RATE_HZ) : round(b * RATE_HZ)]], 2))
+        for a, b in ((4, 9), (10.6, 11.4), (24, 29))
+    )
+    assert first is not None
+    assert second == pytest.approx(first, abs=0.1)
+    assert third == pytest.approx(first, abs=0.1)
+
+
 def test_from_scene_to_scene_the_gain_glides(tmp_path: Path) -> None:
     music = stem(tmp_path, "MX", tone((-20, 10), (-28, 10)))
     settings = replace(SETTINGS, dynamics=0.0)

@@ -52,8 +52,8 @@ def conform(
 
     Each piece is fitted to its own range: a longer one rings over the next one's first beat for up
     to 1.5 s, the last is faded over 4 s; a shorter one begins again with a crossfade of 2 s. Where
-    no cue is there is silence: what would sound on is faded over 1.5 s up to the end of its cue,
-    and music that is entered in its middle comes up in 0.5 s.
+    no cue is there is silence: what would sound on, or break off, is faded over 1.5 s up to the end
+    of its cue, and music that is entered in its middle comes up in 0.5 s.
 
     Silence at head and tail of a user's track does not count, unless the track is as long as its
     range to half a second: then it was made for this picture, and stays as it is. What a provider
@@ -81,7 +81,7 @@ def conform(
     meetings: list[tuple[Run, list[Meeting]]] = []
     for run in runs:
         fade = FADE_SAMPLES if run is runs[-1] else REST_FADE_SAMPLES
-        met, put = placed(run, notes, fade_samples=fade)
+        met, put = placed(run, notes, fade_samples=fade, rest=run.bounds[-1] < length)
         own = [next(gains) for _ in run.heard]
         laid += tapered(put, met, run.bounds, own) if any(own) or met else put
         meetings.append((run, met))

@@ -176,7 +176,7 @@ def lay(
     wanted = length + (ring or 0)
     short = length - part.length_samples
     ends = (enough and short > 0) or (
-        0 < short <= min(_SLACK_SAMPLES, length // _SLACK_SHARE) and _dies_away(part)
+        0 < short <= min(_SLACK_SAMPLES, length // _SLACK_SHARE) and dies_away(part)
     )
     if part.length_samples >= length or ends:
         passes = 1
@@ -208,7 +208,8 @@ def _fade(length: int, sounding: int, ring: int | None, longest: int) -> int:
     return max(sounding - length, min(_SHORT_FADE_SAMPLES, length // 2))
 
 
-def _dies_away(part: WavPart) -> bool:
+def dies_away(part: WavPart) -> bool:
+    """Whether music is next to nothing where it ends."""
     size = min(SAMPLE_RATE_HZ // 20, part.length_samples)
     last = part.read(part.length_samples - size, size)
     return bool(np.abs(last).max(initial=0.0) < _DYING)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from scorebed.dsp.joins import LATEST_ONSET_SAMPLES, begins_at_once, first_onset
 from scorebed.stages.conform_joins import QUIET_SAMPLES, Meeting, kind_of
-from scorebed.stages.conform_lay import DELAY_SAMPLES, ENTER_SAMPLES, RING_SAMPLES, lay
+from scorebed.stages.conform_lay import DELAY_SAMPLES, ENTER_SAMPLES, RING_SAMPLES, dies_away, lay
 from scorebed.timecode import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from scorebed.stages.conform_lay import Heard, Laid
     from scorebed.wav import WavPart
 
+_ALIVE_SAMPLES = SAMPLE_RATE_HZ // 20
 _HEAD_SAMPLES = SAMPLE_RATE_HZ
 """Most of its own silence that a piece keeps where it enters after a rest."""
 
 
 def placed(
-    run: Run, notes: SpottingNotes, *, fade_samples: int
+    run: Run, notes: SpottingNotes, *, fade_samples: int, rest: bool
 ) -> tuple[list[Meeting], list[Laid]]:
     """Joins, and the pieces on the time line without their gains.
 
@@ -30,6 +31,7 @@ def placed(
         run: The pieces.
         notes: Where somebody speaks.
         fade_samples: Length of the fade where the last of them is cut short.
+        rest: Whether the picture goes on after them, without music.
     """
     heard, bounds = run.heard, run.bounds
     meetings: list[Meeting] = []
@@ -48,8 +50,8 @@ def placed(
         silent = laid[-1].end_samples <= start - QUIET_SAMPLES
         silent = silent and piece.head_samples >= QUIET_SAMPLES
         kind = kind_of(start, silent=silent, speech=notes.speech, attack=_attacks(piece))
-        rest = min(piece.head_samples, _HEAD_SAMPLES, (end - start) // 4) if silent else 0
-        new = put(_entering(piece, rest), start, end - start, enough=enough)
+        kept = min(piece.head_samples, _HEAD_SAMPLES, (end - start) // 4) if silent else 0
+        new = put(_entering(piece, kept), start, end - start, enough=enough)
         onset = _onset(piece)
         if kind in {"cut", "downbeat"} and onset is not None:
             moved = put(_cut_to(piece, onset), start, end - start)
@@ -57,7 +59,17 @@ def placed(
                 kind, new = "downbeat", moved
         meetings.append(Meeting(start, kind))
         laid.append(new)
+    if rest and not heard[-1].exact:
+        laid[-1] = _ended(laid[-1], bounds[-1], fade_samples)
     return meetings, laid
+
+
+def _ended(laid: Laid, end: int, fade_samples: int) -> Laid:
+    """Music that would break off where its cue ends is faded; an ending of its own is kept."""
+    reaches = laid.end_samples > end - _ALIVE_SAMPLES
+    if laid.fade_samples or not reaches or dies_away(laid.part):
+        return laid
+    return replace(laid, fade_samples=min(fade_samples, laid.sounding_samples // 2))
 
 
 def _entering(piece: Heard, rest: int) -> WavPart:
