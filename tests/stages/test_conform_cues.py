@@ -131,8 +131,8 @@ def test_an_answer_is_laid_on_its_cues_to_the_sample(fit: Fit) -> None:
     offset = 0
     for number, (start_s, end_s) in enumerate(CUES):
         first, size = at(start_s), at(end_s) - at(start_s)
-        # Of the last one nothing is cut off; the first begins where the track does.
-        head, tail = at(0.5) if number else 240, at(1.5) if number < 2 else 240
+        # The first begins where the track does; the last breaks off before the picture ends.
+        head, tail = at(0.5) if number else 240, at(1.5) if number < 2 else at(3.5)
         kept = slice(first + head, first + size - tail)
         assert np.array_equal(audio[kept], track[offset + head : offset + size - tail])
         offset += size
@@ -170,6 +170,22 @@ def test_a_rest_of_the_length_of_a_cue_is_music(fit: Fit) -> None:
     assert not audio[at(12.52) : at(17)].any()
     assert audio[at(21.6) : at(24)].any()
     assert done.passes == 1
+
+
+def test_an_ending_of_its_own_is_kept_before_a_rest(fit: Fit) -> None:
+    track = steady(17.48)
+    for end_s in (6, 10.48, 17.48):
+        slope = np.linspace(1, 0, at(1), dtype=np.float32)[:, np.newaxis] ** 3
+        track[at(end_s - 1) : at(end_s)] *= slope
+    segments: list[Piece] = []
+    for cue, (start_s, end_s) in zip(CUES, ((0, 6), (6, 10.48), (10.48, 17.48)), strict=True):
+        segments.append((track[at(start_s) : at(end_s)].copy(), span(*cue), {}))
+    done, audio = fit(segments)
+    for (sound, _, _), (start_s, end_s) in zip(segments, CUES, strict=True):
+        heard, own = audio[at(start_s) + 240 : at(end_s) - 240], sound[240:-240]
+        loud = np.sqrt(np.mean(heard**2) / np.mean(own**2))
+        assert np.abs(heard - loud * own).max() < 2e-3
+    assert done.fade_out_s == 0
 
 
 def test_music_that_ends_before_its_cue_is_not_played_again(fit: Fit) -> None:
