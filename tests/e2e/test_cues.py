@@ -29,6 +29,7 @@ from scorebed.model import (
     SpottingNotes,
     TimeRange,
 )
+from scorebed.providers.elevenlabs import video
 from scorebed.testing import MusicService
 
 KEY = "sk_cues_4711_secret"
@@ -50,14 +51,12 @@ def spot(
     progress: Progress,
     cues: tuple[tuple[float, float], ...] = CUES,
     briefs: tuple[str, ...] = ("", "", "", ""),
-    whole_s: int = WHOLE_S,
-    marks: tuple[int, ...] = SCENES,
 ) -> SpottingNotes:
     """Notes as a person would have edited them."""
-    spans = [TimeRange.between(Fraction(a), Fraction(b)) for a, b in pairwise([*marks, whole_s])]
-    hops = 2 * whole_s
+    spans = [TimeRange.between(Fraction(a), Fraction(b)) for a, b in pairwise([*SCENES, WHOLE_S])]
+    hops = 2 * WHOLE_S
     return SpottingNotes(
-        duration_s=Fraction(whole_s),
+        duration_s=Fraction(WHOLE_S),
         frame_rate=Fraction(25),
         shots=tuple(Shot(range=span, confidence=1.0) for span in spans),
         scenes=tuple(
@@ -127,10 +126,10 @@ def score(film: Path, tmp_path: Path, marked: Any) -> Score:
     """Scores the film; the report, and the music before ducking as its stem has it."""
 
     def run(
-        *, cues: tuple[tuple[float, float], ...] = CUES, video: Path = film, **options: Any
+        *, cues: tuple[tuple[float, float], ...] = CUES, **options: Any
     ) -> tuple[dict[str, Any], Sound]:
         result = package.score(
-            video,
+            film,
             tmp_path / "out.mp4",
             stems=tmp_path / "stems",
             workspace=tmp_path / "work",
@@ -294,26 +293,37 @@ def test_dynamics_are_those_of_what_is_heard(score: Score, tmp_path: Path) -> No
     assert np.ptp(loud[0.0]) < 1.0
 
 
-@pytest.mark.slow
-def test_a_long_film_in_parts_with_a_rest_over_their_border(
-    score: Score, service: MusicService, marked: Any, make_media: Callable[..., Path]
+@pytest.mark.parametrize(
+    ("limit_s", "files", "joins"),
+    [
+        # The border of the two requests lies in the second rest.
+        (11, [4, 2], 0),
+        # The third cue is longer than a request: it begins in that of the second.
+        (6, [2, 2, 3], 1),
+    ],
+)
+def test_a_long_film_in_parts(
+    limit_s: int,
+    files: list[int],
+    joins: int,
+    score: Score,
+    service: MusicService,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Sixteen minutes, twelve of them with music: two requests, and nothing between the cues."""
-    whole_s = 960
-    cues = ((0.0, 330.0), (450.0, 840.0))
-    marked(cues=cues, whole_s=whole_s, marks=tuple(range(0, whole_s, 60)))
-    long = make_media(
-        "long.mp4",
-        *("-f", "lavfi", "-i", f"testsrc2=size=32x18:rate=5:duration={whole_s}"),
-        *("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "50"),
-    )
-    told, _ = score(
-        video=long, cues=cues, provider="elevenlabs", base_url=service.url, quality="draft"
-    )
-    assert told["spent"]["seconds"] == 720
-    first, second = service.requests
-    assert sum(file.duration_s for file in first.files) == pytest.approx(330, abs=0.1)
-    assert sum(file.duration_s for file in second.files) == pytest.approx(390, abs=0.1)
-    assert not any(file.audio for file in first.files)
-    assert all(file.audio for file in second.files)
-    assert told["music"]["joins"] == []
+    """As if the service took less at once."""
+    monkeypatch.setattr(video, "MAX_DURATION_S", Fraction(limit_s))
+    told, _ = score(provider="elevenlabs", base_url=service.url, price_per_minute=0.6)
+    sent = [[file.duration_s for file in request.files] for request in service.requests]
+    # After the first one they are sent side by side.
+    assert [len(sent[0]), *sorted(map(len, sent[1:]))] == files
+    assert max(map(sum, sent)) <= limit_s + 0.001
+    assert sum(chain(*sent)) == pytest.approx(17.48, abs=0.001)
+    assert told["spent"]["requests"] == len(files)
+    assert told["spent"]["seconds"] == 17.48
+    # Later ones carry the music of the first.
+    assert [request.files[0].audio for request in service.requests] == [
+        number > 0 for number in range(len(files))
+    ]
+    met = [join["at_s"] for join in told["music"]["joins"]]
+    assert len(met) == joins
+    assert all(21 < at_s < 24 for at_s in met)

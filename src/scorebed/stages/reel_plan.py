@@ -23,6 +23,8 @@ _STEP_S = Fraction(2)
 """Distance of the frames that are thought of where a part must end inside a shot."""
 _ABSURD_SHARE = 8
 """A part shorter than the mean by this factor is avoided at the price of a weaker boundary."""
+_REST_COST = -1.0
+"""Between two cues nothing has to be joined: better than the surest cut."""
 _BALANCE = 2.0
 """Weight of uneven parts against a weak cut (0.5) or one in speech (1)."""
 
@@ -121,7 +123,7 @@ def _scenes_in(notes: SpottingNotes, stretches: list[TimeRange], most: int) -> l
 def _splits(notes: SpottingNotes, line: CuedLine, room: _Room) -> tuple[Fraction, ...]:
     """Where parts meet: scene changes if they do, else shot cuts too, else any frame.
 
-    All times here are those of the cued line; between two cues is as good as a scene change.
+    All times here are those of the cued line; between two cues is better than any scene change.
     """
     if room.reach(Fraction(0)) >= line.end_s:
         return ()
@@ -142,7 +144,7 @@ def _cuts(notes: SpottingNotes, line: CuedLine) -> tuple[list[_Boundary], list[_
     sure = {shot.range.start_s: shot.confidence for shot in notes.shots}
     openings = {scene.range.start_s for scene in notes.scenes}
     rests = line.starts_s[1:]
-    scenes = [_Boundary(at_s=at_s, kind=_SCENE, cost=0.0) for at_s in rests]
+    scenes = [_Boundary(at_s=at_s, kind=_SCENE, cost=_REST_COST) for at_s in rests]
     shots: list[_Boundary] = []
     for shown_s in sorted(openings | sure.keys()):
         at_s = line.cued(shown_s)
