@@ -141,9 +141,11 @@ def prepare(
     )
     notes = spotted.cued(want.music_s)
     limits = find(want.provider).limits(want.service)
-    reels = work.run(reel, source, picture, notes, limits, gives=ReelSet, progress=watch("reel"))
+    # What the user wishes of a scene changes its music, not its picture.
+    shown = notes.wordless
+    reels = work.run(reel, source, picture, shown, limits, gives=ReelSet, progress=watch("reel"))
     order = Order(
-        notes=notes.within(notes.cues[0].range),
+        notes=notes.scored,
         brief=want.brief,
         reels=reels,
         music=None if want.music is None else identify(want.music),

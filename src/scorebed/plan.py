@@ -98,7 +98,7 @@ class Plan:
         service = _service(self.job)
         if not part.number or not service.limits(self.job.settings.service).reference:
             return 0
-        return round(part.range.duration_s * REFERENCE_KBPS * 1000 / 8)
+        return round(part.duration_s * REFERENCE_KBPS * 1000 / 8)
 
     def _cost(self) -> str:
         quote = self.quote
@@ -113,7 +113,9 @@ class Plan:
             return []
         lines = []
         for part, told in zip(self.order.parts, self.requests(), strict=True):
-            span = f"{to_clock(part.range.start_s)} to {to_clock(part.range.end_s)}"
+            span = ", ".join(
+                f"{to_clock(one.start_s)} to {to_clock(one.end_s)}" for one in part.stretches
+            )
             lines.append(
                 f"request    {part.number + 1}: {span}, {len(told['files'])} files, "
                 f"{told['bytes']} bytes"
@@ -135,8 +137,9 @@ class Plan:
     def _request(self, part: PartOrder, fate: Fate) -> dict[str, Any]:
         reference_bytes = self._reference_bytes(part)
         return {
-            "start_s": float(part.range.start_s),
-            "end_s": float(part.range.end_s),
+            "start_s": float(part.stretches[0].start_s),
+            "end_s": float(part.stretches[-1].end_s),
+            "seconds": float(part.duration_s),
             "bytes": sum(size_bytes_of(reel) for reel in part.reels),
             "estimated_reference_bytes": reference_bytes,
             "files": [

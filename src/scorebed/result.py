@@ -112,6 +112,7 @@ def _as_object(result: Result) -> dict[str, Any]:
             "sha256": result.scored.picture_sha256,
         },
         "scenes": [_range(scene.range) for scene in result.notes.scenes],
+        "cues": [{"number": cue.number} | _range(cue.range) for cue in result.notes.cues],
         "speech": [speech_figures(region) for region in result.speech],
         "music": {
             "provider": result.take.provider,

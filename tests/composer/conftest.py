@@ -75,6 +75,8 @@ class Kit:
         *,
         cuts: Sequence[float] = (),
         speech: Sequence[tuple[float, float]] = (),
+        cues: Sequence[tuple[float, float]] = (),
+        briefs: Sequence[str] = (),
     ) -> SpottingNotes:
         starts = [Fraction(0)]
         for shown in film:
@@ -93,8 +95,11 @@ class Kit:
                 brightness=shown.brightness,
                 saturation=shown.saturation,
                 warmth=shown.warmth,
+                brief=brief,
             )
-            for a, b, shown in zip(starts, [*starts[1:], end], film, strict=True)
+            for a, b, shown, brief in zip(
+                starts, [*starts[1:], end], film, briefs or [""] * len(film), strict=True
+            )
         )
         hop = Fraction(1, 2)
         at = [
@@ -115,12 +120,13 @@ class Kit:
                 motion=tuple(scene.motion for scene in at),
                 brightness=tuple(scene.brightness for scene in at),
             ),
-            cues=(
+            cues=tuple(
                 Cue(
-                    number="1M1",
-                    range=TimeRange.between(Fraction(0), end),
+                    number=f"1M{number}",
+                    range=TimeRange.between(exact(a), exact(b)),
                     hit_points=(),
-                ),
+                )
+                for number, (a, b) in enumerate(cues or [(0.0, float(end))], start=1)
             ),
         )
 

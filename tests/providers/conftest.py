@@ -128,7 +128,7 @@ def make_order(
         return Order(
             notes=notes,
             brief=brief,
-            reels=ReelSet(duration_s=notes.duration_s, reels=reels),
+            reels=ReelSet(cues=notes.music, reels=reels),
             music=None,
             picture_sha256="ab" * 32,
             service=settings,

@@ -64,7 +64,7 @@ def order(duration_s: Fraction, *, seed: int = 1, music: Path | None = None) -> 
     return Order(
         notes=notes,
         brief=brief,
-        reels=ReelSet(duration_s=duration_s, reels=(Reel(range=whole, proxy=None),)),
+        reels=ReelSet(cues=(whole,), reels=(Reel(range=whole, proxy=None),)),
         music=None if music is None else SourceFile(path=music, fingerprint="f" * 64),
     )
 

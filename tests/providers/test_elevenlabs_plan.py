@@ -91,7 +91,7 @@ def order(notes: SpottingNotes, asked: Brief, cuts_s: tuple[int, ...] = ()) -> O
         Reel(range=TimeRange.between(a, b), proxy=None, part=number)
         for number, (a, b) in enumerate(itertools.pairwise(marks))
     )
-    whole = ReelSet(duration_s=notes.duration_s, reels=reels)
+    whole = ReelSet(cues=notes.music, reels=reels)
     return Order(notes=notes, brief=asked, reels=whole, music=None)
 
 
@@ -127,7 +127,7 @@ LENGTHS = st.lists(st.fractions(Fraction(1, 60), 200, max_denominator=1001), min
 def test_spans_fit_the_picture_and_the_service(lengths: list[Fraction], looks: list[Look]) -> None:
     notes = film(lengths, looks)
     total_ms = max(round(float(notes.duration_s) * 1000), 3000)
-    found = spans(notes, notes.cues[0].range)
+    found = spans(notes, notes.music)
     assert 1 <= len(found) <= 30
     assert all(3000 <= one.duration_ms <= 120_000 for one in found)
     assert found[0].start_ms == 0
@@ -149,7 +149,7 @@ def test_spans_fit_the_picture_and_the_service(lengths: list[Fraction], looks: l
 @given(st.lists(st.fractions(3, 19, max_denominator=1001), min_size=1, max_size=30))
 def test_every_scene_has_its_span_and_rounding_never_adds_up(lengths: list[Fraction]) -> None:
     notes = film(lengths)
-    found = spans(notes, notes.cues[0].range)
+    found = spans(notes, notes.music)
     assert len(found) == len(lengths)
     for span, scene in zip(found, notes.scenes, strict=True):
         assert abs(span.start_ms - scene.range.start_s * 1000) <= Fraction(1, 2)
@@ -162,18 +162,18 @@ def test_a_short_scene_joins_the_neighbour_that_is_more_like_it() -> None:
     near = (0.85, 0.85)
     for looks, expected in (([CALM, near, BUSY], [20, 22]), ([BUSY, near, CALM], [22, 20])):
         notes = film(seconds(20, 2, 20), looks)
-        found = spans(notes, notes.cues[0].range)
+        found = spans(notes, notes.music)
         assert [one.duration_ms for one in found] == [1000 * s for s in expected]
         assert [one.scene.shots for one in found] == [s // 20 + s % 20 // 2 for s in expected]
 
 
 def test_a_merged_scene_is_measured_by_length_and_a_long_one_is_split_evenly() -> None:
     notes = film(seconds(6, 2), [(0.2, 0.2), (0.6, 0.6)])
-    (one,) = spans(notes, notes.cues[0].range)
+    (one,) = spans(notes, notes.music)
     assert one.scene.motion == pytest.approx(0.3)
     assert one.scene.shots == 2
     notes = film(seconds(10, 250, 10))
-    lengths = [span.duration_ms for span in spans(notes, notes.cues[0].range)]
+    lengths = [span.duration_ms for span in spans(notes, notes.music)]
     assert lengths == [10_000, 83_333, 83_334, 83_333, 10_000]
 
 
@@ -189,7 +189,7 @@ def test_parts_cut_the_scenes_and_only_the_last_ends() -> None:
     assert "gentle change of section" in second[0].positive_styles
     assert "gentle change of section" not in first[0].positive_styles
     texts = [
-        words.description(brief(), notes, max_chars=4100, part=TimeRange.between(a, b))
+        words.description(brief(), notes, max_chars=4100, stretches=[TimeRange.between(a, b)]).text
         for a, b in ((Fraction(0), Fraction(30)), (Fraction(30), Fraction(60)))
     ]
     assert "Do not end at 0:30" in texts[0]
@@ -270,7 +270,7 @@ def test_any_prompt_gives_a_whole_plan(said: list[str], tags: list[str], style: 
         assert not folded & {word.casefold() for word in one.negative_styles}
         assert {"lyrics", "spoken word"} <= set(one.negative_styles)
         assert all(word.strip() and word.isprintable() for word in one.positive_styles)
-    text = words.description(asked, THREE, max_chars=4100)
+    text = words.description(asked, THREE, max_chars=4100).text
     assert text.startswith(asked.prompt.strip())
 
 
@@ -281,7 +281,7 @@ def test_a_users_own_bare_style_is_enough() -> None:
         first, *_ = chunks(make(THREE, asked))
         assert first.positive_styles[0] == head
         assert len(first.positive_styles) >= 7
-        assert f"Style: {head}. " in words.description(asked, THREE, max_chars=4100)
+        assert f"Style: {head}. " in words.description(asked, THREE, max_chars=4100).text
         assert words.tags(asked)[0] == "mine"
 
 
@@ -329,7 +329,9 @@ def test_guidance_changes_the_request() -> None:
         for each in made
     ]
     assert [len(one) for one in tempos] == [1, 3, 3]
-    texts = {words.description(brief(guidance=g), THREE, max_chars=4100) for g in (0.0, 0.5, 1.0)}
+    texts = {
+        words.description(brief(guidance=g), THREE, max_chars=4100).text for g in (0.0, 0.5, 1.0)
+    }
     assert len(texts) == 3
 
 
@@ -368,14 +370,14 @@ def test_exclusions_are_negatives_and_leave_the_positives() -> None:
     for one in chunks(make(THREE, asked)):
         assert {"vocals", "singing", "percussion", "piano"} <= set(one.negative_styles)
         assert not [w for w in one.positive_styles if mentions(w, "drums") or "piano" in w]
-    text = words.description(asked, THREE, max_chars=4100).partition("Style:")[2]
+    text = words.description(asked, THREE, max_chars=4100).text.partition("Style:")[2]
     assert "deep drums" not in text
     assert "felt piano" not in text
     assert "low brass" in text
     assert "drums" in words.negative_styles(brief("ambient"))
     wished = brief("ambient", prompt="slow drums")
     assert "drums" not in words.negative_styles(wished)
-    assert "no drums" not in words.description(wished, THREE, max_chars=4100)
+    assert "no drums" not in words.description(wished, THREE, max_chars=4100).text
 
 
 def test_words_of_tempo_solo_and_voices() -> None:
@@ -399,25 +401,25 @@ def test_speech_makes_room() -> None:
     first, second = chunks(make(spoken, brief()))
     assert "restrained midrange" in first.positive_styles
     assert "restrained midrange" not in second.positive_styles
-    text = words.description(brief(), spoken, max_chars=4100)
+    text = words.description(brief(), spoken, max_chars=4100).text
     assert "25 %" in text
     assert "1 and 4 kHz" in text
-    assert "dialogue" not in words.description(brief(), THREE, max_chars=4100)
+    assert "dialogue" not in words.description(brief(), THREE, max_chars=4100).text
 
 
 def test_the_users_prompt_is_whole_and_first_or_refused_by_how_much() -> None:
     prompt = "A long walk. " * 20 + "Home"
     asked = brief(prompt=prompt)
-    whole = words.description(asked, THREE, max_chars=4100)
+    whole = words.description(asked, THREE, max_chars=4100).text
     assert whole.startswith(prompt + ". Style: Cinematic orchestral score")
     assert "Instruments: string ensemble" in whole
     assert "no vocals, no singing" in whole
     assert whole.endswith(
         "Scenes: 0:00-0:21 calm, dark. 0:21-0:36 busy, bright. 0:36-1:06 flowing, balanced."
     )
-    assert words.description(asked, THREE, max_chars=len(prompt)) == prompt
+    assert words.description(asked, THREE, max_chars=len(prompt)).text == prompt
     for most in range(len(prompt), len(whole) + 1, 7):
-        text = words.description(asked, THREE, max_chars=most)
+        text = words.description(asked, THREE, max_chars=most).text
         assert len(text) <= most
         assert whole.startswith(text)
         assert text == prompt or text.endswith(".")
@@ -530,7 +532,9 @@ def test_an_answer_that_is_no_plan_is_refused(wrong: object) -> None:
 
 def test_a_plan_is_shown_line_by_line() -> None:
     asked = brief(prompt="rain\n\x1b[31mred, no drums")
-    head, *steps = plans.lines(make(THREE, asked), start_s=Fraction(60))
+    head, *steps = plans.lines(
+        make(THREE, asked), stretches=[TimeRange.between(Fraction(60), Fraction(200))]
+    )
     assert head == ("music_v2: 3 chunks; without vocals, singing, lyrics, spoken word, drums")
     assert [step.split("  ")[0] for step in steps] == [
         "1:00.0-1:21.0",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from scorebed.model import (
     MAX_STEP_LU,
     Artifact,
     Conformed,
+    Cue,
     Picture,
     PictureCurve,
     Quote,
@@ -57,7 +58,10 @@ def picture(duration_s: Fraction) -> Picture:
     )
 
 
-def notes(duration_s: Fraction, *speech: tuple[float, float]) -> SpottingNotes:
+def notes(
+    duration_s: Fraction, *speech: tuple[float, float], cues: Sequence[tuple[Any, Any]] = ()
+) -> SpottingNotes:
+    """Notes with one cue over the whole picture, or with those that are given, in seconds."""
     return SpottingNotes(
         duration_s=duration_s,
         frame_rate=Fraction(25),
@@ -70,7 +74,14 @@ def notes(duration_s: Fraction, *speech: tuple[float, float]) -> SpottingNotes:
             for start_s, end_s in speech
         ),
         curve=PictureCurve(hop_s=Fraction(1, 10), motion=(), brightness=()),
-        cues=(),
+        cues=tuple(
+            Cue(
+                number=f"1M{number}",
+                range=TimeRange.between(Fraction(start_s), Fraction(end_s)),
+                hit_points=(),
+            )
+            for number, (start_s, end_s) in enumerate(cues or [(0, duration_s)], start=1)
+        ),
     )
 
 
@@ -436,7 +447,7 @@ def test_after_the_cue_there_is_silence(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "track.wav", music(20), RATE_HZ, subtype="FLOAT")
     done = conform(
         picture(Fraction(15)),
-        notes(Fraction(15)),
+        notes(Fraction(15), cues=[(0, 9)]),
         take(tmp_path / "track.wav", Fraction(9)),
         folder=tmp_path,
     )
@@ -454,7 +465,7 @@ def test_a_fitted_take_of_a_shorter_cue(tmp_path: Path) -> None:
     made = write_wav(tmp_path / "take.wav", [track], channels=2, length_samples=len(track))
     done = conform(
         picture(Fraction(7)),
-        notes(Fraction(7)),
+        notes(Fraction(7), cues=[(0, 4)]),
         take(made.path, Fraction(4), fitted=True),
         folder=tmp_path / "out",
     )

@@ -12,6 +12,7 @@ import pytest
 from scorebed.dsp.loudness import integrated_lufs, measure, power_series
 from scorebed.model import (
     Audio,
+    Cue,
     LevelSettings,
     PictureCurve,
     Scene,
@@ -67,7 +68,13 @@ def notes(*speech: tuple[float, float]) -> SpottingNotes:
         scenes=(),
         speech=regions,
         curve=PictureCurve(hop_s=Fraction(1), motion=(), brightness=()),
-        cues=(),
+        cues=(
+            Cue(
+                number="1M1",
+                range=TimeRange(start_s=Fraction(0), duration_s=Fraction(30)),
+                hit_points=(),
+            ),
+        ),
     )
 
 
@@ -124,6 +131,35 @@ def test_dynamics_between_scenes_are_kept_as_far_as_asked(
     assert np.abs(audio[30 * RATE_HZ :]).max() < 0.01
     if dynamics == 1.0:
         assert levelled.mx.audio == music.audio
+
+
+def test_a_scene_with_little_music_is_no_soft_scene(tmp_path: Path) -> None:
+    """Of the second scene two seconds are scored, as loud as the first."""
+    music = stem(tmp_path, "MX", tone((-20, 12), (-100, 8), (-28, 10)))
+    cues = tuple(
+        Cue(
+            number=f"1M{number}",
+            range=TimeRange.between(Fraction(first), Fraction(last)),
+            hit_points=(),
+        )
+        for number, (first, last) in enumerate(((0, 12), (20, 30)), start=1)
+    )
+    levelled = level(
+        music,
+        None,
+        replace(scenes(10, 10, 10), cues=cues),
+        replace(SETTINGS, dynamics=0.0),
+        folder=tmp_path,
+        progress=no_progress,
+    )
+    audio = played(levelled.mx)
+    first, second, third = (
+        integrated_lufs(power_series([audio[round(a * RATE_HZ) : round(b * RATE_HZ)]], 2))
+        for a, b in ((4, 9), (10.6, 11.4), (24, 29))
+    )
+    assert first is not None
+    assert second == pytest.approx(first, abs=0.1)
+    assert third == pytest.approx(first, abs=0.1)
 
 
 def test_from_scene_to_scene_the_gain_glides(tmp_path: Path) -> None:

@@ -86,8 +86,8 @@ def notes_of(picture: Picture, scene_frames: list[int]) -> SpottingNotes:
     )
 
 
-def cue_of(end_s: Fraction) -> Cue:
-    return Cue(number="1M1", range=TimeRange.between(Fraction(0), end_s), hit_points=())
+def cue_of(end_s: Fraction, start_s: Fraction = Fraction(0)) -> Cue:
+    return Cue(number="1M1", range=TimeRange.between(start_s, end_s), hit_points=())
 
 
 def greys(path: Path) -> list[float]:
@@ -201,6 +201,39 @@ def test_only_the_cued_picture_is_sent(
     shown = [*chain(*(greys(path) for path in paths_of(reels)))]
     assert len(shown) == frames
     assert np.abs(np.array(shown) - greys(film)[:frames]).max() < 8
+    check_files(reels, picture)
+
+
+@pytest.mark.parametrize(
+    ("name", "rate"),
+    [("a.mp4", "25"), ("a.mkv", "24000/1001"), ("a.ts", "24"), ("a.avi", "25"), ("b.mp4", "50")],
+)
+@pytest.mark.parametrize(
+    "cues", [[(0, 40), (55, 56), (90, 120)], [(17, 44), (100, 131)], [(9, 60)]]
+)
+def test_what_lies_between_cues_is_not_sent(
+    cues: list[tuple[int, int]],
+    name: str,
+    rate: str,
+    counted: Any,
+    probed: Probed,
+    tmp_path: Path,
+) -> None:
+    film = counted(name, "-bf", "0" if name == "a.avi" else "2", rate=rate)
+    source, picture = probed(film)
+    wanted = tuple(
+        cue_of(after / picture.frame_rate, first / picture.frame_rate)
+        for first, after in (map(Fraction, cue) for cue in cues)
+    )
+    notes = replace(notes_of(picture, [0, 31, 101]), cues=wanted)
+    reels = reel(source, picture, notes, LOOKS, folder=tmp_path)
+    shown = [*chain(*(greys(path) for path in paths_of(reels)))]
+    if picture.frame_rate <= 25:
+        expected = [grey for first, after in cues for grey in greys(film)[first:after]]
+        assert len(shown) == len(expected)
+        assert np.abs(np.array(shown) - expected).max() < 8
+    else:
+        assert abs(len(shown) - 25 * reels.duration_s) <= len(reels.reels)
     check_files(reels, picture)
 
 
@@ -673,7 +706,12 @@ def test_a_reel_set_must_tile_the_picture() -> None:
     def part(start_s: int, end_s: int) -> Reel:
         return Reel(range=TimeRange.between(Fraction(start_s), Fraction(end_s)), proxy=None)
 
-    ReelSet(duration_s=Fraction(3), reels=(part(0, 1), part(1, 3)))
+    def cues(*marks: tuple[int, int]) -> tuple[TimeRange, ...]:
+        return tuple(TimeRange.between(Fraction(a), Fraction(b)) for a, b in marks)
+
+    ReelSet(cues=cues((0, 3)), reels=(part(0, 1), part(1, 3)))
+    several = ReelSet(cues=cues((1, 3), (5, 6)), reels=(part(1, 2), part(2, 3), part(5, 6)))
+    assert several.duration_s == 3
     for reels in (
         (),
         (part(0, 2),),
@@ -683,4 +721,15 @@ def test_a_reel_set_must_tile_the_picture() -> None:
         (part(0, 1), part(1, 4)),
     ):
         with pytest.raises(ScorebedError, match="do not tile"):
-            ReelSet(duration_s=Fraction(3), reels=reels)
+            ReelSet(cues=cues((0, 3)), reels=reels)
+    wrong: list[tuple[Reel, ...]] = [
+        (part(1, 3),),
+        (part(5, 6),),
+        (part(1, 6),),
+        (part(1, 3), part(3, 5), part(5, 6)),
+        (part(0, 3), part(5, 6)),
+        (part(1, 3), part(5, 6), part(6, 7)),
+    ]
+    for one in wrong:
+        with pytest.raises(ScorebedError, match="do not tile"):
+            ReelSet(cues=cues((1, 3), (5, 6)), reels=one)

@@ -15,6 +15,8 @@ from scorebed.model import (
     Cue,
     Limits,
     PictureCurve,
+    Reel,
+    ReelSet,
     Scene,
     Shot,
     SpeechRegion,
@@ -219,3 +221,109 @@ def test_the_number_of_requests_is_the_least_that_is_possible(
     assert (len(loose) == 0) == (expected[1] == 0)
     assert all(part.start_s.denominator == 1 for part in parts)
     assert plan_reels(notes, limits) == plan_reels(notes, limits)
+
+
+# --- several cues ------------------------------------------------------------------------------
+
+
+def with_cues(notes: SpottingNotes, *marks: tuple[Fraction | int, Fraction | int]) -> SpottingNotes:
+    cues = tuple(
+        Cue(
+            number=f"1M{number}",
+            range=TimeRange.between(Fraction(first), Fraction(last)),
+            hit_points=(),
+        )
+        for number, (first, last) in enumerate(marks, start=1)
+    )
+    return replace(notes, cues=cues)
+
+
+def requests_of(notes: SpottingNotes, limits: Limits = LIMITS) -> list[list[TimeRange]]:
+    """The reels of each request; what must hold for any cues is asserted."""
+    planned = plan_reels(notes, limits)
+    # It checks that they tile the cues.
+    ReelSet(cues=notes.music, reels=tuple(Reel(range=one, proxy=None) for one, _ in planned))
+    numbers = [part for _, part in planned]
+    assert numbers == sorted(numbers)
+    assert set(numbers) == set(range(numbers[-1] + 1))
+    found = [[span for span, part in planned if part == number] for number in sorted(set(numbers))]
+    for reels in found:
+        assert len(reels) <= limits.max_reels
+        if limits.max_duration_s is not None:
+            assert sum(span.duration_s for span in reels) <= limits.max_duration_s
+    return found
+
+
+def test_what_lies_between_cues_is_in_no_reel() -> None:
+    notes = with_cues(notes_of([100, 300], 600), (20, 110), (250, 310), (500, 600))
+    (reels,) = requests_of(notes)
+    assert [(float(one.start_s), float(one.end_s)) for one in reels] == [
+        *((20, 100), (100, 110), (250, 300), (300, 310), (500, 600)),
+    ]
+
+
+def test_only_cued_time_counts_for_the_limit() -> None:
+    """An hour of film with nine minutes of music is one request."""
+    notes = with_cues(notes_of([100], 3600), (0, 240), (1800, 2040), (3500, 3560))
+    assert len(requests_of(notes)) == 1
+
+
+def test_parts_meet_between_cues_if_they_can() -> None:
+    notes = with_cues(notes_of([100, 500], 1800), (0, 290), (400, 700), (900, 1250))
+    first, second = requests_of(notes)
+    assert first[-1].end_s == 700
+    assert second[0].start_s == 900
+
+
+def test_a_cue_may_cross_the_border_of_two_parts() -> None:
+    notes = with_cues(notes_of([500, 900], 1800), (0, 100), (400, 1400))
+    first, second = requests_of(notes)
+    assert first[-1].end_s == second[0].start_s == 900
+    assert [first[0].start_s, second[-1].end_s] == [0, 1400]
+
+
+def test_a_request_holds_no_more_cues_than_files() -> None:
+    notes = with_cues(notes_of([3, 33], 200), *((at, at + 5) for at in range(0, 200, 10)))
+    limits = replace(LIMITS, max_reels=6)
+    assert len(requests_of(notes, limits)) == 4
+    blind = replace(limits, needs_proxies=False)
+    assert len(requests_of(notes, blind)) == 4
+    assert sum(map(len, requests_of(notes, blind))) == 20
+
+
+def fewest_of(frames: list[bool], limit: int, most: int) -> int:
+    """Least requests for cued frames, each of so many frames and cues at most: greedy is best."""
+    requests, room, cues, before = 0, 0, 0, False
+    for cued in frames:
+        opens = cued and not before
+        if cued:
+            if not room or (opens and cues == most):
+                requests, room, cues = requests + 1, limit, 0
+                opens = True
+            room -= 1
+            cues += opens
+        before = cued
+    return requests
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    lengths=st.lists(st.integers(1, 60), min_size=1, max_size=24),
+    first=st.booleans(),
+    scenes=st.sets(st.integers(1, 400), max_size=12),
+    limit=st.integers(20, 150),
+    most=st.integers(1, 6),
+    looks=st.booleans(),
+)
+def test_reels_tile_any_cues_in_the_fewest_requests(
+    *, lengths: list[int], first: bool, scenes: set[int], limit: int, most: int, looks: bool
+) -> None:
+    """Music and rests in turn, one frame per second."""
+    frames = [first ^ bool(number % 2) for number, size in enumerate(lengths) for _ in range(size)]
+    if True not in frames:
+        frames += [True]
+    edges = [at for at, (a, b) in enumerate(pairwise([False, *frames, False])) if a != b]
+    marks = [*zip(edges[::2], edges[1::2], strict=True)]
+    notes = notes_of(sorted(at for at in scenes if at < len(frames)), len(frames), rate=Fraction(1))
+    limits = replace(LIMITS, needs_proxies=looks, max_duration_s=Fraction(limit), max_reels=most)
+    assert len(requests_of(with_cues(notes, *marks), limits)) == fewest_of(frames, limit, most)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,18 @@ class _Halves(EmbeddedProvider):
         return replace(take, pieces=(replace(take.pieces[0], range=half),))
 
 
+class _Everywhere(EmbeddedProvider):
+    """Plays on where no music is wanted."""
+
+    def compose(self, order: Order, *, folder: Path, progress: Any) -> Take:
+        cue = replace(
+            order.notes.cues[0],
+            range=TimeRange(start_s=Fraction(0), duration_s=order.notes.duration_s),
+        )
+        order = replace(order, notes=replace(order.notes, cues=(cue,)))
+        return super().compose(order, folder=folder, progress=progress)
+
+
 class _Elsewhere(EmbeddedProvider):
     """Writes beside its folder."""
 
@@ -103,6 +116,7 @@ class _Fickle(ElevenLabsProvider):
     [
         (_Halves, ProviderContract.test_a_take_covers_its_cue),
         (_Elsewhere, ProviderContract.test_a_take_covers_its_cue),
+        (_Everywhere, ProviderContract.test_a_take_is_silent_between_cues),
         (_Moody, ProviderContract.test_a_seed_gives_its_take_again),
     ],
 )

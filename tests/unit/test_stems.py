@@ -63,7 +63,7 @@ def result(tmp_path: Path) -> Any:
         mixed=lead.mixed,
         notes=SimpleNamespace(
             scenes=scenes,
-            cues=[SimpleNamespace(range=TimeRange.between(Fraction(0), Fraction(9)))],
+            cues=[SimpleNamespace(number="1M1", range=TimeRange.between(Fraction(0), Fraction(9)))],
         ),
         take=SimpleNamespace(
             originals=[Artifact(path=source / name, sha256="") for name in ("music.mp3", "sfx.mp3")]
@@ -95,6 +95,27 @@ def test_the_scenes_add_up_to_the_music(result: Any, tmp_path: Path) -> None:
     played, _ = soundfile.read(result.levelled.mx.audio.path, dtype="float32")
     assert np.abs(dry - played * 10 ** (-2 / 20)).max() < 1e-6
     assert (folder / "take-2-sfx.mp3").read_bytes() == b"effects alone"
+
+
+def test_of_several_cues_each_has_its_stem(result: Any, tmp_path: Path) -> None:
+    marks = ((Fraction(1), Fraction(5)), (Fraction(6), Fraction(LENGTH, RATE_HZ)))
+    result.notes.cues = [
+        SimpleNamespace(number=f"1M{number}", range=TimeRange.between(*mark))
+        for number, mark in enumerate(marks, start=1)
+    ]
+    folder = tmp_path / "stems"
+    parts, stems = write_stems(folder, result)
+    for part, final in parts:
+        part.replace(final)
+    dry, _ = soundfile.read(folder / "MX-dry.wav", dtype="float32")
+    told = {stem.name: stem for stem in stems}
+    assert [name for name in told if name.startswith("1M")] == ["1M1.wav", "1M2.wav"]
+    for number, (first, last) in enumerate(((RATE_HZ, 5 * RATE_HZ), (6 * RATE_HZ, LENGTH)), 1):
+        sound, _ = soundfile.read(folder / f"1M{number}.wav", dtype="float32")
+        assert np.array_equal(sound, dry[first:last])
+        assert told[f"1M{number}.wav"].time_reference_samples == first
+        with av.open(str(folder / f"1M{number}.wav")) as container:
+            assert f"cue 1M{number}, of film.mov" in str(container.metadata.values())
 
 
 def test_a_scene_after_the_music_has_none(result: Any, tmp_path: Path) -> None:

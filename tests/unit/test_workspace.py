@@ -214,7 +214,7 @@ def test_reels_come_back_as_they_were(workspace_root: Path) -> None:
         proxy.path.touch()
         first = Reel(range=TimeRange(start_s=Fraction(0), duration_s=half), proxy=proxy)
         second = Reel(range=TimeRange(start_s=half, duration_s=half), proxy=None)
-        return ReelSet(duration_s=2 * half, reels=(first, second))
+        return ReelSet(cues=(TimeRange.between(Fraction(0), 2 * half),), reels=(first, second))
 
     with Workspace(workspace_root, FILM) as work:
         told = work.run(cut, 1, gives=ReelSet, progress=no_progress)
@@ -267,7 +267,7 @@ def test_a_take_of_any_name_is_kept(workspace_root: Path, tmp_path: Path, name: 
     order = Order(
         notes=notes,
         brief=brief,
-        reels=ReelSet(duration_s=Fraction(3), reels=(Reel(range=whole, proxy=None),)),
+        reels=ReelSet(cues=(whole,), reels=(Reel(range=whole, proxy=None),)),
         music=SourceFile(path=track, fingerprint="c" * 64),
     )
 

@@ -4,7 +4,7 @@
 """
 
 from scorebed.composer.form import compose
-from scorebed.composer.plan import Accent, Bar, Chord, Composition, Direction, Note, Section
+from scorebed.composer.plan import Accent, Bar, Chord, Composition, Direction, Note, Piece, Section
 from scorebed.composer.render import render
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Composition",
     "Direction",
     "Note",
+    "Piece",
     "Section",
     "compose",
     "render",

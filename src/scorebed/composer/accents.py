@@ -26,7 +26,7 @@ def opening_notes(composition: Composition, section: Section) -> Iterator[Note]:
     if not (section.opens_scene or section.last or section.bars[0].index == 0):
         return
     style = composition.style
-    first = section.index == 0
+    first = section.opens_cue
     strength = 1.0 if section.opens_scene else 0.75 if section.last else 0.45
     if first and not section.last:
         strength = 0.5
@@ -49,7 +49,7 @@ def opening_notes(composition: Composition, section: Section) -> Iterator[Note]:
             pan=0.0,
             far=False,
         )
-    if composition.direction.drums or style.drums == "none":
+    if section.direction.drums or style.drums == "none":
         yield from _impact(composition, section, strength * force)
     if section.last:
         yield from _last_chord(composition, section)
@@ -73,7 +73,7 @@ def _impact(composition: Composition, section: Section, velocity: float) -> Iter
 
 def _last_chord(composition: Composition, section: Section) -> Iterator[Note]:
     """Everyone who can hold a note does so, to the end of the picture; else someone rolls."""
-    parts = composition.direction.parts
+    parts = section.direction.parts
     seats = [
         (index, part)
         for index, part in enumerate(parts)
@@ -158,7 +158,7 @@ def section_accents(
                 gain_db=style.accent_gain_db - 4.0 + 4.0 * force,
                 pan=0.3 if place % 2 else -0.3,
             )
-        if composition.direction.drums and section.intensity >= style.drums_enter_at:
+        if section.direction.drums and section.intensity >= style.drums_enter_at:
             yield Note(
                 start_samples=accent.at_samples,
                 length_samples=SAMPLE_RATE_HZ,

@@ -34,7 +34,7 @@ def section_notes(composition: Composition, section: Section, speech: SpeechMap)
     notes = list(opening_notes(composition, section))
     notes.extend(section_accents(composition, section, speech))
     if not section.last:
-        for index, part in enumerate(composition.direction.parts):
+        for index, part in enumerate(section.direction.parts):
             notes.extend(_part_notes(composition, section, speech, index, part))
         notes.extend(_drum_notes(composition, section, speech))
     notes.sort(key=lambda note: (note.start_samples, note.part, note.sound, note.pitch))
@@ -108,7 +108,7 @@ def _loosen(note: Note, section: Section, loose: float, rng: np.random.Generator
 
 def _drum_notes(composition: Composition, section: Section, speech: SpeechMap) -> Iterator[Note]:
     style = composition.style
-    if not composition.direction.drums or section.intensity < style.drums_enter_at:
+    if not section.direction.drums or section.intensity < style.drums_enter_at:
         return
     words = composition.seed_words
     groove = int(rng_for(*words, "groove", section.label[0]).integers(1 << 16))

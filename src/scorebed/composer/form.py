@@ -7,13 +7,30 @@ from itertools import pairwise
 
 from scorebed.composer.chance import rng_for
 from scorebed.composer.harmony import build_chord, is_dark, key_name, tonic_of
-from scorebed.composer.mood import Mood, MotionShape, read_moods, shape_energy
+from scorebed.composer.mood import (
+    LETTERS,
+    Mood,
+    MotionShape,
+    letters_of,
+    read_moods,
+    risen,
+    shape_energy,
+)
 from scorebed.composer.motif import draw_motif, vary
-from scorebed.composer.plan import Accent, Bar, Chord, Composition, MotifNote, Section
+from scorebed.composer.plan import (
+    Accent,
+    Bar,
+    Chord,
+    Composition,
+    Direction,
+    MotifNote,
+    Piece,
+    Section,
+)
 from scorebed.composer.progression import SECTION_BARS, draw_degrees, mode_of, unlike
 from scorebed.composer.tempo import TempoWish, lay_beats, split_bars
 from scorebed.composer.timeline import Span, spans_of
-from scorebed.composer.words import read_words
+from scorebed.composer.words import read_scenes, read_words
 from scorebed.model import Brief, SpottingNotes
 from scorebed.style import Mode, Style
 from scorebed.timecode import SAMPLE_RATE_HZ, to_samples
@@ -23,8 +40,8 @@ _LONG_FORM = (0, 0, 1, 0, 2, 0, 1, 2)
 _LONG_ARC = (0.0, 0.08, 0.14, -0.16, 0.04, 0.16, -0.08, 0.1)
 """What is added to the energy of those groups: growth, a breakdown, growth again."""
 _LEAN = 0.4
-_SAME_MOOD = 0.16
-_LETTERS = "ABCD"
+_RISE = 0.5
+"""How much energy a scene gains that is to build up."""
 
 
 @dataclass(slots=True)
@@ -38,6 +55,7 @@ class _Writer:
     home: int
     motif: tuple[MotifNote, ...]
     lean: float
+    directions: tuple[Direction, ...]
     heard: dict[int, int] = field(default_factory=dict)
     sections: list[Section] = field(default_factory=list)
     chord: Chord | None = None
@@ -45,7 +63,10 @@ class _Writer:
 
 
 def compose(notes: SpottingNotes, brief: Brief) -> Composition:
-    """Writes a piece to the picture; the same arguments give the same piece.
+    """Writes a piece for each cue of a picture, of one family; the same arguments give the same.
+
+    All have one motif, one family of keys, one ensemble and one scale of moods. Each begins by
+    itself and ends with a chord that has rung out when its cue ends.
 
     Args:
         notes: Where the music goes and what it has to meet.
@@ -53,6 +74,7 @@ def compose(notes: SpottingNotes, brief: Brief) -> Composition:
     """
     style = brief.style
     direction = read_words(brief)
+    own, unused = read_scenes(brief, notes.scenes)
     words = (str(brief.seed), style.name, brief.prompt, *brief.tags)
     rng = rng_for(*words, "piece")
     writer = _Writer(
@@ -63,14 +85,29 @@ def compose(notes: SpottingNotes, brief: Brief) -> Composition:
         home=int(rng.integers(12)),
         motif=draw_motif(rng, style.density),
         lean=float(rng.uniform(-_LEAN, _LEAN)),
+        directions=tuple(found or direction for found in own),
     )
     length = max(to_samples(notes.duration_s), 1)
-    moods = read_moods(notes.scenes, style, direction)
-    letters = _letters(moods)
-    for span in spans_of(notes, length, style, brief.guidance):
-        mood = moods[span.scene]
-        bars = _bars_of(writer, span, mood, direction.tempo_bpm)
-        _write_span(writer, span, mood, letters[span.scene], bars)
+    moods = read_moods(notes.scenes, style, direction, own)
+    # What the user wishes of one scene changes the material of no other.
+    letters = letters_of(read_moods(notes.scenes, style, direction))
+    pieces = []
+    for cue in notes.music:
+        marks = to_samples(cue.start_s), max(min(to_samples(cue.end_s), length), 1)
+        # After a rest the ear starts anew: any chord may come.
+        writer.chord = None
+        done = len(writer.sections)
+        for span in spans_of(notes, marks, style, brief.guidance):
+            mood = moods[span.scene]
+            bars = _bars_of(writer, span, mood, direction.tempo_bpm)
+            _write_span(writer, span, mood, letters[span.scene], bars)
+        pieces.append(
+            Piece(
+                start_samples=marks[0],
+                end_samples=marks[1],
+                sections=tuple(writer.sections[done:]),
+            )
+        )
     first = writer.sections[0]
     key = key_name(first.tonic, first.mode)
     return Composition(
@@ -81,32 +118,10 @@ def compose(notes: SpottingNotes, brief: Brief) -> Composition:
         direction=direction,
         quality=brief.quality,
         guidance=brief.guidance,
-        sections=tuple(writer.sections),
+        pieces=tuple(pieces),
         speech=notes.speech,
-        unused_words=direction.unused_words,
+        unused_words=(*direction.unused_words, *unused),
     )
-
-
-def _letters(moods: tuple[Mood, ...]) -> list[int]:
-    """Material of every scene: a mood that was there before brings its material back.
-
-    Two neighbours never share it, for their border must be heard.
-    """
-    known: list[Mood] = []
-    out: list[int] = []
-    for mood in moods:
-        near = [
-            (abs(mood.energy - other.energy) + abs(mood.valence - other.valence), index)
-            for index, other in enumerate(known)
-            if not out or index != out[-1]
-        ]
-        full = len(known) == len(_LETTERS)
-        if near and (full or min(near)[0] < _SAME_MOOD):
-            out.append(min(near)[1])
-        else:
-            out.append(len(known))
-            known.append(mood)
-    return out
 
 
 def _bars_of(
@@ -155,8 +170,10 @@ def _write_span(
     for place, group in enumerate(groups):
         # Long scenes have a form of their own, moved by the scene's material.
         turn = _LONG_FORM[place % len(_LONG_FORM)] if len(groups) > 2 else place  # noqa: PLR2004
-        material = (letter + turn) % len(_LETTERS)
+        material = (letter + turn) % len(LETTERS)
         arc = _LONG_ARC[place % len(_LONG_ARC)] if len(groups) > 1 else 0.0
+        if writer.directions[span.scene].rising:
+            arc += _RISE * ((place + 0.5) / len(groups) - 0.5)
         energy = min(max(mood.energy + arc, 0.05), 1.0)
         times = writer.heard.get(material, 0)
         if not span.last:
@@ -206,15 +223,21 @@ def _write_section(
     start, end = group[0][0], group[-1][-1]
     means = [writer.motion.mean(marks[0], marks[-1]) for marks in group]
     energies = shape_energy(energy, means, writer.brief.guidance)
+    direction = writer.directions[span.scene]
+    if direction.rising:
+        share = _RISE * (end - start) / (span.end_samples - span.start_samples)
+        energies = risen(energies, share)
     bars = _write_bars(writer, group, degrees, energies, parent, mode, inverted=times % 2 == 1)
     beats = sum(len(marks) - 1 for marks in group)
     writer.sections.append(
         Section(
             index=len(writer.sections),
             scene=span.scene,
+            opens_cue=edges[0] and span.opens_cue,
             opens_scene=edges[0] and span.opens_scene,
             closes_scene=edges[1] and span.closes_scene,
-            label=_LETTERS[material] + "'" * times,
+            direction=direction,
+            label=LETTERS[material] + "'" * times,
             tempo_bpm=60 * SAMPLE_RATE_HZ * beats / (end - start),
             parent=parent,
             tonic=tonic_of(parent, mode),

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from scorebed.model import PictureCurve, Scene
     from scorebed.style import Style
 
+LETTERS = "ABCD"
+"""The materials of a programme."""
+_SAME_MOOD = 0.16
 _BUSY_CUTS_PER_MINUTE = 40.0
 
 
@@ -32,13 +35,19 @@ class Mood:
     """Colour of the instruments, 0 (dark) to 1 (bright)."""
 
 
-def read_moods(scenes: Sequence[Scene], style: Style, direction: Direction) -> tuple[Mood, ...]:
+def read_moods(
+    scenes: Sequence[Scene],
+    style: Style,
+    direction: Direction,
+    own: Sequence[Direction | None] = (),
+) -> tuple[Mood, ...]:
     """What every scene asks of its music.
 
     Args:
         scenes: The scenes, in order.
         style: Gives the range of energy.
-        direction: What the words shift.
+        direction: What the words of the brief shift.
+        own: For each scene that has words of its own, what all shift together; the tempo stays.
     """
     activity = [
         0.7 * min(scene.motion * 1.25, 1.0)
@@ -55,18 +64,44 @@ def read_moods(scenes: Sequence[Scene], style: Style, direction: Direction) -> t
     for index, scene in enumerate(scenes):
         place = index / max(len(scenes) - 1, 1)
         rise = (place - 0.5) * 0.6 if direction.building else 0.0
-        push = _clip(pace[index] + direction.energy * 0.5 + rise)
-        bright = _clip(valence[index] + direction.mood * 0.8)
+        here = (own[index] if own else None) or direction
+        push = _clip(pace[index] + here.energy * 0.5 + rise)
+        bright = _clip(valence[index] + here.mood * 0.8)
         tone = _clip(0.25 + 0.35 * scene.saturation + 0.3 * scene.brightness + 0.2 * scene.warmth)
         moods.append(
             Mood(
-                energy=_clip(low + (high - low) * push + 0.15 * direction.energy),
-                pace=push,
+                energy=_clip(low + (high - low) * push + 0.15 * here.energy),
+                pace=_clip(pace[index] + direction.energy * 0.5 + rise),
                 valence=bright,
                 tone=tone,
             )
         )
     return tuple(moods)
+
+
+def letters_of(moods: tuple[Mood, ...]) -> list[int]:
+    """Material of every scene: a mood that was there before brings its material back.
+
+    Two neighbours never share it, for their border must be heard.
+
+    Args:
+        moods: Those of the scenes, in order.
+    """
+    known: list[Mood] = []
+    out: list[int] = []
+    for mood in moods:
+        near = [
+            (abs(mood.energy - other.energy) + abs(mood.valence - other.valence), index)
+            for index, other in enumerate(known)
+            if not out or index != out[-1]
+        ]
+        full = len(known) == len(LETTERS)
+        if near and (full or min(near)[0] < _SAME_MOOD):
+            out.append(min(near)[1])
+        else:
+            out.append(len(known))
+            known.append(mood)
+    return out
 
 
 def _spread(values: Sequence[float]) -> list[float]:
@@ -121,6 +156,19 @@ def shape_energy(base: float, means: Sequence[float | None], guidance: float) ->
     return tuple(
         base if value is None else _clip(base + 0.7 * guidance * (value - centre))
         for value in means
+    )
+
+
+def risen(energies: Sequence[float], by: float) -> tuple[float, ...]:
+    """Energies of bars that rise evenly, by so much from the first to the last, about their mean.
+
+    Args:
+        energies: Energy of every bar, 0 to 1.
+        by: How much is gained, 0 to 1.
+    """
+    count = len(energies)
+    return tuple(
+        _clip(one + by * ((place + 0.5) / count - 0.5)) for place, one in enumerate(energies)
     )
 
 

@@ -81,17 +81,43 @@ class Accent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Direction:
+    """What words ask for: those of the brief, or those and the ones for a scene."""
+
+    tempo_bpm: tuple[float, float]
+    """Slowest and fastest tempo, in beats per minute."""
+    mood: float
+    """Shift of the mode, -1 (dark) to 1 (bright)."""
+    energy: float
+    """Shift of the energy, -1 to 1."""
+    building: bool
+    """Whether energy rises through the piece."""
+    rising: bool
+    """Whether it rises through the scene."""
+    drums: bool
+    """Whether drums play."""
+    parts: tuple[Part, ...]
+    """The ensemble that is left."""
+    unused_words: tuple[str, ...]
+    """Words that meant nothing to the composer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
     """Bars that belong together: one scene, or a phrase group of a long one."""
 
     index: int
-    """Place in the piece, from 0."""
+    """Place in the programme, from 0."""
     scene: int
     """Scene that it belongs to, from 0."""
+    opens_cue: bool
+    """Whether music begins with it."""
     opens_scene: bool
-    """Whether it starts on a scene change (or at the start of the picture)."""
+    """Whether it starts on a scene change (or at the start of a cue)."""
     closes_scene: bool
-    """Whether a scene change (or the end of the picture) follows."""
+    """Whether a scene change (or the end of a cue) follows."""
+    direction: Direction
+    """What the words ask of its scene."""
     label: str
     """Material and how often it has been varied: ``A``, ``A'``, ``B`` ..."""
     tempo_bpm: float
@@ -160,28 +186,20 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Direction:
-    """What the words of the brief ask for."""
+class Piece:
+    """The music of a cue, with a beginning and an ending of its own."""
 
-    tempo_bpm: tuple[float, float]
-    """Slowest and fastest tempo, in beats per minute."""
-    mood: float
-    """Shift of the mode, -1 (dark) to 1 (bright)."""
-    energy: float
-    """Shift of the energy, -1 to 1."""
-    building: bool
-    """Whether energy rises through the piece."""
-    drums: bool
-    """Whether drums play."""
-    parts: tuple[Part, ...]
-    """The ensemble that is left."""
-    unused_words: tuple[str, ...]
-    """Words that meant nothing to the composer."""
+    start_samples: int
+    """Where it begins."""
+    end_samples: int
+    """First sample after it: by then the last chord has rung out."""
+    sections: tuple[Section, ...]
+    """Its sections, without a gap."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Composition:
-    """A piece, planned: the notes follow from it without further choice."""
+    """A programme, planned: the notes follow from it without further choice."""
 
     name: str
     """Style, key, tempo and seed, for a person."""
@@ -192,17 +210,22 @@ class Composition:
     style: Style
     """The style."""
     direction: Direction
-    """What the words ask for."""
+    """What the words ask of the whole."""
     quality: Quality
     """How much work goes into the sound."""
     guidance: float
     """How closely cuts inside scenes are met, 0 to 1."""
-    sections: tuple[Section, ...]
-    """The sections, without a gap, over the whole picture."""
+    pieces: tuple[Piece, ...]
+    """The pieces, in order; between them there is silence."""
     speech: tuple[SpeechRegion, ...]
     """Where the texture thins."""
     unused_words: tuple[str, ...]
     """Words of the brief that could not be used."""
+
+    @property
+    def sections(self) -> tuple[Section, ...]:
+        """All sections, in order."""
+        return tuple(section for piece in self.pieces for section in piece.sections)
 
     @property
     def bars(self) -> tuple[Bar, ...]:

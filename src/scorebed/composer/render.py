@@ -20,7 +20,7 @@ from scorebed.timecode import SAMPLE_RATE_HZ, to_samples
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from scorebed.composer.plan import Composition, Note
+    from scorebed.composer.plan import Composition, Note, Piece
     from scorebed.composer.tones import Sound
 
 _BLOCK_SAMPLES = GRAIN_SAMPLES * 273
@@ -35,19 +35,39 @@ _SOUNDING_DB = -4.0
 def render(composition: Composition, *, progress: Progress = no_progress) -> Iterator[Audio]:
     """Plays a composition: blocks of shape (samples, 2), together as long as the picture.
 
+    Between the pieces there is digital silence: nothing of a piece rings on after its end.
+
     Args:
         composition: What to play.
         progress: Told the share of the music that has been played.
     """
-    player = _Player(composition)
-    done = 0
+    sounds = _Sounds(composition.quality)
     length = composition.length_samples
-    while done < length:
-        block = player.next_block()
-        size = min(block.shape[1], length - done)
-        done += size
+    done = 0
+    for block in _pieces(composition, sounds):
+        done += len(block)
         progress(done / length)
-        yield np.ascontiguousarray(block[:, :size].T)
+        yield block
+
+
+def _pieces(composition: Composition, sounds: _Sounds) -> Iterator[Audio]:
+    """The pieces, each played by itself, and the silence between them."""
+    done = 0
+    for piece in composition.pieces:
+        yield from _silence(piece.start_samples - done)
+        player = _Player(composition, piece, sounds)
+        done = piece.start_samples
+        while done < piece.end_samples:
+            block = player.next_block()
+            size = min(block.shape[1], piece.end_samples - done)
+            done += size
+            yield np.ascontiguousarray(block[:, :size].T)
+    yield from _silence(composition.length_samples - done)
+
+
+def _silence(length: int) -> Iterator[Audio]:
+    for at in range(0, length, _BLOCK_SAMPLES):
+        yield np.zeros((min(_BLOCK_SAMPLES, length - at), 2), dtype=np.float32)
 
 
 class _Sounds:
@@ -87,22 +107,24 @@ class _Sounds:
 
 
 class _Player:
-    """What is carried from block to block.
+    """What is carried from block to block of a piece.
 
     Args:
         composition: What to play.
+        piece: Which piece of it.
+        sounds: The sounds, kept from piece to piece.
     """
 
-    def __init__(self, composition: Composition) -> None:
+    def __init__(self, composition: Composition, piece: Piece, sounds: _Sounds) -> None:
         style, quality = composition.style, composition.quality
         self._composition = composition
-        self._sounds = _Sounds(quality)
+        self._sounds = sounds
         self._speech = SpeechMap(
             [(to_samples(r.range.start_s), to_samples(r.range.end_s)) for r in composition.speech]
         )
-        self._waiting = deque(composition.sections)
+        self._waiting = deque(piece.sections)
         self._notes: deque[Note] = deque()
-        self._at = 0
+        self._start = self._at = piece.start_samples
         self._count = 0
         self._base = 0
         shape = (2, 2 * _REACH_SAMPLES)
@@ -112,11 +134,11 @@ class _Player:
         self._room = Room(response, _BLOCK_SAMPLES, stereo_send=quality != "draft")
         self._near_send = np.float32(10 ** (style.near_send_db / 20))
         self._far_send = np.float32(10 ** (style.far_send_db / 20))
-        last = composition.sections[-1]
+        last = piece.sections[-1]
         self._bus = Bus(
             gain_db=style.mix_gain_db,
             top_hz=style.top_hz,
-            length_samples=composition.length_samples,
+            length_samples=piece.end_samples - piece.start_samples,
             ring_samples=last.end_samples - last.start_samples,
         )
 
@@ -132,7 +154,7 @@ class _Player:
         wet += near
         wet += far
         out = self._bus.process(wet)
-        if self._at == 0:
+        if self._at == self._start:
             out = out[:, LATENCY_SAMPLES:]
         self._at = end
         self._base += _BLOCK_SAMPLES

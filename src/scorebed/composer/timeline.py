@@ -1,4 +1,4 @@
-"""Cuts the picture into spans: scenes, and the last chord."""
+"""Cuts a cue into spans: scenes, and the last chord."""
 
 from __future__ import annotations
 
@@ -31,10 +31,12 @@ class Span:
     """First sample after it."""
     targets: tuple[Target, ...]
     """Moments inside it that a beat should meet."""
+    opens_cue: bool
+    """Whether music begins with it."""
     opens_scene: bool
-    """Whether it starts with its scene."""
+    """Whether it starts with its scene, or with the cue."""
     closes_scene: bool
-    """Whether it ends with its scene."""
+    """Whether it ends with its scene, or with the cue."""
     last: bool
     """Whether it is the ringing last chord."""
 
@@ -49,34 +51,37 @@ class Span:
 
 
 def spans_of(
-    notes: SpottingNotes, length_samples: int, style: Style, guidance: float
+    notes: SpottingNotes, cue: tuple[int, int], style: Style, guidance: float
 ) -> tuple[Span, ...]:
-    """The spans of a picture, without a gap.
+    """The spans of a cue, without a gap.
 
     Args:
         notes: Gives scenes, cuts and hit points.
-        length_samples: Length of the picture.
+        cue: Its first sample, and the first sample after it.
         style: Says how long the last chord rings.
         guidance: How much cuts matter, 0 to 1.
     """
-    starts = sorted({0, *(to_samples(scene.range.start_s) for scene in notes.scenes)})
-    starts = [at for at in starts if at < length_samples]
     scene_at = {to_samples(scene.range.start_s): i for i, scene in enumerate(notes.scenes)}
+    before = [at for at in scene_at if at <= cue[0]]
+    # The first span belongs to the scene in which the cue begins.
+    scene_at[cue[0]] = scene_at[max(before)] if before else 0
+    starts = sorted(at for at in scene_at if cue[0] <= at < cue[1])
     points = _points(notes)
     spans: list[Span] = []
-    for start, end in zip(starts, [*starts[1:], length_samples], strict=True):
+    for start, end in zip(starts, [*starts[1:], cue[1]], strict=True):
         inside = _inside(points, start, end)
         ring = end
-        if end == length_samples:
+        if end == cue[1]:
             ring = _ring_start(start, end, inside, style, guidance)
         for first, stop, last in ((start, ring, False), (ring, end, True)):
             if stop > first:
                 spans.append(
                     Span(
-                        scene=scene_at.get(start, 0),
+                        scene=scene_at[start],
                         start_samples=first,
                         end_samples=stop,
                         targets=_between(inside, start, first, stop),
+                        opens_cue=first == cue[0],
                         opens_scene=first == start,
                         closes_scene=stop == end,
                         last=last,

@@ -10,7 +10,9 @@ from scorebed.composer.plan import Direction
 from scorebed.style import Part, Patch, Role, Style
 
 if TYPE_CHECKING:
-    from scorebed.model import Brief
+    from collections.abc import Sequence
+
+    from scorebed.model import Brief, Scene
 
 _SLOW = {"slow", "slowly", "calm", "relaxed", "largo", "adagio", "gentle", "still"}
 _FAST = {"fast", "quick", "driving", "energetic", "allegro", "presto", "racing", "uptempo"}
@@ -84,6 +86,11 @@ class _Reading:
     banned: set[str] = field(default_factory=set)
     no_melody: bool = False
     unused: list[str] = field(default_factory=list)
+    scene: bool = False
+    """Whether the words are those for a scene."""
+    rising: bool = False
+    joining: list[str] = field(default_factory=list)
+    """Instruments that a scene adds, and drums, also to a soloist."""
 
 
 def read_words(brief: Brief) -> Direction:
@@ -92,16 +99,57 @@ def read_words(brief: Brief) -> Direction:
     Args:
         brief: The brief; its style says what the words bend.
     """
+    return _direction(_read_brief(brief))
+
+
+def read_scenes(
+    brief: Brief, scenes: Sequence[Scene]
+) -> tuple[tuple[Direction | None, ...], tuple[str, ...]]:
+    """What the words for single scenes ask for, on top of those of the brief.
+
+    Where the two contradict each other, those of the scene hold. Tempo is the whole piece's: a
+    scene cannot change it.
+
+    Args:
+        brief: The brief.
+        scenes: The scenes, in order.
+
+    Returns:
+        For each scene what is asked, None where it has no words of its own; and the words that
+        meant nothing, each with its scene.
+    """
+    found: list[Direction | None] = []
+    unused: list[str] = []
+    for number, scene in enumerate(scenes, start=1):
+        if not scene.brief.strip():
+            found.append(None)
+            continue
+        reading = _read_brief(brief)
+        reading.scene, reading.unused = True, []
+        _read_text(reading, scene.brief)
+        direction = _direction(reading)
+        found.append(direction)
+        name = scene.name or f"scene {number}"
+        unused += [f"{word} ({name})" for word in direction.unused_words]
+    return tuple(found), tuple(unused)
+
+
+def _read_brief(brief: Brief) -> _Reading:
     reading = _Reading(style=brief.style, drums=brief.style.drums != "none")
     for text in (brief.prompt, *brief.tags):
         _read_text(reading, text)
+    return reading
+
+
+def _direction(reading: _Reading) -> Direction:
     low_bpm, high_bpm = _tempo(reading)
     return Direction(
         tempo_bpm=(low_bpm, high_bpm),
         mood=max(-1.0, min(1.0, reading.mood)),
         energy=max(-1.0, min(1.0, reading.energy)),
         building=reading.building,
-        drums=reading.drums and reading.solo is None,
+        rising=reading.rising,
+        drums=reading.drums and (reading.solo is None or "drums" in reading.joining),
         parts=_ensemble(reading),
         unused_words=tuple(dict.fromkeys(reading.unused)),
     )
@@ -109,6 +157,9 @@ def read_words(brief: Brief) -> Direction:
 
 def _read_text(reading: _Reading, text: str) -> None:
     def take_bpm(match: re.Match[str]) -> str:
+        if reading.scene:
+            reading.unused.append(match.group())
+            return " "
         reading.bpm = min(max(float(match.group(1)), _BPM_RANGE[0]), _BPM_RANGE[1])
         return " "
 
@@ -131,6 +182,8 @@ def _read_word(reading: _Reading, word: str, *, negated: bool, solo: bool) -> No
     used = _read_feeling(reading, word, sign=-1.0 if negated else 1.0)
     if word in _DRUMS:
         reading.drums = not negated and word != "drumless"
+        if reading.scene and reading.drums:
+            reading.joining.append("drums")
         used = True
     if word in _MELODY:
         reading.no_melody = negated
@@ -139,19 +192,32 @@ def _read_word(reading: _Reading, word: str, *, negated: bool, solo: bool) -> No
         used = True
         if negated:
             reading.banned.update(_INSTRUMENTS[word])
+            _forget(reading, word)
         elif solo:
             reading.solo = word
         else:
             reading.wanted.append(word)
+            if reading.scene:
+                reading.joining.append(word)
     if not (used or word in reading.style.words or word in reading.style.name.split("-")):
         reading.unused.append(word)
+
+
+def _forget(reading: _Reading, word: str) -> None:
+    """What is excluded later is not wanted any more."""
+    gone = set(_INSTRUMENTS[word])
+    reading.wanted = [one for one in reading.wanted if gone.isdisjoint(_INSTRUMENTS[one])]
+    if reading.solo is not None and not gone.isdisjoint(_INSTRUMENTS[reading.solo]):
+        reading.solo = None
 
 
 def _read_feeling(reading: _Reading, word: str, *, sign: float) -> bool:
     used = False
     if word in _SLOW | _FAST:
-        reading.pace = round(sign) * (1 if word in _FAST else -1)
-        used = True
+        # The tempo is the whole piece's.
+        used = not reading.scene
+        if used:
+            reading.pace = round(sign) * (1 if word in _FAST else -1)
     if word in _DARK | _BRIGHT:
         reading.mood += sign * (0.6 if word in _BRIGHT else -0.6)
         used = True
@@ -159,7 +225,10 @@ def _read_feeling(reading: _Reading, word: str, *, sign: float) -> bool:
         reading.energy += sign * (0.4 if word in _STRONG else -0.4)
         used = True
     if word in _BUILD:
-        reading.building = sign > 0
+        if reading.scene:
+            reading.rising = sign > 0
+        else:
+            reading.building = sign > 0
         used = True
     return used
 
@@ -177,7 +246,8 @@ def _tempo(reading: _Reading) -> tuple[float, float]:
 
 def _ensemble(reading: _Reading) -> tuple[Part, ...]:
     if reading.solo is not None:
-        return _solo(_INSTRUMENTS[reading.solo])
+        guests = (_INSTRUMENTS[word][0] for word in reading.joining if word in _INSTRUMENTS)
+        return (*_solo(_INSTRUMENTS[reading.solo]), *map(_guest, guests))
     parts = [part for part in reading.style.parts if part.patch not in reading.banned]
     if reading.no_melody:
         parts = [part for part in parts if part.role not in ("lead", "counter")]

@@ -1,4 +1,4 @@
-"""Stems as Broadcast Wave: DX, MX-dry, MX-ducked, MIX, music by scene, and the duck's curve."""
+"""Stems as Broadcast Wave: DX, MX-dry, MX-ducked, MIX, music by cue, and the duck's curve."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ _NUMBERED = re.compile(
     r"|duck-curve-a[0-9]+\.(csv|json)|take-[1-9][0-9]*-.+",
     re.DOTALL,
 )
-"""Music of a scene, stems of further audio streams, and further files of a take: how many there
-will be shows in the end only."""
+"""Music of a cue or a scene, stems of further audio streams, and further files of a take: how many
+there will be shows in the end only."""
 
 
 def check_stems(folder: Path, *, overwrite: bool) -> None:
@@ -75,11 +75,12 @@ def write_stems(
     DX, MX-dry, MX-ducked and MIX are each as long as the picture, from its start. They carry the
     gains of the mix, so that DX and MX-ducked add up to MIX wherever the limiter did nothing. A
     video without production audio gets a silent DX. ``1M1.wav``, ``1M2.wav`` ... are MX-dry cut at
-    the scenes, to the sample, and so add up to it. ``DX-a1.wav``, ``MX-dry-a1.wav``,
-    ``MX-ducked-a1.wav`` and ``MIX-a1.wav`` are those of a further audio stream that was scored,
-    here of the second (``--audio-streams 1``), with the gain of its own mix. ``take-1-NAME`` ...
-    are copies of further files of the take. All are 24-bit Broadcast Wave, but for one that would
-    clip: that is 32-bit float. The duck curve of each stream lies beside them.
+    the cues, to the sample; where there is one cue only, at its scenes, which add up to it.
+    ``DX-a1.wav``, ``MX-dry-a1.wav``, ``MX-ducked-a1.wav`` and ``MIX-a1.wav`` are those of a further
+    audio stream that was scored, here of the second (``--audio-streams 1``), with the gain of its
+    own mix. ``take-1-NAME`` ... are copies of further files of the take. All are 24-bit Broadcast
+    Wave, but for one that would clip: that is 32-bit float. The duck curve of each stream lies
+    beside them.
 
     Args:
         folder: Where to; made if it is not there.
@@ -92,7 +93,7 @@ def write_stems(
     parts: list[tuple[Path, Path]] = []
     stems: list[StemFile] = []
     try:
-        for name, sound in (*_whole(result), *_scenes(result)):
+        for name, sound in (*_whole(result), *_cues(result)):
             stems.append(_write(_part(folder, name, parts), name, sound))
         for programme in result.programmes:
             of, curve = _of(result, programme), programme.ducked.curve
@@ -161,19 +162,22 @@ def _programme(result: Result, programme: Programme) -> Iterator[tuple[str, Soun
         yield f"{name}.wav", _sound(result, play, channels, span, f"{name}: {words}")
 
 
-def _scenes(result: Result) -> Iterator[tuple[str, Sound]]:
-    """The music of each scene as far as it is scored: levelled, not ducked."""
+def _cues(result: Result) -> Iterator[tuple[str, Sound]]:
+    """The music of each cue: levelled, not ducked; of a cue that is alone, that of each scene."""
     mx = _raised(result.levelled.mx, result.mixed.gain_db)
-    end = result.picture.length_samples
-    if result.notes.cues:
-        end = min(end, to_samples(result.notes.cues[-1].range.end_s))
-    for number, scene in enumerate(result.notes.scenes, start=1):
-        first = to_samples(scene.range.start_s)
-        last = min(to_samples(scene.range.end_s), end)
-        if first < last:
-            span = first, last - first
-            words = f"1M{number}: music before ducking, scene {number}"
-            yield f"1M{number}.wav", _sound(result, partial(_blocks, mx, span), 2, span, words)
+    cues = result.notes.cues
+    if len(cues) == 1:
+        heard = [scene.range.common(cues[0].range) for scene in result.notes.scenes]
+        found = [(one, f"scene {number}") for number, one in enumerate(heard, start=1)]
+    else:
+        found = [(cue.range, f"cue {cue.number}") for cue in cues]
+    length = result.picture.length_samples
+    for number, (place, words) in enumerate(found, start=1):
+        if place is not None:
+            first, last = to_samples(place.start_s), min(to_samples(place.end_s), length)
+            span, name = (first, last - first), f"1M{number}"
+            told = f"{name}: music before ducking, {words}"
+            yield f"{name}.wav", _sound(result, partial(_blocks, mx, span), 2, span, told)
 
 
 def _sound(

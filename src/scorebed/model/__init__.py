@@ -16,6 +16,7 @@ from scorebed.model.files import (
     no_progress,
     no_words,
 )
+from scorebed.model.line import CuedLine
 from scorebed.model.music import (
     MAX_SPECTRAL_STEP_DB,
     MAX_STEP_LU,
@@ -95,6 +96,7 @@ __all__ = [
     "Brief",
     "Conformed",
     "Cue",
+    "CuedLine",
     "DeliveredSound",
     "DuckSettings",
     "Ducked",

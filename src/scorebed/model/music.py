@@ -86,9 +86,20 @@ class PartOrder:
         )
 
     @property
-    def range(self) -> TimeRange:
-        """The part of the picture that it covers."""
-        return TimeRange.between(self.reels[0].range.start_s, self.reels[-1].range.end_s)
+    def stretches(self) -> tuple[TimeRange, ...]:
+        """The parts of the picture that it is for, in order: each is, or is part of, a cue."""
+        found: list[TimeRange] = []
+        for reel in self.reels:
+            if found and found[-1].end_s == reel.range.start_s:
+                found[-1] = TimeRange.between(found[-1].start_s, reel.range.end_s)
+            else:
+                found.append(reel.range)
+        return tuple(found)
+
+    @property
+    def duration_s(self) -> Fraction:
+        """Length of the picture that it is for, in seconds, without what lies between."""
+        return sum((reel.range.duration_s for reel in self.reels), Fraction(0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,9 +149,11 @@ class Take:
     seed: int | None
     """The seed that gives it again, or None where that has no meaning."""
     pieces: tuple[TakePiece, ...]
-    """The music as it came, in order; they tile the cued picture."""
+    """The music as it came, in order of their ranges, which do not overlap; together they cover
+    the cues. What they have for the time between cues is not played."""
     fitted: bool
-    """Whether it is one 48 kHz stereo WAV of the cue's exact length."""
+    """Whether it is one 48 kHz stereo WAV from the first frame to the end of the last cue, silent
+    where there is no cue."""
     unused_words: tuple[str, ...]
     """Words of the brief that it could not use."""
     spent: Quote
@@ -178,6 +191,10 @@ class TakePiece:
     """In any format that ffmpeg decodes."""
     range: TimeRange
     """The part of the picture that it is for."""
+    start_s: Fraction = Fraction(0)
+    """Where in the audio its music begins, in seconds."""
+    music_s: Fraction | None = None
+    """How much of the audio is its own, in seconds; None up to the end."""
 
 
 MAX_STEP_LU = 3.0

@@ -30,6 +30,11 @@ class TimeRange:
         """The range from ``start_s`` up to ``end_s``, both in seconds."""
         return TimeRange(start_s=start_s, duration_s=end_s - start_s)
 
+    def common(self, other: TimeRange) -> TimeRange | None:
+        """What both hold; None for nothing."""
+        start_s, end_s = max(self.start_s, other.start_s), min(self.end_s, other.end_s)
+        return TimeRange.between(start_s, end_s) if start_s < end_s else None
+
 
 class StreamKind(StrEnum):
     """What a stream of a container carries."""

@@ -114,3 +114,8 @@ class Expected:
     """Whether music and effects were asked for as files of their own."""
     sfx: bool
     """Whether sound effects were asked for; else those that come stay out of the film."""
+    starts_s: tuple[Fraction, ...] = ()
+    """Where each stretch of picture has its music in one piece for all of them, in seconds; empty
+    where one follows the other without a pause."""
+    warnings: tuple[str, ...] = ()
+    """What of the order the request has no room for, in sentences for a person."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal, Protocol, TypeVar
 
-from scorebed.errors import ScorebedError
+from scorebed.errors import ScorebedError, SettingsError
 from scorebed.model.files import Artifact, SourceFile
 from scorebed.model.picture import Stem, TimeRange
 
@@ -179,10 +179,37 @@ class SpottingNotes:
     ending: Transition | None = None
     """The fade at the end of the picture; None where it ends with a cut."""
 
+    @property
+    def music(self) -> tuple[TimeRange, ...]:
+        """Where the cues play."""
+        return tuple(cue.range for cue in self.cues)
+
+    @property
+    def scored(self) -> SpottingNotes:
+        """The notes of the picture up to the end of its music."""
+        return self.within(TimeRange.between(Fraction(0), self.cues[-1].range.end_s))
+
+    @property
+    def wordless(self) -> SpottingNotes:
+        """The notes without what the user calls the scenes and wishes of their music."""
+        scenes = tuple(replace(scene, name="", brief="") for scene in self.scenes)
+        return replace(self, scenes=scenes)
+
     def cued(self, music_s: Fraction | None) -> SpottingNotes:
-        """The notes with music for so many seconds from the first frame on; None for all."""
+        """The notes with music within so many seconds from the first frame on; None for all.
+
+        Raises:
+            SettingsError: If there is no cue so early.
+        """
         if music_s is None or music_s >= self.duration_s:
             return self
+        first_s = self.cues[0].range.start_s
+        if music_s <= first_s:
+            raise SettingsError(
+                f"--duration {float(music_s):g} ends before the first music of the spotting notes, "
+                f"at {float(first_s):g} s",
+                remedy=f"Give a --duration over {float(first_s):g}, or leave it out.",
+            )
         span = TimeRange(start_s=Fraction(0), duration_s=music_s)
         kept = [
             replace(cue, hit_points=_hits_within(cue.hit_points, span))
@@ -273,16 +300,21 @@ class Reel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReelSet:
-    """Reels that tile the cued picture: no gap, no overlap.
+    """Reels that tile the cues: no gap, no overlap, and nothing of what is not scored.
 
     Raises:
         ScorebedError: If they do not.
     """
 
-    duration_s: Fraction
-    """Length of the cued picture in seconds."""
+    cues: tuple[TimeRange, ...]
+    """Where the music plays, in order."""
     reels: tuple[Reel, ...]
     """In order."""
+
+    @property
+    def duration_s(self) -> Fraction:
+        """Length of the cued picture in seconds: of all cues together."""
+        return sum((cue.duration_s for cue in self.cues), Fraction(0))
 
     @property
     def parts(self) -> tuple[tuple[Reel, ...], ...]:
@@ -291,13 +323,19 @@ class ReelSet:
         return tuple(tuple(reels) for _, reels in grouped)
 
     def __post_init__(self) -> None:
-        at_s = Fraction(0)
-        for reel in self.reels:
-            if reel.range.start_s != at_s:
-                break
-            at_s = reel.range.end_s
-        if not self.reels or at_s != self.duration_s:
-            raise ScorebedError(
-                f"reel: the reels do not tile the picture (gap or overlap at {float(at_s):.3f} s)",
-                remedy="Report this: it is a fault of scorebed, not of the file.",
-            )
+        left = list(self.reels)
+        for cue in self.cues:
+            at_s = cue.start_s
+            while at_s < cue.end_s and left and left[0].range.start_s == at_s:
+                at_s = left.pop(0).range.end_s
+            if at_s != cue.end_s:
+                raise _untiled(at_s)
+        if left or not self.reels:
+            raise _untiled(left[0].range.start_s if left else Fraction(0))
+
+
+def _untiled(at_s: Fraction) -> ScorebedError:
+    return ScorebedError(
+        f"reel: the reels do not tile the cues (gap or overlap at {float(at_s):.3f} s)",
+        remedy="Report this: it is a fault of scorebed, not of the file.",
+    )

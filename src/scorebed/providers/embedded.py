@@ -39,7 +39,7 @@ class EmbeddedProvider:
         return _FREE
 
     def compose(self, order: Order, *, folder: Path, progress: Progress) -> Take:
-        """Composes and renders the whole picture."""
+        """Composes and renders all cues."""
         composition = compose(order.notes, order.brief)
         audio = write_wav(
             folder / "take.wav",

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scorebed.dsp.loudness import POWER_HOP_SAMPLES, PowerFollower, integrated_lufs
 from scorebed.errors import MediaError
-from scorebed.ffmpeg import decode_stereo
-from scorebed.model import Conformed, Stem, StreamKind, no_progress
-from scorebed.packets import read_contents
+from scorebed.model import Conformed, Stem, no_progress
+from scorebed.stages.conform_cues import runs_of
+from scorebed.stages.conform_hear import listen
 from scorebed.stages.conform_joins import matching_gains_db, measured, tapered
-from scorebed.stages.conform_lay import CHANNELS, DELAY_SAMPLES, Heard, play
+from scorebed.stages.conform_lay import CHANNELS, FADE_SAMPLES, REST_FADE_SAMPLES, play
 from scorebed.stages.conform_place import placed
 from scorebed.timecode import SAMPLE_RATE_HZ, to_samples, to_seconds
-from scorebed.wav import WavPart, format_of, read_wav, wav_writer, write_wav
+from scorebed.wav import WavPart, format_of, read_wav, write_wav
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,14 +31,13 @@ if TYPE_CHECKING:
         SpottingNotes,
         Take,
     )
+    from scorebed.stages.conform_cues import Run, Span
+    from scorebed.stages.conform_joins import Meeting
+    from scorebed.stages.conform_lay import Laid
 
-VERSION = 5
+VERSION = 6
 STAGE = "conform"
-_LEAST_SAMPLES = SAMPLE_RATE_HZ
-_SILENT = 1e-3
-"""-60 dBFS: what is below at head and tail of a piece is not music."""
-_ALIKE_SAMPLES = SAMPLE_RATE_HZ // 2
-"""A track whose length differs from the picture's by no more was made for it."""
+_NOTHING = 10 ** (-90 / 20)
 
 
 def conform(
@@ -50,10 +48,13 @@ def conform(
     folder: Path,
     progress: Progress = no_progress,
 ) -> Conformed:
-    """Makes the take exactly as long as its cue, and the stem as long as the picture.
+    """Makes the take exactly as long as its cues, and the stem as long as the picture.
 
     Each piece is fitted to its own range: a longer one rings over the next one's first beat for up
-    to 1.5 s, the last is faded over 4 s; a shorter one begins again with a crossfade of 2 s.
+    to 1.5 s, the last is faded over 4 s; a shorter one begins again with a crossfade of 2 s. Where
+    no cue is there is silence: what would sound on, or break off, is faded over 1.5 s up to the end
+    of its cue, and music that is entered in its middle comes up in 0.5 s.
+
     Silence at head and tail of a user's track does not count, unless the track is as long as its
     range to half a second: then it was made for this picture, and stays as it is. What a provider
     made for the picture keeps its silences, but for a codec's delay; a first beat that comes up to
@@ -61,7 +62,7 @@ def conform(
 
     Args:
         picture: What the music is for.
-        notes: Where somebody speaks.
+        notes: The cues, and where somebody speaks.
         take: The music as it came.
         folder: Where ``MX.wav`` is written, unless the take is that file already.
         progress: Called with the share that is done.
@@ -70,34 +71,48 @@ def conform(
         MediaError: If a piece cannot be decoded or is silent.
     """
     length = picture.length_samples
-    bounds = [to_samples(piece.range.start_s) for piece in take.pieces]
-    bounds.append(min(to_samples(take.pieces[-1].range.end_s), length))
+    cues = [(to_samples(cue.start_s), min(to_samples(cue.end_s), length)) for cue in notes.music]
     if take.fitted:
-        return _conformed(_fitted(take, bounds[-1], length, folder), length, passes=1)
-    heard = _hear(take, bounds, folder, lambda share: progress(0.5 * share))
-    meetings, laid = placed(heard, bounds, notes)
-    if meetings:
-        lengths = [end - start for start, end in pairwise(bounds)]
-        laid = tapered(laid, meetings, bounds, matching_gains_db(heard, lengths))
+        return _conformed(_fitted(take, cues, length, folder), length, passes=1)
+    recordings = listen(take, folder=folder, progress=lambda share: progress(0.5 * share))
+    runs = runs_of(take, recordings, cues, length)
+    gains = iter(_gains_db(runs))
+    laid: list[Laid] = []
+    meetings: list[tuple[Run, list[Meeting]]] = []
+    for run in runs:
+        fade = FADE_SAMPLES if run is runs[-1] else REST_FADE_SAMPLES
+        met, put = placed(run, notes, fade_samples=fade, rest=run.bounds[-1] < length)
+        own = [next(gains) for _ in run.heard]
+        laid += tapered(put, met, run.bounds, own) if any(own) or met else put
+        meetings.append((run, met))
     audio = write_wav(
         folder / "MX.wav",
         _watched(play(laid, 0, length), length, lambda share: progress(0.5 + 0.5 * share)),
         channels=CHANNELS,
         length_samples=length,
     )
-    for piece in heard:
-        piece.part.path.unlink()
+    for recording in recordings.values():
+        recording.part.path.unlink()
+    read = WavPart.whole(audio.path).read
     return _conformed(
         audio,
         length,
-        passes=max(piece.passes for piece in laid),
-        fade_out_s=to_seconds(laid[-1].fade_samples),
-        joins=measured(meetings, bounds, WavPart.whole(audio.path).read),
+        passes=max((piece.passes for piece in laid), default=1),
+        fade_out_s=to_seconds(laid[-1].fade_samples if laid else 0),
+        joins=tuple(join for run, met in meetings for join in measured(met, run.bounds, read)),
         covers=tuple(
             piece.part.length_samples / max(end - start, 1)
-            for piece, (start, end) in zip(heard, pairwise(bounds), strict=True)
+            for run in runs
+            for piece, (start, end) in zip(run.heard, pairwise(run.bounds), strict=True)
         ),
     )
+
+
+def _gains_db(runs: Sequence[Run]) -> list[float]:
+    """What brings all pieces of all cues to one loudness."""
+    heard = [piece for run in runs for piece in run.heard]
+    lengths = [end - start for run in runs for start, end in pairwise(run.bounds)]
+    return matching_gains_db(heard, lengths) if heard else []
 
 
 def _conformed(
@@ -118,22 +133,31 @@ def _conformed(
     )
 
 
-def _fitted(take: Take, cued: int, length: int, folder: Path) -> Artifact:
+def _fitted(take: Take, cues: Sequence[Span], length: int, folder: Path) -> Artifact:
     """A fitted take, or a copy with silence up to the picture's end."""
     audio = take.pieces[0].audio
+    cued = min(to_samples(take.pieces[-1].range.end_s), length)
     found = format_of(audio.path)
     if len(take.pieces) > 1 or (found.sample_rate_hz, found.channels, found.length_samples) != (
         SAMPLE_RATE_HZ,
         CHANNELS,
         cued,
     ):
-        raise MediaError(
-            f"{STAGE}: the provider {take.provider!r} said that its take fits the picture; it has "
-            f"{found.length_samples} samples in {found.channels} channels at "
+        raise _does_not_fit(
+            take,
+            f"it has {found.length_samples} samples in {found.channels} channels at "
             f"{found.sample_rate_hz} Hz in {len(take.pieces)} piece(s), not "
             f"{cued} in {CHANNELS} at {SAMPLE_RATE_HZ}",
-            remedy="Report this to whoever made the provider.",
         )
+    ends = [0, *(end for _, end in cues)]
+    for (first, _), before in zip(cues, ends, strict=False):
+        for block in read_wav(audio.path, start_samples=before, length_samples=first - before):
+            if np.abs(block).max(initial=0.0) > _NOTHING:
+                raise _does_not_fit(
+                    take,
+                    f"it sounds between {float(to_seconds(before)):.3f} s and "
+                    f"{float(to_seconds(first)):.3f} s, where no music is wanted",
+                )
     if cued == length:
         return audio
     return write_wav(
@@ -144,112 +168,16 @@ def _fitted(take: Take, cued: int, length: int, folder: Path) -> Artifact:
     )
 
 
+def _does_not_fit(take: Take, why: str) -> MediaError:
+    return MediaError(
+        f"{STAGE}: the provider {take.provider!r} said that its take fits the picture; {why}",
+        remedy="Report this to whoever made the provider.",
+    )
+
+
 def _padded(path: Path, silence: int) -> Iterator[Audio]:
     yield from read_wav(path)
     yield from play((), 0, silence)
-
-
-# --- reading the take --------------------------------------------------------------------------
-
-
-def _hear(take: Take, bounds: Sequence[int], folder: Path, progress: Progress) -> list[Heard]:
-    """Decodes all pieces."""
-    heard = []
-    several = len(take.pieces) > 1
-    for number, (start, end) in enumerate(pairwise(bounds)):
-        title = f"{take.name!r}" + (f" (piece {number + 1})" if several else "")
-        listener = _Listener(take, title, end - start, follow=several)
-        target = folder / f"piece-{number + 1}.decoded.wav"
-        share = (start - bounds[0]) / max(bounds[-1] - bounds[0], 1)
-        with wav_writer(target, channels=CHANNELS) as writer:
-            for block in _decoded(take.pieces[number].audio.path, title):
-                writer.write(block)
-                listener.add(block)
-                progress(share)
-        heard.append(listener.heard(target))
-    progress(1.0)
-    return heard
-
-
-def _decoded(path: Path, title: str) -> Iterator[Audio]:
-    try:
-        contents = read_contents(path, stage=STAGE)
-    except MediaError as error:
-        # A person knows the track by its name, not by the workspace's copy.
-        said = error.message.replace(str(path), f"the music {title}")
-        raise MediaError(said, remedy="Give a music file with --music.") from error
-    sound = [stream for stream in contents.streams if stream.kind is StreamKind.AUDIO]
-    if not sound or contents.sound_index is None:
-        raise MediaError(
-            f"{STAGE}: the music {title} holds no sound that can be decoded",
-            remedy="Give a music file (WAV, FLAC, MP3, M4A, OGG ...).",
-        )
-    for block in decode_stereo(path, contents.sound_index, stage=STAGE):
-        yield np.nan_to_num(block, posinf=0, neginf=0)
-
-
-class _Listener:
-    """Finds where the music of a piece begins and ends, and how loud it is.
-
-    Args:
-        take: What it belongs to.
-        title: Named in errors.
-        length: Length of its range in samples.
-        follow: Whether its loudness is needed.
-    """
-
-    def __init__(self, take: Take, title: str, length: int, *, follow: bool) -> None:
-        self._take = take
-        self._title = title
-        self._length = length
-        self._powers = PowerFollower(CHANNELS) if follow else None
-        self._first: int | None = None
-        self._last = 0
-        self._at = 0
-
-    def add(self, block: Audio) -> None:
-        """Takes the next block."""
-        sounding = np.flatnonzero(np.abs(block).max(axis=1) > _SILENT)
-        if len(sounding):
-            if self._first is None:
-                self._first = self._at + int(sounding[0])
-            self._last = self._at + int(sounding[-1]) + 1
-        self._at += len(block)
-        if self._powers is not None:
-            self._powers.add(block)
-
-    def heard(self, path: Path) -> Heard:
-        """The piece, decoded to ``path``, without the silence at its head and tail."""
-        first, last = self._first, self._last
-        file = self._take.provider == "file"
-        another = "another track with --music" if file else "another --seed for other music"
-        if first is None:
-            raise MediaError(
-                f"{STAGE}: the music {self._title} is silent", remedy=f"Give {another}."
-            )
-        # A scene may be shorter than a second, and its music with it.
-        if file and last - first < _LEAST_SAMPLES:
-            raise MediaError(
-                f"{STAGE}: the music {self._title} is only {(last - first) / SAMPLE_RATE_HZ:.2f} s "
-                "long",
-                remedy="Give a track of at least a second with --music.",
-            )
-        lufs = None
-        if self._powers is not None:
-            played = slice(
-                first // POWER_HOP_SAMPLES,
-                -(-min(last, first + self._length) // POWER_HOP_SAMPLES),
-            )
-            lufs = integrated_lufs(self._powers.powers[played])
-        exact = file and abs(self._at - self._length) <= _ALIKE_SAMPLES
-        return Heard(
-            part=WavPart(path, first, last - first),
-            head_samples=first,
-            meant=exact or (not file and first > DELAY_SAMPLES),
-            reaches_samples=last if file else self._at,
-            exact=exact,
-            lufs=lufs,
-        )
 
 
 def _watched(blocks: Iterator[Audio], length: int, progress: Progress) -> Iterator[Audio]:

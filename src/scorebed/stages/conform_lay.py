@@ -26,8 +26,12 @@ RING_SAMPLES = 3 * SAMPLE_RATE_HZ // 2
 """How long a piece may ring over the next one's beginning: 1.5 s."""
 _REPEAT_SAMPLES = 2 * SAMPLE_RATE_HZ
 """Crossfade where a short piece begins again."""
-_FADE_SAMPLES = 4 * SAMPLE_RATE_HZ
+FADE_SAMPLES = 4 * SAMPLE_RATE_HZ
 """Fade-out of a take that is cut short."""
+REST_FADE_SAMPLES = 3 * SAMPLE_RATE_HZ // 2
+"""Fade-out of music that is cut short where a rest begins, after which there is music again."""
+ENTER_SAMPLES = SAMPLE_RATE_HZ // 2
+"""Fade-in of music that is entered in its middle."""
 _SHORT_FADE_SAMPLES = SAMPLE_RATE_HZ // 4
 """Fade of a piece that has nothing left to ring on with."""
 _EDGE_SAMPLES = 240
@@ -55,6 +59,10 @@ class Heard:
     exact: bool
     """Whether it is a track of the user's that was made for this picture: nothing of it is faded
     but what lies over the end."""
+    entered: bool
+    """Whether it begins in the middle of music."""
+    broken_off: bool
+    """Whether the music would go on after it."""
     lufs: float | None
     """Integrated loudness of what is played of it; None where it is not needed or too short."""
 
@@ -77,6 +85,8 @@ class Laid:
     """Crossfade of two passes."""
     rings: bool
     """Whether another piece follows: the fade is then half of an equal-power crossfade."""
+    rise_samples: int = _EDGE_SAMPLES
+    """Length of the fade at its start."""
     gain: GainCurve = field(default_factory=lambda: GainCurve(at_samples=(0,), gains_db=(0.0,)))
     """Its gain on the picture's time line."""
 
@@ -107,10 +117,11 @@ class Laid:
         return curve_gain(self.gain, first, size)[:, np.newaxis]
 
     def _edges(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
-        """A 5 ms start, and the fade at the end."""
+        """The start, of 5 ms for music that was written to begin there, and the fade at the end."""
         length = self.sounding_samples
         least = min(_EDGE_SAMPLES, max(length, 1))
-        rise = np.sin(np.clip((positions + 1) / least, 0, 1) * np.pi / 2) ** 2
+        most = min(self.rise_samples, max(length // 2, least))
+        rise = np.sin(np.clip((positions + 1) / most, 0, 1) * np.pi / 2) ** 2
         fall = np.sin(
             np.clip((length - 1 - positions) / max(self.fade_samples, least), 0, 1) * np.pi / 2
         )
@@ -142,6 +153,8 @@ def lay(
     ring: int | None,
     enough: bool = False,
     exact: bool = False,
+    broken_off: bool = False,
+    fade_samples: int = FADE_SAMPLES,
 ) -> Laid:
     """Fits a piece to its range.
 
@@ -155,13 +168,15 @@ def lay(
         ring: How far it may sound into the next range, in samples; None for the last piece.
         enough: Whether it lasts long enough with its own silences, so that it ends by itself.
         exact: Whether what lies over the end is cut with a short fade.
+        broken_off: Whether the music would go on after the part: it is faded in any case.
+        fade_samples: Length of the fade where it is cut short, of the last piece.
     """
     join = min(_REPEAT_SAMPLES, part.length_samples // 2)
     step = part.length_samples - join
     wanted = length + (ring or 0)
     short = length - part.length_samples
     ends = (enough and short > 0) or (
-        0 < short <= min(_SLACK_SAMPLES, length // _SLACK_SHARE) and _dies_away(part)
+        0 < short <= min(_SLACK_SAMPLES, length // _SLACK_SHARE) and dies_away(part)
     )
     if part.length_samples >= length or ends:
         passes = 1
@@ -169,8 +184,12 @@ def lay(
         passes = 1 + -(-(wanted - part.length_samples) // step)
     played = part.length_samples + (passes - 1) * step
     sounding = min(played, wanted)
-    fade = 0 if ends or (ring is None and played == length) else _fade(length, sounding, ring)
-    if exact and fade:
+    fade = _fade(length, sounding, ring, fade_samples)
+    if ring is None and broken_off:
+        fade = min(fade, sounding // 2)
+    elif ends or (ring is None and played == length):
+        fade = 0
+    elif exact:
         fade = min(_SHORT_FADE_SAMPLES, fade)
     return Laid(
         part=part,
@@ -183,13 +202,14 @@ def lay(
     )
 
 
-def _fade(length: int, sounding: int, ring: int | None) -> int:
+def _fade(length: int, sounding: int, ring: int | None, longest: int) -> int:
     if ring is None:
-        return min(_FADE_SAMPLES, length // 2)
+        return min(longest, length // 2)
     return max(sounding - length, min(_SHORT_FADE_SAMPLES, length // 2))
 
 
-def _dies_away(part: WavPart) -> bool:
+def dies_away(part: WavPart) -> bool:
+    """Whether music is next to nothing where it ends."""
     size = min(SAMPLE_RATE_HZ // 20, part.length_samples)
     last = part.read(part.length_samples - size, size)
     return bool(np.abs(last).max(initial=0.0) < _DYING)

@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from scorebed.dsp.joins import LATEST_ONSET_SAMPLES, begins_at_once, first_onset
 from scorebed.stages.conform_joins import QUIET_SAMPLES, Meeting, kind_of
-from scorebed.stages.conform_lay import DELAY_SAMPLES, RING_SAMPLES, lay
+from scorebed.stages.conform_lay import DELAY_SAMPLES, ENTER_SAMPLES, RING_SAMPLES, dies_away, lay
 from scorebed.timecode import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from scorebed.model import Audio, SpottingNotes
+    from scorebed.stages.conform_cues import Run
     from scorebed.stages.conform_lay import Heard, Laid
     from scorebed.wav import WavPart
 
+_ALIVE_SAMPLES = SAMPLE_RATE_HZ // 20
 _HEAD_SAMPLES = SAMPLE_RATE_HZ
 """Most of its own silence that a piece keeps where it enters after a rest."""
 
 
 def placed(
-    heard: Sequence[Heard], bounds: Sequence[int], notes: SpottingNotes
+    run: Run, notes: SpottingNotes, *, fade_samples: int, rest: bool
 ) -> tuple[list[Meeting], list[Laid]]:
     """Joins, and the pieces on the time line without their gains.
 
     Args:
-        heard: The pieces.
-        bounds: Where ranges start, and the last one ends.
+        run: The pieces.
         notes: Where somebody speaks.
+        fade_samples: Length of the fade where the last of them is cut short.
+        rest: Whether the picture goes on after them, without music.
     """
+    heard, bounds = run.heard, run.bounds
     meetings: list[Meeting] = []
     laid: list[Laid] = []
     for number, piece in enumerate(heard):
@@ -37,32 +41,35 @@ def placed(
         ring = None
         if number < len(heard) - 1:
             ring = min(RING_SAMPLES, (bounds[number + 2] - end) // 2)
+        put = partial(lay, ring=ring, broken_off=piece.broken_off, fade_samples=fade_samples)
         enough = piece.exact or piece.reaches_samples + DELAY_SAMPLES >= end - start
         if not laid:
-            laid.append(
-                lay(
-                    _entering(piece, 0),
-                    start,
-                    end - start,
-                    ring=ring,
-                    enough=enough,
-                    exact=piece.exact,
-                )
-            )
+            first = put(_entering(piece, 0), start, end - start, enough=enough, exact=piece.exact)
+            laid.append(replace(first, rise_samples=ENTER_SAMPLES) if piece.entered else first)
             continue
         silent = laid[-1].end_samples <= start - QUIET_SAMPLES
         silent = silent and piece.head_samples >= QUIET_SAMPLES
         kind = kind_of(start, silent=silent, speech=notes.speech, attack=_attacks(piece))
-        rest = min(piece.head_samples, _HEAD_SAMPLES, (end - start) // 4) if silent else 0
-        new = lay(_entering(piece, rest), start, end - start, ring=ring, enough=enough)
+        kept = min(piece.head_samples, _HEAD_SAMPLES, (end - start) // 4) if silent else 0
+        new = put(_entering(piece, kept), start, end - start, enough=enough)
         onset = _onset(piece)
         if kind in {"cut", "downbeat"} and onset is not None:
-            moved = lay(_cut_to(piece, onset), start, end - start, ring=ring)
+            moved = put(_cut_to(piece, onset), start, end - start)
             if moved.passes == 1 or new.passes > 1:
                 kind, new = "downbeat", moved
         meetings.append(Meeting(start, kind))
         laid.append(new)
+    if rest and not heard[-1].exact:
+        laid[-1] = _ended(laid[-1], bounds[-1], fade_samples)
     return meetings, laid
+
+
+def _ended(laid: Laid, end: int, fade_samples: int) -> Laid:
+    """Music that would break off where its cue ends is faded; an ending of its own is kept."""
+    reaches = laid.end_samples > end - _ALIVE_SAMPLES
+    if laid.fade_samples or not reaches or dies_away(laid.part):
+        return laid
+    return replace(laid, fade_samples=min(fade_samples, laid.sounding_samples // 2))
 
 
 def _entering(piece: Heard, rest: int) -> WavPart:
@@ -70,7 +77,7 @@ def _entering(piece: Heard, rest: int) -> WavPart:
 
     After a rest nothing has to be met: the piece enters when it means to.
     """
-    kept = piece.part.start_samples if piece.meant else rest
+    kept = piece.head_samples if piece.meant else rest
     return piece.part.part(-kept, piece.part.length_samples + kept)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from scorebed.answers import Unpacked, unpack
 from scorebed.errors import BadAnswer, OutcomeUnknown
 from scorebed.ledger import Fate, Ledger, Queue, Receipt, State, Stopped, fate_of
-from scorebed.model import PartOrder, Upload
+from scorebed.model import Expected, PartOrder, Upload
 from scorebed.stages.asking import Asking
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ class Bought:
     """Whether it was asked for in this run; else it was kept."""
     uploads: tuple[Upload, ...]
     """What left the machine for it, in this run or before."""
+    expected: Expected
+    """What was expected of its answer."""
 
 
 def has_to_ask(receipt: Receipt | None, *, again: bool) -> bool:
@@ -193,7 +195,8 @@ class Counter:
         place = self._folder / f"part-{part.order.number}"
         place.mkdir(exist_ok=True)
         try:
-            unpacked = self._unpacked(part, answer, place)
+            expected = self._service.expects(part.order)
+            unpacked = self._unpacked(part, answer, expected, place)
         except BadAnswer as error:
             message = self._hide(error.message, part)
             entry.mark(State.ANSWERED, message=message)
@@ -203,20 +206,26 @@ class Counter:
                 (self._hide(name, part), self._hide(value, part)) for name, value in unpacked.facts
             ]
             entry.mark(State.KEPT, facts=tuple(facts))
-        return Bought(part=part, unpacked=unpacked, asked=asked, uploads=entry.attempt.files)
+        return Bought(
+            part=part,
+            unpacked=unpacked,
+            asked=asked,
+            uploads=entry.attempt.files,
+            expected=expected,
+        )
 
     def _hide(self, text: str, part: Part) -> str:
         """A text without the key, which a service may have put into its answer."""
         assert part.order.order.service is not None
         return self._service.hide_key(text, part.order.order.service)
 
-    def _unpacked(self, part: Part, answer: Answer, place: Path) -> Unpacked:
-        unpacked = unpack(answer, self._service.expects(part.order), folder=place)
+    def _unpacked(self, part: Part, answer: Answer, expected: Expected, place: Path) -> Unpacked:
+        unpacked = unpack(answer, expected, folder=place)
         music_s = sum(unpacked.durations_s)
-        if music_s < _LEAST_COVER * float(part.order.range.duration_s):
+        if music_s < _LEAST_COVER * float(part.order.duration_s):
             raise BadAnswer(
                 f"{STAGE}: the service's music is {float(music_s):.1f} s long, "
-                f"{float(part.order.range.duration_s):.1f} s were asked for; it is kept: "
+                f"{float(part.order.duration_s):.1f} s were asked for; it is kept: "
                 f"{answer.body}",
                 remedy="Use it as it is with --music FILE, or add --buy-again to buy another.",
             )

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
         Stem,
     )
 
-VERSION: Final = 4
+VERSION: Final = 5
 """Part of the stage's key: raised when the same input would give another result."""
 _GLIDE_SAMPLES: Final = SAMPLE_RATE_HZ // 2
 """From half a second before a scene's end to half a second after it the gain goes over."""
@@ -80,7 +80,7 @@ def level(
         music: The music; or what this stage made of it for another audio stream, whose music is
             taken over as it is.
         dx: The production audio, or None.
-        notes: For the phrases of speech.
+        notes: For the cues, the scenes and the phrases of speech.
         settings: Wanted loudness.
         folder: Where ``MX.wav`` is written, if it is limited.
         progress: Called with the share that is done.
@@ -168,15 +168,21 @@ def _evened(
     """The gain that brings the scenes' music nearer to each other; None where nothing moves.
 
     Each scene moves towards the loudness of the whole by the share that is not kept. From scene to
-    scene the gain glides; in a scene it stands still.
+    scene the gain glides; in a scene it stands still. Of a scene only what is in a cue counts.
     """
     whole_lufs = integrated_lufs(powers)
     if dynamics == 1.0 or whole_lufs is None:
         return None
     at_samples: list[int] = []
     gains_db: list[float] = []
-    for scene in notes.scenes:
-        first, last = to_samples(scene.range.start_s), to_samples(scene.range.end_s)
+    heard = [
+        common
+        for scene in notes.scenes
+        for cue in notes.music
+        if (common := scene.range.common(cue)) is not None
+    ]
+    for span in heard:
+        first, last = to_samples(span.start_s), to_samples(span.end_s)
         hops = slice(
             max(0, first // POWER_HOP_SAMPLES - first_hop_of(mx)),
             max(0, last // POWER_HOP_SAMPLES - first_hop_of(mx)),

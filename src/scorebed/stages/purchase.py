@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
+from fractions import Fraction
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from scorebed.answers import decode_piece
 from scorebed.ledger import Ledger, Receipt, key_of, reserve
-from scorebed.model import Quote, Take, TakePiece, TimeRange, Upload, no_words
+from scorebed.model import Quote, Take, TakePiece, Upload, no_words
 from scorebed.stages.counter import Bought, Counter, Part, has_to_ask
 from scorebed.stages.reference import with_reference
 from scorebed.wav import wav_writer
@@ -21,12 +23,14 @@ from scorebed.wav import wav_writer
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scorebed.model import Order, PartOrder, Progress, Purse, Tell
+    from scorebed.model import Artifact, Order, PartOrder, Progress, Purse, Tell
     from scorebed.providers.base import Service
     from scorebed.style import Style
 
 STAGE = "compose"
 _ODD_COVER = 0.1
+_SHORT_S = Fraction(1, 2)
+"""Codecs and round figures take less from the length of music."""
 _ANSWER_BYTES_PER_S = 200_000
 """Room on the ledger's disk for an answer: 16 bit, stereo, 48 kHz, the largest that may come."""
 
@@ -41,7 +45,7 @@ def keys_of(service: Service, order: Order) -> tuple[str, ...]:
     keys: list[str] = []
     carries_on = service.limits(order.service).reference
     for part in order.parts:
-        asked = [*_brief_words(order), *service.asked(part)]
+        asked = [*_asked(service, part)]
         if keys and carries_on:
             asked.append(("continues", keys[0]))
         reels = [reel.range for reel in part.reels]
@@ -102,14 +106,14 @@ def _parts(service: Service, order: Order, purse: Purse) -> list[Part]:
     seconds = float(order.reels.duration_s)
     found = []
     for part, key in zip(order.parts, keys_of(service, order), strict=True):
-        length_s = float(part.range.duration_s)
+        length_s = float(part.duration_s)
         receipt = Receipt(
             key=key,
             provider=service.name,
             title=purse.title,
             picture_sha256=order.picture_sha256,
             part=part.number,
-            asked=(*_brief_words(order), *service.asked(part)),
+            asked=_asked(service, part),
             length_s=length_s,
             currency=whole.currency,
         )
@@ -151,6 +155,17 @@ def _brief_words(order: Order) -> tuple[tuple[str, str], ...]:
     if order.sound_sha256:
         found.append(("sound", order.sound_sha256))
     return tuple(found)
+
+
+def _asked(service: Service, part: PartOrder) -> tuple[tuple[str, str], ...]:
+    """All that names the take of a part, beside its picture; what is not said is left out."""
+    scenes = [
+        (f"scene {float(scene.range.start_s):g}-{float(scene.range.end_s):g}", scene.brief.strip())
+        for scene in part.order.notes.scenes
+        if any(scene.range.common(stretch) for stretch in part.stretches)
+    ]
+    told = ((name, words) for name, words in scenes if words)
+    return (*_brief_words(part.order), *told, *service.asked(part))
 
 
 def _style_words(style: Style) -> str:
@@ -216,6 +231,7 @@ def _take(service: Service, order: Order, bought: list[Bought]) -> Take:
         uploads=tuple(upload for one in bought for upload in one.uploads),
         originals=tuple(original for one in bought for original in one.unpacked.originals),
         warnings=(
+            *(warning for one in bought for warning in one.expected.warnings),
             *(warning for one in bought for warning in _odd_lengths(one)),
             *_no_reference(order),
         ),
@@ -223,12 +239,38 @@ def _take(service: Service, order: Order, bought: list[Bought]) -> Take:
 
 
 def _pieces(one: Bought) -> list[TakePiece]:
+    """The music of a part, laid on its stretches of picture."""
     music, order = one.unpacked.music, one.part.order
     if len(music) == 1:
-        return [TakePiece(audio=music[0], range=order.range)]
+        return _cut(music[0], one)
     return [
         TakePiece(audio=audio, range=reel.range)
         for audio, reel in zip(music, order.reels, strict=True)
+    ]
+
+
+def _cut(audio: Artifact, one: Bought) -> list[TakePiece]:
+    """One piece of music for all stretches of a part, each with its own stretch of it.
+
+    Where it came too short each stretch has its share of what there is.
+    """
+    stretches = one.part.order.stretches
+    if len(stretches) == 1:
+        return [TakePiece(audio=audio, range=stretches[0])]
+    lengths = accumulate((span.duration_s for span in stretches[:-1]), initial=Fraction(0))
+    starts_s = one.expected.starts_s or tuple(lengths)
+    there_s = one.unpacked.durations_s[0]
+    if there_s < one.expected.duration_s - _SHORT_S:
+        starts_s = tuple(start_s * there_s / one.expected.duration_s for start_s in starts_s)
+    ends_s = (*starts_s[1:], None)
+    return [
+        TakePiece(
+            audio=audio,
+            range=span,
+            start_s=start_s,
+            music_s=None if end_s is None else end_s - start_s,
+        )
+        for span, start_s, end_s in zip(stretches, starts_s, ends_s, strict=True)
     ]
 
 
@@ -240,12 +282,15 @@ def _no_reference(order: Order) -> list[str]:
 
 
 def _odd_lengths(one: Bought) -> list[str]:
-    ranges: list[TimeRange] = [piece.range for piece in _pieces(one)]
-    found = []
-    for span, music_s in zip(ranges, one.unpacked.durations_s, strict=True):
-        if abs(music_s - span.duration_s) > _ODD_COVER * float(span.duration_s):
+    order, found = one.part.order, []
+    asked_s = [reel.range.duration_s for reel in order.reels]
+    if len(one.unpacked.music) == 1:
+        several = len(order.stretches) > 1
+        asked_s = [one.expected.duration_s if several else order.duration_s]
+    for wanted_s, music_s in zip(asked_s, one.unpacked.durations_s, strict=True):
+        if abs(music_s - wanted_s) > _ODD_COVER * float(wanted_s):
             found.append(
                 f"the service's music is {float(music_s):.1f} s long, "
-                f"{float(span.duration_s):.1f} s were asked for"
+                f"{float(wanted_s):.1f} s were asked for"
             )
     return found

@@ -1,4 +1,4 @@
-"""Reel: small proxies that tile the cued picture, for providers that look at it."""
+"""Reel: small proxies that tile the cues, for providers that look at it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from scorebed.errors import OverLimit
-from scorebed.model import Reel, ReelSet, TimeRange, no_progress
+from scorebed.model import CuedLine, Reel, ReelSet, TimeRange, no_progress
 from scorebed.stages.reel_cut import SOUND_KBPS, STAGE, Cutting, Encoding
 from scorebed.stages.reel_plan import plan_reels
 from scorebed.stages.reference import REFERENCE_KBPS
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from scorebed.model import Limits, Picture, Progress, SourceFile, SpottingNotes
 
-VERSION = 2
+VERSION = 3
 _USUAL_HEIGHT_PX = 360
 _MOST_BPS = 220_000
 """At 360 lines; other heights by their pixels. With a second of buffer and the container that is
@@ -42,15 +42,15 @@ def reel(
 ) -> ReelSet:
     """Cuts the cued picture into reels at scene changes, within a provider's limits.
 
-    For a provider that does not look at the picture there is one reel for each request and no
-    proxy. Proxies are made in one decode: H.264, no more lines than are asked for, upright, square
-    pixels, the source's own frames, at most 25 per second; with the production audio if it is
-    asked for.
+    For a provider that does not look at the picture there is one reel for each cue in a request
+    and no proxy. Proxies are made in one decode: H.264, no more lines than are asked for, upright,
+    square pixels, the source's own frames, at most 25 per second; with the production audio if it
+    is asked for.
 
     Args:
         source_file: The user's file.
         picture: What it is.
-        notes: For the cue, scenes, shots and speech.
+        notes: For the cues, scenes, shots and speech.
         limits: What the provider takes.
         folder: Where the proxies are written.
         progress: Called with the share that is done.
@@ -68,6 +68,7 @@ def reel(
             source_file=source_file,
             picture=picture,
             planned=planned,
+            line=CuedLine(notes.music),
             production=production,
             folder=folder,
         )
@@ -80,7 +81,7 @@ def reel(
             half_px = limits.proxy_height_px // 4 * 2
             reels = cutting.make(Encoding(height_px=half_px, rate_bps=rate_bps), progress)
         _require_room(source_file, reels, limits)
-    return ReelSet(duration_s=planned[-1][0].end_s, reels=reels)
+    return ReelSet(cues=notes.music, reels=reels)
 
 
 # --- size --------------------------------------------------------------------------------------
@@ -98,7 +99,7 @@ def _rate_bps(
     sound_kbps = max(SOUND_KBPS * with_sound, REFERENCE_KBPS * (requests > 1))
     for _, reels in groupby(planned, key=lambda one: one[1]):
         spans = [span for span, _ in reels]
-        length_s = float(spans[-1].end_s - spans[0].start_s)
+        length_s = sum(float(span.duration_s) for span in spans)
         bits = 8 * _ROOM * limits.max_size_bytes - len(spans) * _FILE_BITS
         other_bps = 1_100 * sound_kbps + _FRAME_TABLE_BPS
         rate_bps = min(rate_bps, (bits - other_bps * length_s) / (length_s + 1))
@@ -122,7 +123,7 @@ def _over_limit(reels: tuple[Reel, ...], limits: Limits) -> float:
 
 def _over_target(reels: tuple[Reel, ...], limits: Limits) -> float:
     """All proxies over what is good manners; short files are mostly container."""
-    length_s = float(reels[-1].range.end_s)
+    length_s = sum(float(reel.range.duration_s) for reel in reels)
     if length_s < _TARGET_FROM_S or limits.sound:
         return 0.0
     return 8 * _size_bytes(reels) / (length_s * _TARGET_BPS * max(_pixels(limits), 1))

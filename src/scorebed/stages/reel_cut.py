@@ -5,17 +5,22 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import accumulate
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import ffmpeg
 
 from scorebed.errors import MediaError
 from scorebed.ffmpeg import arguments, file_url, run, source
-from scorebed.model import Artifact, Picture, Progress, Reel, SourceFile, Stem, TimeRange
+from scorebed.model import Artifact, CuedLine, Picture, Progress, Reel, SourceFile, Stem, TimeRange
 from scorebed.packets import read_contents
 from scorebed.stages.reel_sound import CLEAN, Track, add_track
 from scorebed.timecode import to_samples
 from scorebed.wav import sha256_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 STAGE = "reel"
 SOUND_KBPS = 64
@@ -51,6 +56,8 @@ class Cutting:
     """What it is."""
     planned: tuple[tuple[TimeRange, int], ...]
     """The reels and the requests that they go with."""
+    line: CuedLine
+    """The cues, one after the other: what lies between is in no proxy."""
     production: Stem | None
     """The production audio, if the proxies carry it."""
     folder: Path
@@ -64,7 +71,7 @@ class Cutting:
             ["-y", *arguments(self._command(encoding))],
             stage=STAGE,
             subject=self.source_file.path,
-            duration_s=self.planned[-1][0].end_s,
+            duration_s=self.line.end_s,
             progress=lambda done: progress(done * share),
         )
         self._check()
@@ -91,8 +98,8 @@ class Cutting:
         return self.folder / (_PATTERN % number)
 
     def _command(self, encoding: Encoding) -> object:
-        edges = [f"{float(self._edge(span.start_s)):.6f}" for span, _ in self.planned[1:]]
-        last = round(self.planned[-1][0].end_s * _CLOCK_HZ)
+        edges = [f"{float(self._edge(start_s)):.6f}" for start_s in self._starts_s[1:]]
+        last = round(self.line.end_s * _CLOCK_HZ)
         # A frame lasts until the next one that is sent, also over the end of its reel's file.
         until = f"if(eq(NEXT_PTS,NOPTS),if(gt({last},PTS),{last}-PTS,DURATION),NEXT_PTS-PTS)"
         options: dict[str, object] = {
@@ -121,7 +128,7 @@ class Cutting:
         return ffmpeg.output(self._frames(edges, encoding.height_px), target, **options)
 
     def _frames(self, edges: list[str], height_px: int) -> object:
-        """The frames of the cue, on the picture's own time line, small and upright."""
+        """The frames of the cues, on the cued line, small and upright."""
         start_s = self.picture.start_s
         # One graph for the whole picture: made anew at a change of size, it would lose its place.
         frames = source(self.source_file.path, copyts=None, reinit_filter=0)
@@ -129,9 +136,13 @@ class Cutting:
         exact = f"{start_s.numerator}/{start_s.denominator}/TB"
         origin = "STARTPTS" if self.picture.format_name == "avi" else exact
         frames = frames[str(self.picture.video_index)].filter("setpts", f"round(PTS-{origin})")
-        frames = frames.filter("trim", start=f"{float(self._edge(Fraction(0))):.6f}")
-        if self.planned[-1][0].end_s < self.picture.duration_s:
+        cues = self.line.cues
+        frames = frames.filter("trim", start=f"{float(self._edge(cues[0].start_s)):.6f}")
+        if cues[-1].end_s < self.picture.duration_s:
             frames = frames.filter("trim", end=f"{float(self._end()):.6f}")
+        if cues[-1].end_s > self.line.end_s:
+            for name, words in self._without_rests():
+                frames = frames.filter(name, words)
         # Where the first frames cannot be decoded, the first that can is shown from the start on:
         # the times of the cuts count from there.
         frames = frames.filter("setpts", "if(eq(N,0),0,PTS)")
@@ -144,6 +155,27 @@ class Cutting:
             h=f"max(2,min({height_px},trunc(ih/2)*2))",
             out_range="limited",
         ).filter("setsar", 1)
+
+    def _without_rests(self) -> Iterator[tuple[str, str]]:
+        """Filters that leave out what lies between cues, and close up what is left."""
+        kept: list[str] = []
+        moved: list[tuple[str, Fraction]] = []
+        for cue, start_s in zip(self.line.cues, self.line.starts_s, strict=True):
+            first, last = (f"{float(self._edge(at_s)):.6f}" for at_s in (cue.start_s, cue.end_s))
+            kept.append(f"gte(t,{first})*lt(t,{last})")
+            rest_s = cue.start_s - start_s - sum(moved_s for _, moved_s in moved)
+            moved.append((first, rest_s))
+        yield "select", "+".join(kept)
+        rests = "+".join(
+            f"gte(T,{first})*{rest_s.numerator}/{rest_s.denominator}" for first, rest_s in moved
+        )
+        yield "setpts", f"round(PTS-({rests})/TB)"
+
+    @property
+    def _starts_s(self) -> list[Fraction]:
+        """Where each reel begins, on the cued line."""
+        lengths = (span.duration_s for span, _ in self.planned[:-1])
+        return [*accumulate(lengths, initial=Fraction(0))]
 
     @property
     def _even(self) -> bool:
@@ -158,8 +190,8 @@ class Cutting:
         return at_s - margin_s
 
     def _end(self) -> Fraction:
-        """After the last frame that starts before the cue's end, and before any other."""
-        end_s, rate = self.planned[-1][0].end_s, self.picture.frame_rate
+        """After the last frame that starts before the end of the last cue, and before any other."""
+        end_s, rate = self.line.cues[-1].end_s, self.picture.frame_rate
         if self._even:
             end_s = Fraction(math.ceil(end_s * rate)) / rate
         return self._edge(end_s)
@@ -167,9 +199,11 @@ class Cutting:
     def _check(self) -> None:
         """Every proxy must start inside its reel, or files and reels do not belong together."""
         at_s = Fraction(0)
-        for number, (span, _) in enumerate(self.planned):
+        for number, ((span, _), start_s) in enumerate(
+            zip(self.planned, self._starts_s, strict=True)
+        ):
             path = self._path(number)
-            if not path.exists() or at_s >= span.end_s:
+            if not path.exists() or at_s >= start_s + span.duration_s:
                 raise MediaError(
                     f"{STAGE}: {self.source_file.path} has no frame to show from "
                     f"{float(span.start_s):.3f} s to {float(span.end_s):.3f} s",

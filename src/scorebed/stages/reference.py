@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import ffmpeg
@@ -27,7 +29,7 @@ def with_reference(reels: tuple[Reel, ...], music: Path, *, folder: Path) -> tup
     sound that the proxies had is left out.
 
     Args:
-        reels: Consecutive reels with proxies.
+        reels: Reels with proxies, in order.
         music: Any file whose sound ffmpeg decodes.
         folder: Where the copies are written.
 
@@ -37,19 +39,19 @@ def with_reference(reels: tuple[Reel, ...], music: Path, *, folder: Path) -> tup
     Raises:
         FfmpegError: If the music has no sound that can be decoded.
     """
-    start_samples = to_samples(reels[0].range.start_s)
+    lengths = (reel.range.duration_s for reel in reels)
+    marks = [to_samples(at_s) for at_s in accumulate(lengths, initial=Fraction(0))]
     wav = folder / "reference.wav"
-    _unroll(music, wav, to_samples(reels[-1].range.end_s) - start_samples)
+    _unroll(music, wav, marks[-1])
     wav_samples = format_of(wav).length_samples
     copies = []
-    for reel in reels:
+    for reel, (first, after) in zip(reels, pairwise(marks), strict=True):
         assert reel.proxy is not None, "a provider that looks at no picture hears none either"
-        first = to_samples(reel.range.start_s) - start_samples
         track = Track(
             wav=wav,
             wav_samples=wav_samples,
             first_samples=first,
-            length_samples=to_samples(reel.range.end_s) - start_samples - first,
+            length_samples=after - first,
             channels=_CHANNELS,
             kbps=REFERENCE_KBPS,
         )

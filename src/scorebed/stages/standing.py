@@ -69,7 +69,7 @@ def parts_of(order: Order, found: Sequence[Fate], wanted: Sequence[Fate]) -> tup
 def price_of(service: Service, order: Order, parts: Sequence[PartOrder]) -> Quote:
     """The estimated price of some of an order's requests."""
     whole = service.quote(order)
-    share = float(sum(part.range.duration_s for part in parts) / order.reels.duration_s)
+    share = float(sum(part.duration_s for part in parts) / order.reels.duration_s)
     return replace(
         whole,
         requests=len(parts),

@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from scorebed.answers import decode_piece, unpack
@@ -73,11 +74,23 @@ def sample_order(
             quality="draft",
             guidance=0.5,
         ),
-        reels=ReelSet(duration_s=Fraction(CUTS_S[-1]), reels=reels),
+        reels=ReelSet(cues=_notes(spans).music, reels=reels),
         music=None,
         picture_sha256="00" * 32,
         service=service,
     )
+
+
+def with_rest(order: Order) -> Order:
+    """The order with no music for its middle scene: two cues."""
+    reels = (order.reels.reels[0], order.reels.reels[-1])
+    cues = tuple(reel.range for reel in reels)
+    marks = tuple(
+        Cue(number=f"1M{number}", range=span, hit_points=())
+        for number, span in enumerate(cues, start=1)
+    )
+    notes = replace(order.notes, cues=marks)
+    return replace(order, notes=notes, reels=ReelSet(cues=cues, reels=reels))
 
 
 def _proxy(folder: Path, number: int, span: TimeRange) -> Artifact:
@@ -209,6 +222,21 @@ class ProviderContract:
             assert found.length_samples == to_samples(order.notes.duration_s)
         assert all(0 <= share <= 1 for share in shares)
 
+    def test_a_take_is_silent_between_cues(self, tmp_path: Path) -> None:
+        """One that says that it fits; of another what lies there is not played."""
+        provider = self._composer()
+        order = with_rest(self.order(tmp_path, None))
+        folder = tmp_path / "take"
+        folder.mkdir()
+        take = provider.compose(order, folder=folder, progress=no_progress)
+        for cue in order.notes.music:
+            assert any(piece.range.common(cue) for piece in take.pieces)
+        if take.fitted:
+            sound = np.concatenate([*decode_piece(take.pieces[0].audio.path)])
+            first, second = order.notes.music
+            rest = sound[to_samples(first.end_s) : to_samples(second.start_s)]
+            assert np.abs(rest).max() <= 10 ** (-90 / 20)
+
     def test_a_seed_gives_its_take_again(self, tmp_path: Path) -> None:
         """Byte for byte."""
         provider = self._composer()
@@ -246,11 +274,23 @@ class ProviderContract:
             assert wire.sent == 1
             assert answer.body.is_relative_to(folder)
             expected = service.expects(part)
-            assert expected.duration_s >= part.range.duration_s
+            assert expected.duration_s >= part.duration_s
             place = tmp_path / "unpacked"
             place.mkdir()
             music = unpack(answer, expected, folder=place).music
             assert len(music) in {1, len(part.reels)}
+
+    def test_cues_are_told_apart(self, tmp_path: Path) -> None:
+        """Where a scene has no music its place in the request's music is taken by the next."""
+        service = self._service()
+        with self.served() as settings:
+            order = with_rest(self.order(tmp_path, settings))
+            for part in order.parts:
+                starts_s = service.expects(part).starts_s
+                assert len(starts_s) in {0, len(part.stretches)}
+                assert list(starts_s) == sorted(starts_s)
+                assert service.outline(part)
+            assert service.quote(order).seconds <= float(order.reels.duration_s)
 
     def test_a_take_is_bought_once(self, tmp_path: Path) -> None:
         """The second time nothing is asked: the service is not there any more."""

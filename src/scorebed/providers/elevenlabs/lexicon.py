@@ -139,16 +139,37 @@ class Wish:
         return any(mentions(phrase, word) for word in self.excluded)
 
 
-def read_wish(brief: Brief) -> Wish:
-    """What the prompt and the tags of a brief ask for and exclude.
+def read_wish(brief: Brief, scene: str = "") -> Wish:
+    """What the prompt and the tags of a brief ask for and exclude; for a scene its own words too.
 
     "no", "without", "avoid" and their like exclude what follows up to the next comma or "and";
     a list that ends in "or" is excluded whole. What is asked for elsewhere in the same words
-    ("no drums at first, big drums later") is not excluded.
+    ("no drums at first, big drums later") is not excluded. Where the words of a scene and those
+    of the whole contradict each other, the scene's hold.
+
+    Args:
+        brief: The words of the whole.
+        scene: Those of the scene; empty for none.
     """
+    whole = _read((brief.prompt, *brief.tags))
+    if not scene:
+        return whole
+    own = _read((scene,))
+    return Wish(
+        phrases=distinct((*(one for one in whole.phrases if not own.excludes(one)), *own.phrases)),
+        excluded=distinct((*(one for one in whole.excluded if not own.names(one)), *own.excluded)),
+        tempo_bpm=own.tempo_bpm or whole.tempo_bpm,
+        pace=own.pace or whole.pace,
+        mood=own.mood or whole.mood,
+        solo=own.solo or whole.solo,
+        voices=own.voices or whole.voices,
+    )
+
+
+def _read(texts: Iterable[str]) -> Wish:
     phrases: list[str] = []
     excluded: list[str] = []
-    for text in (brief.prompt, *brief.tags):
+    for text in texts:
         wanted, unwanted = _part(text)
         phrases += wanted
         excluded += unwanted

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, get_args
 from scorebed.providers.elevenlabs.lexicon import (
     DRUMS,
     INSTRUMENTS,
+    Wish,
     distinct,
     mentions,
     read_wish,
@@ -69,10 +70,15 @@ class Reader:
         self._activity = [_activity(scene) for scene in scenes]
         self._light = [_light(scene) for scene in scenes]
 
+    def wish_of(self, scene: Scene) -> Wish:
+        """What the user's words ask of a scene: those of the whole, and its own."""
+        return read_wish(self.brief, scene.brief) if scene.brief else self.wish
+
     def mood(self, scene: Scene) -> Mood:
         """What the scene asks of its music."""
-        pace = _clip(_placed(_activity(scene), self._activity) + 0.25 * self.wish.pace)
-        valence = _clip(_placed(_light(scene), self._light) + self.wish.mood * 0.8)
+        wish = self.wish_of(scene)
+        pace = _clip(_placed(_activity(scene), self._activity) + 0.25 * wish.pace)
+        valence = _clip(_placed(_light(scene), self._light) + wish.mood * 0.8)
         low, high = self.brief.style.energy
         modes = sorted(map(_MODES.index, self.brief.style.modes))
         own = sum(modes) / len(modes) / (len(_MODES) - 1)
@@ -87,21 +93,26 @@ class Reader:
 
     def tempo_bpm(self, scene: Scene) -> int:
         """Tempo of a scene: near the film's own at low guidance, the scene's at full guidance."""
-        low, high = self.wish.tempo_bpm or self.brief.style.tempo_bpm
-        if self.wish.tempo_bpm is None and self.wish.pace < 0:
+        wish = self.wish_of(scene)
+        low, high = wish.tempo_bpm or self.brief.style.tempo_bpm
+        if wish.tempo_bpm is None and wish.pace < 0:
             low, high = low * 0.85, low + (high - low) * 0.3
-        elif self.wish.tempo_bpm is None and self.wish.pace > 0:
+        elif wish.tempo_bpm is None and wish.pace > 0:
             low, high = low + (high - low) * 0.7, high * 1.15
         film = sum(_placed(one, self._activity) for one in self._activity) / len(self._activity)
         own = self.mood(scene).pace
         return round(low + (high - low) * (film + self.brief.guidance * (own - film)))
 
-    def instruments(self, energy: float | None = None) -> tuple[str, ...]:
+    def instruments(self, energy: float | None = None, wish: Wish | None = None) -> tuple[str, ...]:
         """The style's players that are heard at an energy, or all; none where one plays solo.
 
         Of many at an energy those that carry the style are named, and those that enter last.
+
+        Args:
+            energy: How much goes on, 0 to 1; None for all that the style has.
+            wish: What the user's words ask of the scene; None for those of the whole.
         """
-        style, wish = self.brief.style, self.wish
+        style, wish = self.brief.style, wish or self.wish
         if wish.solo:
             return ()
         no_tune = any(mentions("tune", word) for word in wish.excluded)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
 
 from scorebed.errors import SettingsError
-from scorebed.providers.elevenlabs.lexicon import distinct
+from scorebed.providers.elevenlabs.lexicon import Wish, distinct
 from scorebed.providers.elevenlabs.moods import Reader, level
 from scorebed.providers.elevenlabs.spans import spans
 from scorebed.providers.elevenlabs.words import (
@@ -22,13 +21,16 @@ from scorebed.providers.elevenlabs.words import (
 from scorebed.timecode import to_clock
 
 if TYPE_CHECKING:
-    from scorebed.model import Order, PartOrder
+    from collections.abc import Sequence
+
+    from scorebed.model import Order, PartOrder, TimeRange
 
 Adherence = Literal["low", "medium", "high"]
 CHUNK_MODELS = ("music_v2", "music_v2_5")
 """Models that take a plan of chunks, whose durations are always kept."""
 SECTION_MODELS = ("music_v1",)
 """Models that take a plan of sections."""
+_HALF_MS = Fraction(1, 2000)
 _ADHERENCE: tuple[Adherence, ...] = ("high", "medium", "low")
 SECTION_NAME = re.compile(r"\s*\[([^\[\]\n]{1,100})\]")
 """What a chunk's text begins with; lyrics would follow."""
@@ -124,34 +126,35 @@ def composition_plan(order: Order, part: PartOrder, *, model: str) -> Plan:
             remedy=f"Use --model {' or '.join(SECTION_MODELS + CHUNK_MODELS)}.",
         )
     brief = order.brief
-    stretches = _stretches(order, part)
-    whole, lead, negative = whole_styles(brief), lead_styles(brief), negative_styles(brief)
+    steps = _steps(order, part)
     if model in SECTION_MODELS:
         return SectionPlan(
             model=model,
-            positive_global_styles=whole,
-            negative_global_styles=negative,
+            positive_global_styles=whole_styles(brief),
+            negative_global_styles=negative_styles(brief),
             sections=tuple(
                 Section(
-                    section_name=name,
-                    positive_local_styles=styles,
-                    negative_local_styles=(),
-                    duration_ms=duration_ms,
+                    section_name=step.name,
+                    positive_local_styles=step.styles,
+                    negative_local_styles=step.excluded,
+                    duration_ms=step.duration_ms,
                 )
-                for name, duration_ms, styles in stretches
+                for step in steps
             ),
         )
     return ChunkPlan(
         model=model,
         chunks=tuple(
             Chunk(
-                text=f"[{name}]",
-                duration_ms=duration_ms,
-                positive_styles=distinct((*(lead if number else whole), *styles)),
-                negative_styles=negative,
+                text=f"[{step.name}]",
+                duration_ms=step.duration_ms,
+                positive_styles=distinct(
+                    (*(lead_styles if number else whole_styles)(brief, step.wish), *step.styles)
+                ),
+                negative_styles=negative_styles(brief, step.wish),
                 context_adherence=_ADHERENCE[level(brief.guidance)],
             )
-            for number, (name, duration_ms, styles) in enumerate(stretches)
+            for number, step in enumerate(steps)
         ),
     )
 
@@ -209,12 +212,20 @@ def body(plan: Plan, *, seed: int | None = None) -> dict[str, Any]:
     return asked
 
 
-def lines(plan: Plan, *, start_s: Fraction = Fraction(0)) -> list[str]:
+def stretch_starts(part: PartOrder) -> tuple[Fraction, ...]:
+    """Where the music of each stretch of the part begins in its piece, in seconds."""
+    found: dict[int, Fraction] = {}
+    for span in spans(part.order.notes, part.stretches):
+        found.setdefault(span.stretch, Fraction(span.start_ms, 1000))
+    return tuple(found.values())
+
+
+def lines(plan: Plan, *, stretches: Sequence[TimeRange] = ()) -> list[str]:
     """The plan for a person: a line per chunk or section, under one for the whole piece.
 
     Args:
         plan: The plan.
-        start_s: Where in the picture it begins, in seconds.
+        stretches: The parts of the picture that it is for; none for one from the first frame on.
     """
     if isinstance(plan, ChunkPlan):
         steps = [(one.name, one.duration_ms, one.positive_styles) for one in plan.chunks]
@@ -225,27 +236,59 @@ def lines(plan: Plan, *, start_s: Fraction = Fraction(0)) -> list[str]:
         whole = ", ".join(plan.positive_global_styles)
         avoided = plan.negative_global_styles
         head = f"{plan.model}: {len(steps)} sections; {whole}; without {', '.join(avoided)}"
-    ends_ms = itertools.accumulate((duration_ms for _, duration_ms, _ in steps), initial=0)
-    marks = [to_clock(start_s + Fraction(end_ms, 1000)) for end_ms in ends_ms]
-    return [head] + [
-        f"{start}-{end}  {name}: {', '.join(styles)}"
-        for (start, end), (name, _, styles) in zip(itertools.pairwise(marks), steps, strict=True)
-    ]
+    told = [head]
+    left = list(stretches[1:])
+    at_s = stretches[0].start_s if stretches else Fraction(0)
+    end_s = stretches[0].end_s if stretches else None
+    for name, duration_ms, styles in steps:
+        if end_s is not None and at_s >= end_s - _HALF_MS and left:
+            at_s, end_s = left[0].start_s, left.pop(0).end_s
+        after_s = at_s + Fraction(duration_ms, 1000)
+        told.append(f"{to_clock(at_s)}-{to_clock(after_s)}  {name}: {', '.join(styles)}")
+        at_s = after_s
+    return told
 
 
-def _stretches(order: Order, part: PartOrder) -> list[tuple[str, int, tuple[str, ...]]]:
-    """Name, length in ms and own styles of every stretch of the part."""
-    notes = order.notes
-    reader = Reader(order.brief, notes.scenes)
-    held = spans(notes, part.range)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    """What a chunk or a section is made of."""
+
+    name: str
+    duration_ms: int
+    styles: tuple[str, ...]
+    """Its own, beside those of the whole piece."""
+    wish: Wish | None
+    """What the user's words ask of it; None for what they ask of the whole."""
+    excluded: tuple[str, ...]
+    """What it must not be, beside what the whole must not be."""
+
+
+def _steps(order: Order, part: PartOrder) -> list[_Step]:
+    """A step per span of the part."""
+    notes, brief = order.notes, order.brief
+    reader = Reader(brief, notes.scenes)
+    held = spans(notes, part.stretches)
+    begins = {cue.start_s for cue in order.reels.cues}
+    ends_at = {cue.end_s for cue in order.reels.cues}
     found = []
     for number, span in enumerate(held):
-        opens = number == 0 and part.range.start_s == 0
-        ends = number == len(held) - 1 and part.range.end_s >= order.reels.duration_s
+        stretch = part.stretches[span.stretch]
+        first = number == 0 or held[number - 1].stretch != span.stretch
+        last = number == len(held) - 1 or held[number + 1].stretch != span.stretch
+        opens, ends = first and stretch.start_s in begins, last and stretch.end_s in ends_at
         styles = scene_styles(
-            reader, span.scene, speech_share=speech_share(notes, span.scene.range), opens=opens
+            reader, span.scene, speech_share=speech_share(notes, [span.scene.range]), opens=opens
         )
         place = "Intro" if opens and not ends else "Outro" if ends and not opens else "Scene"
-        name = f"{place} {number + 1}: {reader.mood(span.scene).words}"
-        found.append((name, span.duration_ms, (*styles, *(("clear ending",) if ends else ()))))
+        wish = reader.wish_of(span.scene) if span.scene.brief else None
+        whole = negative_styles(brief)
+        found.append(
+            _Step(
+                name=f"{place} {number + 1}: {reader.mood(span.scene).words}",
+                duration_ms=span.duration_ms,
+                styles=(*styles, *(("clear ending",) if ends else ())),
+                wish=wish,
+                excluded=tuple(one for one in negative_styles(brief, wish) if one not in whole),
+            )
+        )
     return found

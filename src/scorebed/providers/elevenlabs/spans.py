@@ -1,4 +1,4 @@
-"""The scenes of a part as stretches that a composition plan may hold."""
+"""The scenes of a part as spans of music that a composition plan may hold."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from scorebed.errors import OverLimit
 from scorebed.model import Scene, TimeRange
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from scorebed.model import SpottingNotes
 
 MIN_SPAN_MS = 3000
@@ -30,11 +32,13 @@ class Span:
     """A stretch of the piece."""
 
     start_ms: int
-    """Start from the start of the part, in ms."""
+    """Start from the start of the piece, in ms."""
     end_ms: int
     """End, in ms; spans tile the piece."""
     scene: Scene
     """What is measured of its picture, over all scenes that it holds."""
+    stretch: int
+    """Which stretch of the picture it is for, from 0."""
 
     @property
     def duration_ms(self) -> int:
@@ -42,35 +46,48 @@ class Span:
         return self.end_ms - self.start_ms
 
 
-def spans(notes: SpottingNotes, part: TimeRange) -> tuple[Span, ...]:
-    """A span per scene of the part, within what the service takes.
+def spans(notes: SpottingNotes, stretches: Sequence[TimeRange]) -> tuple[Span, ...]:
+    """A span per scene of each stretch, within what the service takes.
 
     Boundaries are rounded, not lengths, so that rounding never adds up: every boundary lies
     within half a millisecond of the picture's. A scene under 3 s joins the neighbour that is
     more like it; one over 120 s is split evenly; more than 30 are merged, the most alike first.
-    A part under 3 s becomes one span of 3 s: what is too long is cut when it is conformed.
+    A stretch under 3 s gets a span of 3 s: what is too long is cut when it is conformed. What lies
+    between the stretches has no music, and no span.
 
     Args:
         notes: The scenes.
-        part: The part of the picture that the piece is for.
+        stretches: The parts of the picture that the piece is for, in order.
 
     Raises:
-        OverLimit: If the part is longer than the longest piece.
+        OverLimit: If the piece is longer than the longest that the service makes.
     """
-    total_ms = to_ms(part.duration_s)
+    found: list[Span] = []
+    for number, stretch in enumerate(stretches):
+        begun = found[-1].end_ms if found else 0
+        own = _merged_long_enough(_cut(notes, stretch, number))
+        if own[-1].end_ms < MIN_SPAN_MS:
+            own = [replace(own[0], end_ms=MIN_SPAN_MS)]
+        found += [
+            replace(one, start_ms=begun + one.start_ms, end_ms=begun + one.end_ms) for one in own
+        ]
+    total_ms = found[-1].end_ms
     if total_ms > MAX_PIECE_MS:
         raise OverLimit(
             f"compose: a piece of {total_ms / 1000:.3f} s was asked for, "
             f"{(total_ms - MAX_PIECE_MS) / 1000:.3f} s more than the service makes at once",
             remedy="Use --duration 600 at most, or score the picture in parts.",
         )
-    found = _merged_long_enough(_cut(notes, part))
     while _pieces(found) > MAX_SPANS:
-        found = _merge_at(found, min(range(len(found) - 1), key=lambda at: _cost(found, at)))
-    if total_ms < MIN_SPAN_MS:
-        found = [replace(found[0], end_ms=MIN_SPAN_MS)]
-    opens_ms = [to_ms(shot.range.start_s - part.start_s) for shot in notes.shots]
-    return tuple(_counted(opens_ms, part, piece) for span in found for piece in _split(span))
+        found = _merge_at(found, min(_joinable(found), key=lambda at: _cost(found, at)))
+    pieces = [piece for span in found for piece in _split(span)]
+    firsts = [
+        next(one.start_ms for one in pieces if one.stretch == number)
+        for number in range(len(stretches))
+    ]
+    return tuple(
+        _counted(notes, stretches[one.stretch], firsts[one.stretch], one) for one in pieces
+    )
 
 
 def to_ms(time_s: Fraction) -> int:
@@ -78,19 +95,20 @@ def to_ms(time_s: Fraction) -> int:
     return int((time_s * 2000 + 1) // 2)
 
 
-def _cut(notes: SpottingNotes, part: TimeRange) -> list[Span]:
-    """The scenes that the part holds; the first and the last reach to its ends."""
-    held = [
-        scene
-        for scene in notes.scenes
-        if scene.range.start_s < part.end_s and scene.range.end_s > part.start_s
-    ]
+def _cut(notes: SpottingNotes, part: TimeRange, stretch: int) -> list[Span]:
+    """The scenes that a stretch holds; the first and the last reach to its ends."""
+    held = [scene for scene in notes.scenes if scene.range.common(part)]
     inner = [to_ms(scene.range.start_s - part.start_s) for scene in held[1:]]
     marks = [0, *inner, to_ms(part.duration_s)]
     return [
-        Span(start_ms=start_ms, end_ms=end_ms, scene=scene)
+        Span(start_ms=start_ms, end_ms=end_ms, scene=scene, stretch=stretch)
         for (start_ms, end_ms), scene in zip(itertools.pairwise(marks), held, strict=True)
     ]
+
+
+def _joinable(found: list[Span]) -> list[int]:
+    """Numbers of the spans whose next one is for the same stretch."""
+    return [at for at, (a, b) in enumerate(itertools.pairwise(found)) if a.stretch == b.stretch]
 
 
 def _merged_long_enough(found: list[Span]) -> list[Span]:
@@ -117,8 +135,9 @@ def _merge_at(found: list[Span], at: int) -> list[Span]:
         brightness=mean(left.scene.brightness, right.scene.brightness),
         saturation=mean(left.scene.saturation, right.scene.saturation),
         warmth=mean(left.scene.warmth, right.scene.warmth),
+        brief="\n".join(filter(None, dict.fromkeys((left.scene.brief, right.scene.brief)))),
     )
-    span = Span(start_ms=left.start_ms, end_ms=right.end_ms, scene=scene)
+    span = replace(left, end_ms=right.end_ms, scene=scene)
     return [*found[:at], span, *found[at + 2 :]]
 
 
@@ -152,11 +171,13 @@ def _split(span: Span) -> list[Span]:
     ]
 
 
-def _counted(opens_ms: list[int], part: TimeRange, span: Span) -> Span:
+def _counted(notes: SpottingNotes, part: TimeRange, first_ms: int, span: Span) -> Span:
     """The span with its own range of picture, and the shots that are shown in it."""
-    first = bisect.bisect_right(opens_ms, span.start_ms) - 1
-    last = bisect.bisect_left(opens_ms, span.end_ms) - 1
+    opens_ms = [to_ms(shot.range.start_s - part.start_s) for shot in notes.shots]
+    start_ms, end_ms = span.start_ms - first_ms, span.end_ms - first_ms
+    first = bisect.bisect_right(opens_ms, start_ms) - 1
+    last = bisect.bisect_left(opens_ms, end_ms) - 1
     own = TimeRange.between(
-        part.start_s + Fraction(span.start_ms, 1000), part.start_s + Fraction(span.end_ms, 1000)
+        part.start_s + Fraction(start_ms, 1000), part.start_s + Fraction(end_ms, 1000)
     )
     return replace(span, scene=replace(span.scene, range=own, shots=max(last - first + 1, 1)))

@@ -21,6 +21,7 @@ from scorebed.providers.elevenlabs.plan import (
     composition_plan,
     durations_ms,
     lines,
+    stretch_starts,
     to_json,
 )
 from scorebed.providers.elevenlabs.refine import refined
@@ -105,7 +106,7 @@ class ElevenLabsTextProvider:
 
     def outline(self, part: PartOrder) -> tuple[str, ...]:
         """The plan, section by section."""
-        found = lines(_plan(part), start_s=part.range.start_s)
+        found = lines(_plan(part), stretches=part.stretches)
         if service_of(part.order).refine_plan:
             found.append("the service's free planner refines this before the music is made")
         return tuple(found)
@@ -131,13 +132,14 @@ class ElevenLabsTextProvider:
         return tuple(found)
 
     def expects(self, part: PartOrder) -> Expected:
-        """One piece as long as the part; the service makes none under 3 s."""
+        """One piece as long as the part; no stretch of it is under 3 s."""
         return Expected(
             output_format=model_and_format(service_of(part.order), part.order.brief)[1],
-            duration_s=max(part.range.duration_s, Fraction(_LEAST_MS, 1000)),
-            reels=(part.range.duration_s,),
+            duration_s=max(part.duration_s, Fraction(sum(durations_ms(_plan(part))), 1000)),
+            reels=(part.duration_s,),
             separate_tracks=False,
             sfx=False,
+            starts_s=stretch_starts(part),
         )
 
     def send(self, part: PartOrder, *, folder: Path, wire: Wire) -> Answer:
@@ -189,13 +191,13 @@ class _FreeWire:
 def _refined(plan: Plan, part: PartOrder, folder: Path) -> Plan:
     """The plan with the styles of the service's planner; durations stay ours."""
     service, brief = service_of(part.order), part.order.brief
-    seconds = max(part.range.duration_s, Fraction(_LEAST_MS, 1000))
-    words = description(brief, part.order.notes, max_chars=_MAX_PROMPT, part=part.range)
+    notes, seconds = part.order.notes, max(part.duration_s, Fraction(_LEAST_MS, 1000))
+    told = description(brief, notes, max_chars=_MAX_PROMPT, stretches=part.stretches)
     call = Call(
         path="v1/music/plan",
         json={
-            "prompt": words,
-            "music_length_ms": round(seconds * 1000),
+            "prompt": told.text,
+            "music_length_ms": max(round(seconds * 1000), sum(durations_ms(plan))),
             "source_composition_plan": to_json(plan),
             "model_id": plan.model,
         },
@@ -209,9 +211,9 @@ def _refined(plan: Plan, part: PartOrder, folder: Path) -> Plan:
             f"{error.message.partition(';')[0]} (the free planner)",
             remedy="Run again, or leave out --refine-plan; nothing was bought.",
         ) from error
-    told = answer.body.read_bytes()
+    read = answer.body.read_bytes()
     answer.body.unlink()
-    return refined(plan, _as_object(told))
+    return refined(plan, _as_object(read))
 
 
 def _as_object(told: bytes) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from scorebed.model import PROXY_HEIGHT_PX, Expected, Limits, Quote, ServiceSett
 from scorebed.providers.elevenlabs import keys
 from scorebed.providers.elevenlabs.client import Call, Part, Target, ask
 from scorebed.providers.elevenlabs.refusals import Extent, too_large
-from scorebed.providers.elevenlabs.words import description, tags
+from scorebed.providers.elevenlabs.words import Told, description, tags
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,10 +98,14 @@ class ElevenLabsProvider:
         return keys.hidden(text, service.key_file)
 
     def outline(self, part: PartOrder) -> tuple[str, ...]:
-        """The fields of the request."""
-        return tuple(
-            f"{name}: {', '.join(value) if isinstance(value, list) else value}"
-            for name, value in _fields(part, sound=self._will_carry_sound(part)).items()
+        """The fields of the request, and what they have no room for."""
+        fields = _fields(part, sound=self._will_carry_sound(part)).items()
+        return (
+            *(
+                f"{name}: {', '.join(value) if isinstance(value, list) else value}"
+                for name, value in fields
+            ),
+            *_description(part).warnings,
         )
 
     def _will_carry_sound(self, part: PartOrder) -> bool:
@@ -135,10 +139,11 @@ class ElevenLabsProvider:
         return Expected(
             # The other form names no format, and answers mp3 or wav.
             output_format=output_format if service.api_form == "current" else "mp3_44100_128",
-            duration_s=part.range.duration_s,
+            duration_s=part.duration_s,
             reels=tuple(reel.range.duration_s for reel in part.reels),
             separate_tracks=service.separate_tracks,
             sfx=service.sfx,
+            warnings=_description(part).warnings,
         )
 
     def send(self, part: PartOrder, *, folder: Path, wire: Wire) -> Answer:
@@ -200,7 +205,7 @@ def quote(order: Order) -> Quote:
 
 def most_bytes(part: PartOrder, *, tracks: int) -> int:
     """An answer of more bytes is none: uncompressed float for twice the length, and some."""
-    return _HEAD_BYTES + tracks * int(2 * part.range.duration_s) * _BYTES_PER_S
+    return _HEAD_BYTES + tracks * int(2 * part.duration_s) * _BYTES_PER_S
 
 
 def model_and_format(service: ServiceSettings, brief: Brief) -> tuple[str, str]:
@@ -300,13 +305,11 @@ def _carries_sound(part: PartOrder) -> bool:
 def _fields(part: PartOrder, *, sound: bool) -> dict[str, Any]:
     """The fields of the request, in the order of the vendor's SDK."""
     service, brief = service_of(part.order), part.order.brief
-    notes = part.order.notes
+    told = _description(part).text
     if service.api_form == "brief":
-        styles = _styles_line(brief)
-        told = description(brief, notes, max_chars=MAX_DESCRIPTION - len(styles), part=part.range)
         return {
-            "prompt": told + styles,
-            "duration_seconds": f"{float(part.range.duration_s):.6g}",
+            "prompt": told + _styles_line(brief),
+            "duration_seconds": f"{float(part.duration_s):.6g}",
             "seed": str(brief.seed),
             "loudness": f"{service.loudness:g}",
             "quality": brief.quality,
@@ -314,7 +317,7 @@ def _fields(part: PartOrder, *, sound: bool) -> dict[str, Any]:
         }
     model, _ = model_and_format(service, brief)
     fields: dict[str, Any] = {
-        "description": description(brief, notes, max_chars=MAX_DESCRIPTION, part=part.range),
+        "description": told,
         "tags": list(tags(brief)),
         "model_id": model,
     }
@@ -327,6 +330,12 @@ def _fields(part: PartOrder, *, sound: bool) -> dict[str, Any]:
     return fields | {name: "true" for name, on in switched.items() if on}
 
 
+def _description(part: PartOrder) -> Told:
+    service, brief = service_of(part.order), part.order.brief
+    most = _most_characters(service, brief)
+    return description(brief, part.order.notes, max_chars=most, stretches=part.stretches)
+
+
 def _extents(part: PartOrder) -> tuple[Extent, ...]:
     """What was sent against the limits of one request."""
     paths = [one.path for one in _files(part, "")]
@@ -334,7 +343,7 @@ def _extents(part: PartOrder) -> tuple[Extent, ...]:
     return (
         Extent(amount=len(paths), most=MAX_FILES, unit="files"),
         Extent(amount=size_bytes, most=MAX_BYTES, unit="bytes"),
-        Extent(amount=float(part.range.duration_s), most=float(MAX_DURATION_S), unit="s"),
+        Extent(amount=float(part.duration_s), most=float(MAX_DURATION_S), unit="s"),
     )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from scorebed.errors import OverLimit, SettingsError
-from scorebed.model import TimeRange
+from scorebed.model import CuedLine, TimeRange
 from scorebed.providers.elevenlabs.lexicon import (
     DRUMS,
     INSTRUMENTS,
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 MAX_TAGS = 10
 """Most tags that a request may carry."""
 _DENSITY = ("sparse, long notes", "flowing accompaniment", "busy rhythmic accompaniment")
+_LEAST_CHARS = 12
+"""Fewer characters of what a user wrote say nothing."""
 _SPOKEN_OVER = 0.2
 """Share of a scene from which on its music is written to lie under speech."""
 _FOLLOW = (
@@ -42,17 +45,34 @@ _SWUNG = 0.55
 _TURNS = ("smooth transition", "gentle change of section", "sudden change on the downbeat")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """The text of a request."""
+
+    text: str
+    """What is said."""
+    warnings: tuple[str, ...]
+    """What of the user's words there was no room for, in sentences."""
+
+
 def description(
-    brief: Brief, notes: SpottingNotes, *, max_chars: int, part: TimeRange | None = None
-) -> str:
+    brief: Brief,
+    notes: SpottingNotes,
+    *,
+    max_chars: int,
+    stretches: Sequence[TimeRange] | None = None,
+) -> Told:
     """The text of a request for music to a picture: the user's words first and whole.
+
+    Then what the user wishes of single scenes, each with its time and shortened where there is no
+    room, then what is known of the style and the picture.
 
     Args:
         brief: What the music should be.
         notes: The scenes and the speech.
         max_chars: Most characters that the service takes; sentences are left off from the end.
-        part: The part of the picture that is asked for; None for all that is cued. Times are
-            counted from its start.
+        stretches: The parts of the picture that are asked for, in order; None for all cues. Times
+            are those of the music: counted from the start of the first, without what lies between.
 
     Raises:
         OverLimit: If the user's own words alone are longer.
@@ -64,12 +84,14 @@ def description(
             f"the {max_chars} that the service takes",
             remedy=f"Shorten --prompt by {len(text) - max_chars} characters.",
         )
-    for sentence in _sentences(brief, notes, part):
+    line = CuedLine(stretches or notes.music)
+    wishes, warnings = _wishes(notes, line, max_chars - len(text))
+    for sentence in (*wishes, *_sentences(brief, notes, line)):
         gap = "" if not text else " " if text[-1] in ".!?:;" else ". "
         if len(text) + len(gap) + len(sentence) > max_chars:
             break
         text += gap + sentence
-    return text
+    return Told(text=text, warnings=warnings)
 
 
 def tags(brief: Brief) -> tuple[str, ...]:
@@ -93,24 +115,37 @@ def tags(brief: Brief) -> tuple[str, ...]:
     return distinct((*own, *style))[:MAX_TAGS]
 
 
-def whole_styles(brief: Brief) -> tuple[str, ...]:
-    """Positive styles of the whole piece: genre, the user's words, the style's."""
-    wish, style, genre = read_wish(brief), brief.style, _genre(brief)
+def whole_styles(brief: Brief, wish: Wish | None = None) -> tuple[str, ...]:
+    """Positive styles of the whole piece: genre, the user's words, the style's.
+
+    Args:
+        brief: What the music should be.
+        wish: What the user's words ask of a scene; None for those of the whole.
+    """
+    wish, style, genre = wish or read_wish(brief), brief.style, _genre(brief)
     time = f"{style.beats_per_bar}/4 time" if style.beats_per_bar != _COMMON_TIME else ""
     feel = "swung feel" if style.swing >= _SWUNG else ""
     rest = (*_character(brief), time, feel, "instrumental", "great production quality")
-    return _allowed(brief, (genre, *wish.phrases, *rest))
+    return _allowed(brief, wish, (genre, *wish.phrases, *rest))
 
 
-def lead_styles(brief: Brief) -> tuple[str, ...]:
-    """What every later part of a piece repeats, so that it stays the same piece."""
-    return _allowed(brief, (_genre(brief), *read_wish(brief).phrases))
+def lead_styles(brief: Brief, wish: Wish | None = None) -> tuple[str, ...]:
+    """What every later part of a piece repeats, so that it stays the same piece.
+
+    Args:
+        brief: What the music should be.
+        wish: What the user's words ask of a scene; None for those of the whole.
+    """
+    wish = wish or read_wish(brief)
+    return _allowed(brief, wish, (_genre(brief), *wish.phrases))
 
 
 def scene_styles(
     reader: Reader, scene: Scene, *, speech_share: float = 0.0, opens: bool = False
 ) -> tuple[str, ...]:
-    """Positive styles of a scene: tempo, key, mood, density, instruments, room for speech.
+    """Positive styles of a scene: the user's words for it, tempo, key, mood, density, instruments.
+
+    And room for speech.
 
     Args:
         reader: Knows the brief and the film.
@@ -118,17 +153,20 @@ def scene_styles(
         speech_share: Share of the scene in which somebody speaks, 0 to 1.
         opens: Whether the piece begins with it; else how it is entered is said too.
     """
-    brief, mood = reader.brief, reader.mood(scene)
+    brief, mood, wish = reader.brief, reader.mood(scene), reader.wish_of(scene)
+    own = read_wish(replace(brief, prompt=scene.brief, tags=())).phrases if scene.brief else ()
     tone = "warm tone" if scene.warmth > 0 else "cool tone"
     spoken = ("restrained midrange", "unobtrusive underscore")
     return _allowed(
         brief,
+        wish,
         (
+            *own,
             f"{reader.tempo_bpm(scene)} bpm",
             "minor key" if mood.minor else "major key",
             mood.feeling,
             _DENSITY[level(0.5 * mood.pace + 0.5 * scene.motion)],
-            *reader.instruments(mood.energy),
+            *reader.instruments(mood.energy, wish),
             *((tone,) if abs(scene.warmth) > 0.1 else ()),  # noqa: PLR2004
             *(spoken if speech_share >= _SPOKEN_OVER else ()),
             *(() if opens else (_TURNS[level(brief.guidance)],)),
@@ -136,61 +174,114 @@ def scene_styles(
     )
 
 
-def negative_styles(brief: Brief) -> tuple[str, ...]:
+def negative_styles(brief: Brief, wish: Wish | None = None) -> tuple[str, ...]:
     """What must not be heard: singing, what the user excludes, then what the style excludes.
 
     Who asks for a choir or for voices gets them without words.
+
+    Args:
+        brief: What the music should be.
+        wish: What the user's words ask of a scene; None for those of the whole.
     """
-    wish = read_wish(brief)
+    wish = wish or read_wish(brief)
     voices = ("lead vocals",) if wish.voices else ("vocals", "singing")
     asked = f"{DRUMS[brief.style.drums]} {' '.join(wish.phrases)}"
     style = [word for word in exclusions(brief.style.description) if not mentions(asked, word)]
     return distinct((*voices, "lyrics", "spoken word", *wish.excluded, *style))
 
 
-def speech_share(notes: SpottingNotes, span: TimeRange) -> float:
-    """Share of a stretch in which somebody speaks, 0 to 1."""
-    spoken_s = Fraction(0)
-    for one in notes.speech:
-        start_s = max(one.range.start_s, span.start_s)
-        spoken_s += max(min(one.range.end_s, span.end_s) - start_s, Fraction(0))
-    return float(spoken_s / span.duration_s) if span.duration_s else 0.0
+def speech_share(notes: SpottingNotes, stretches: Sequence[TimeRange]) -> float:
+    """Share of some stretches in which somebody speaks, 0 to 1."""
+    common = [one.range.common(span) for one in notes.speech for span in stretches]
+    spoken_s = sum((one.duration_s for one in common if one), Fraction(0))
+    length_s = sum((span.duration_s for span in stretches), Fraction(0))
+    return float(spoken_s / length_s) if length_s else 0.0
 
 
-def _sentences(brief: Brief, notes: SpottingNotes, part: TimeRange | None) -> list[str]:
+def _wishes(notes: SpottingNotes, line: CuedLine, room: int) -> tuple[list[str], tuple[str, ...]]:
+    """The user's words for single scenes, each with its time, and what was shortened."""
+    found = []
+    for scene in notes.scenes:
+        heard = _heard(scene, line)
+        if heard and clean(scene.brief):
+            found.append((f"{_clock(heard.start_s)}-{_clock(heard.end_s)}: ", clean(scene.brief)))
+    # Each may need a full stop and a space before it, and ends with one.
+    room -= sum(len(time) + 3 for time, _ in found)
+    most = _most_each([len(words) for _, words in found], room)
+    told = [time + _ended(_shortened(words, most)) for time, words in found if most >= _LEAST_CHARS]
+    lost = [time[:-2] for time, words in found if len(words) > most or most < _LEAST_CHARS]
+    if not lost:
+        return told, ()
+    how = "shortened" if told else "left out"
+    lost_words = (
+        f"the words for the scenes at {', '.join(lost)} of the music are {how}: there is no room "
+        "for more in the request"
+    )
+    return told, (lost_words,)
+
+
+def _most_each(lengths: list[int], room: int) -> int:
+    """Most characters of each, so that all have room together; the short ones are kept whole."""
+    most, left = room, room
+    for number, length in enumerate(sorted(lengths)):
+        most = left // (len(lengths) - number)
+        if length > most:
+            return most
+        left -= length
+    return max([most, *lengths])
+
+
+def _shortened(words: str, most: int) -> str:
+    if len(words) <= most:
+        return words
+    return words[: most - 3].rpartition(" ")[0].rstrip(",;: ") + "..."
+
+
+def _ended(words: str) -> str:
+    return words if words[-1] in ".!?" else f"{words}."
+
+
+def _heard(scene: Scene, line: CuedLine) -> TimeRange | None:
+    """When the music of a scene plays, in times of the music; None for never."""
+    found = [
+        TimeRange.between(
+            start_s + common.start_s - cue.start_s, start_s + common.end_s - cue.start_s
+        )
+        for cue, start_s in zip(line.cues, line.starts_s, strict=True)
+        if (common := scene.range.common(cue))
+    ]
+    return TimeRange.between(found[0].start_s, found[-1].end_s) if found else None
+
+
+def _sentences(brief: Brief, notes: SpottingNotes, line: CuedLine) -> list[str]:
     """What follows the user's words, the most important first."""
-    cued = TimeRange.between(notes.cues[0].range.start_s, notes.cues[-1].range.end_s)
-    part = part or cued
     reader = Reader(brief, notes.scenes)
     found = [f"Style: {_style_text(brief, reader.wish)}."]
     if players := reader.instruments():
         found.append(f"Instruments: {', '.join(players)}.")
     found.append(f"Instrumental background music, no {', no '.join(negative_styles(brief))}.")
-    if share := speech_share(notes, part):
+    if share := speech_share(notes, line.cues):
         found.append(
             f"People speak during {max(round(100 * share), 1)} % of it: keep the music under the "
             "dialogue, unobtrusive, and leave room between 1 and 4 kHz."
         )
     found.append(_FOLLOW[level(brief.guidance)])
-    if part.start_s > cued.start_s:
+    if line.cues[0].start_s > notes.music[0].start_s:
         found.append("It goes on from the music before: the same theme, tempo and instruments.")
-    end = _clock(part.duration_s)
-    ends = part.end_s >= cued.end_s
+    end = _clock(line.end_s)
+    ends = any(line.cues[-1].end_s >= cue.end_s > line.cues[-1].start_s for cue in notes.music)
     found.append(f"Close with a clear ending at {end}." if ends else f"Do not end at {end}.")
-    for number, scene in enumerate(_within(notes.scenes, part)):
-        start_s = max(scene.range.start_s, part.start_s) - part.start_s
-        end_s = min(scene.range.end_s, part.end_s) - part.start_s
+    if rests := line.starts_s[1:]:
+        found.append(
+            f"It is heard in {len(line.cues)} pieces, with silence between: come to an end at "
+            f"{', '.join(map(_clock, rests))}, and begin anew there."
+        )
+    timed = [(heard, scene) for scene in notes.scenes if (heard := _heard(scene, line))]
+    for number, (heard, scene) in enumerate(timed):
         lead = "" if number else "Scenes: "
-        found.append(f"{lead}{_clock(start_s)}-{_clock(end_s)} {reader.mood(scene).words}.")
+        times = f"{_clock(heard.start_s)}-{_clock(heard.end_s)}"
+        found.append(f"{lead}{times} {reader.mood(scene).words}.")
     return found
-
-
-def _within(scenes: Sequence[Scene], part: TimeRange) -> list[Scene]:
-    return [
-        scene
-        for scene in scenes
-        if scene.range.start_s < part.end_s and scene.range.end_s > part.start_s
-    ]
 
 
 def _genre(brief: Brief) -> str:
@@ -223,9 +314,9 @@ def _style_text(brief: Brief, wish: Wish) -> str:
     return ", ".join(kept) or _genre(brief)
 
 
-def _allowed(brief: Brief, styles: Sequence[str]) -> tuple[str, ...]:
+def _allowed(brief: Brief, wish: Wish, styles: Sequence[str]) -> tuple[str, ...]:
     """Without what is excluded word for word, and what of ours mentions it."""
-    wish, negative = read_wish(brief), {word.casefold() for word in negative_styles(brief)}
+    negative = {word.casefold() for word in negative_styles(brief, wish)}
     own = {phrase.casefold() for phrase in wish.phrases}
     return distinct(
         one
