@@ -40,6 +40,7 @@ def score(
     loudness: float | None = None,
     guidance: float = 0.5,
     max_scenes: int = 10,
+    notes: str | Path | None = None,
     speech_margin_lu: float | None = None,
     min_speech_margin_lu: float | None = None,
     speech: str | Path | None = None,
@@ -99,6 +100,7 @@ def score(
             service preset says.
         guidance: 0 to 1: how closely the music follows the picture.
         max_scenes: Most scenes.
+        notes: Spotting notes that were edited, a TOML file.
         speech_margin_lu: Speech over music, in LU; None as the preset says.
         min_speech_margin_lu: Speech over music in every 3 s of speech, in LU, or the run fails.
         speech: Subtitles that say where somebody speaks, instead of listening.
@@ -160,6 +162,7 @@ def score(
             loudness=loudness,
             guidance=guidance,
             max_scenes=max_scenes,
+            notes=None if notes is None else Path(notes),
             speech_margin_lu=speech_margin_lu,
             min_speech_margin_lu=min_speech_margin_lu,
             speech=None if speech is None else Path(speech),

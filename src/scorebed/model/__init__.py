@@ -29,6 +29,7 @@ from scorebed.model.music import (
     Take,
     TakePiece,
 )
+from scorebed.model.notes import HitNote, Notes, SceneNote, SilenceNote
 from scorebed.model.picture import Picture, SoundStream, Stem, StreamInfo, StreamKind, TimeRange
 from scorebed.model.result import (
     DeliveredSound,
@@ -96,6 +97,7 @@ __all__ = [
     "Ducked",
     "Expected",
     "GainCurve",
+    "HitNote",
     "HitPoint",
     "Join",
     "LevelSettings",
@@ -105,6 +107,7 @@ __all__ = [
     "LoudnessTarget",
     "Mixed",
     "MuxPlan",
+    "Notes",
     "Order",
     "PartOrder",
     "PhraseMargin",
@@ -121,9 +124,11 @@ __all__ = [
     "Reel",
     "ReelSet",
     "Scene",
+    "SceneNote",
     "ScoredVideo",
     "ServiceSettings",
     "Shot",
+    "SilenceNote",
     "SoundKind",
     "SoundStream",
     "SourceFile",
