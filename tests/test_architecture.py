@@ -101,9 +101,9 @@ def test_only_ffmpeg_starts_processes() -> None:
     assert "ffmpeg.py" in _who_imports("subprocess"), "the test sees nothing"
 
 
-def test_only_three_rooms_open_media_in_process() -> None:
+def test_only_four_rooms_open_media_in_process() -> None:
     opening = {name for name in _who_imports("av") if not name.startswith("testing/")}
-    assert opening <= {"media.py", "packets.py", "stages/spot.py"}
+    assert opening <= {"media.py", "packets.py", "stages/spot.py", "stages/thumbnails.py"}
 
 
 def test_http_lives_with_the_providers() -> None:
