@@ -16,9 +16,10 @@ from scorebed.errors import (
 )
 
 if TYPE_CHECKING:
-    from scorebed.api import measure, score
+    from scorebed.api import measure, score, spot
     from scorebed.measurement import Measurement
     from scorebed.result import Result
+    from scorebed.spotting import Spotting
 
 __all__ = [
     "Measurement",
@@ -27,11 +28,13 @@ __all__ = [
     "Result",
     "ScorebedError",
     "SettingsError",
+    "Spotting",
     "ToolError",
     "WorkspaceError",
     "__version__",
     "measure",
     "score",
+    "spot",
 ]
 
 __version__ = version("scorebed")
@@ -39,8 +42,10 @@ __version__ = version("scorebed")
 _LATE = {
     "measure": "scorebed.api",
     "score": "scorebed.api",
+    "spot": "scorebed.api",
     "Measurement": "scorebed.measurement",
     "Result": "scorebed.result",
+    "Spotting": "scorebed.spotting",
 }
 
 

@@ -1,4 +1,4 @@
-"""The Python interface: ``scorebed.score`` and ``scorebed.measure``."""
+"""The Python interface: ``scorebed.score``, ``scorebed.spot`` and ``scorebed.measure``."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from scorebed.options import DEFAULT_PRESET, DEFAULT_SEED, DEFAULT_STYLE, Option
 from scorebed.pipeline import Watch
 from scorebed.pipeline import score as run_job
 from scorebed.settings import resolve
+from scorebed.spotting import SpotJob, Spotting, spot_video
 from scorebed.workspace import default_root
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def score(
     loudness: float | None = None,
     guidance: float = 0.5,
     max_scenes: int = 10,
+    notes: str | Path | None = None,
     speech_margin_lu: float | None = None,
     min_speech_margin_lu: float | None = None,
     speech: str | Path | None = None,
@@ -99,6 +101,7 @@ def score(
             service preset says.
         guidance: 0 to 1: how closely the music follows the picture.
         max_scenes: Most scenes.
+        notes: Spotting notes that were edited, as ``spot`` writes them.
         speech_margin_lu: Speech over music, in LU; None as the preset says.
         min_speech_margin_lu: Speech over music in every 3 s of speech, in LU, or the run fails.
         speech: Subtitles that say where somebody speaks, instead of listening.
@@ -160,6 +163,7 @@ def score(
             loudness=loudness,
             guidance=guidance,
             max_scenes=max_scenes,
+            notes=None if notes is None else Path(notes),
             speech_margin_lu=speech_margin_lu,
             min_speech_margin_lu=min_speech_margin_lu,
             speech=None if speech is None else Path(speech),
@@ -208,6 +212,58 @@ def score(
         tell_price=tell,
     )
     return run_job(job, watch)
+
+
+def spot(
+    video: str | Path,
+    output: str | Path | None = None,
+    *,
+    max_scenes: int = 10,
+    notes: str | Path | None = None,
+    speech: str | Path | None = None,
+    production_audio: Literal["keep", "drop"] = "keep",
+    sheet: str | Path | None = None,
+    workspace: str | Path | None = None,
+    overwrite: bool = False,
+    watch: Watch = _unwatched,
+) -> Spotting:
+    """Finds shots, scenes, hit points and speech; ``score`` then need not look again.
+
+    Args:
+        video: The finished cut.
+        output: A TOML file of notes to edit, for the ``notes`` of ``score``; None for none.
+        max_scenes: Most scenes.
+        notes: Spotting notes that were edited: what they make of what is found.
+        speech: Subtitles that say where somebody speaks, instead of listening.
+        production_audio: With ``drop`` nobody listens for speech.
+        sheet: A PNG: a row of thumbnails per scene, with shots, speech and motion.
+        workspace: Root of the workspaces; by default the user's cache.
+        overwrite: Whether files of those names may be replaced.
+        watch: Told the name of each stage; returns what is told the share that is done.
+
+    Returns:
+        What was found; ``to_json()`` gives what the command line prints.
+
+    Raises:
+        ScorebedError: One of its kinds; nothing is then left under a final name.
+    """
+    settings = resolve(
+        Options(
+            max_scenes=max_scenes,
+            notes=None if notes is None else Path(notes),
+            speech=None if speech is None else Path(speech),
+            production_audio=production_audio,
+        )
+    )
+    job = SpotJob(
+        video=Path(video),
+        settings=settings,
+        workspace=default_root() if workspace is None else Path(workspace),
+        output=None if output is None else Path(output),
+        sheet=None if sheet is None else Path(sheet),
+        overwrite=overwrite,
+    )
+    return spot_video(job, watch)
 
 
 def measure(

@@ -14,6 +14,7 @@ from scorebed.media import identify
 from scorebed.model import MuxPlan, Picture, Tell, no_words
 from scorebed.providers.base import Service, find
 from scorebed.settings import Settings
+from scorebed.stages.notes_file import read_notes
 from scorebed.workspace import check_room
 
 if TYPE_CHECKING:
@@ -60,17 +61,29 @@ def check_job(job: Job) -> None:
 
     Raises:
         MediaError: If a track or a transcript that was given is missing or empty.
-        SettingsError: If a name is taken, wrong, or the input.
+        SettingsError: If a name is taken, wrong, or the input, or the notes are no notes file.
         WorkspaceError: If a folder may not be written to.
     """
     check_output(job.output, video=job.video, overwrite=job.overwrite)
-    for given in (job.settings.music, job.settings.transcript):
-        if given is not None:
-            identify(given)
+    check_inputs(job.settings)
     if job.stems is not None:
         check_stems(job.stems, overwrite=job.overwrite)
     if job.plot is not None:
         check_plot(job.plot, overwrite=job.overwrite)
+
+
+def check_inputs(want: Settings) -> None:
+    """Refuses inputs, beside the video, that cannot be used.
+
+    Raises:
+        MediaError: If a track or a transcript that was given is missing or empty.
+        SettingsError: If the notes that were given are no notes file.
+    """
+    for given in (want.music, want.transcript):
+        if given is not None:
+            identify(given)
+    if want.notes is not None:
+        read_notes(want.notes, None)
 
 
 def check_rooms(job: Job, picture: Picture, plan: MuxPlan) -> None:

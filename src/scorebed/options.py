@@ -29,6 +29,7 @@ class Options:
     loudness: float | None = None
     guidance: float = 0.5
     max_scenes: int = 10
+    notes: Path | None = None
     speech_margin_lu: float | None = None
     min_speech_margin_lu: float | None = None
     speech: Path | None = None

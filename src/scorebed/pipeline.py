@@ -30,7 +30,7 @@ from scorebed.model import (
 )
 from scorebed.providers.base import Service, find
 from scorebed.result import Result
-from scorebed.settings import LOSSLESS_HEADROOM_DB, LOSSY_HEADROOM_DB
+from scorebed.settings import LOSSLESS_HEADROOM_DB, LOSSY_HEADROOM_DB, Settings
 from scorebed.stages.compose import announcement, compose, failed, known, require_key
 from scorebed.stages.conform import conform
 from scorebed.stages.duck import duck
@@ -40,6 +40,8 @@ from scorebed.stages.mix import mix
 from scorebed.stages.mux import mux
 from scorebed.stages.mux_plan import plan_mux
 from scorebed.stages.mux_sounds import stems_for
+from scorebed.stages.notes import cued, obey
+from scorebed.stages.notes_file import read_notes
 from scorebed.stages.probe import probe
 from scorebed.stages.reel import reel
 from scorebed.stages.spot import spot
@@ -130,16 +132,7 @@ def prepare(
 ) -> tuple[SpottingNotes, Order]:
     """Where the music goes, and what is ordered: all that comes before money is spent."""
     want = job.settings
-    transcript = None if want.transcript is None else identify(want.transcript)
-    spotted = work.run(
-        spot,
-        source,
-        picture,
-        replace(want.spot, transcript=transcript),
-        gives=SpottingNotes,
-        progress=watch("spot"),
-    )
-    notes = spotted.cued(want.music_s)
+    notes = cued(spotted(want, work, source, picture, watch), want.music_s)
     limits = find(want.provider).limits(want.service)
     # What the user wishes of a scene changes its music, not its picture.
     shown = notes.wordless
@@ -154,6 +147,20 @@ def prepare(
         sound_sha256=picture.sound_sha256 if limits.sound else "",
     )
     return notes, order
+
+
+def spotted(
+    want: Settings, work: Workspace, source: SourceFile, picture: Picture, watch: Watch
+) -> SpottingNotes:
+    """What is found in the picture, and what the user has made of it."""
+    edited = None if want.notes is None else read_notes(want.notes, picture)
+    asked = replace(
+        want.spot,
+        transcript=None if want.transcript is None else identify(want.transcript),
+        max_scenes=(edited and edited.max_scenes) or want.spot.max_scenes,
+    )
+    found = work.run(spot, source, picture, asked, gives=SpottingNotes, progress=watch("spot"))
+    return found if edited is None else obey(found, edited, picture)
 
 
 def _compose(job: Job, work: Workspace, order: Order, watch: Watch) -> Take:

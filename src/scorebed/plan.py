@@ -29,6 +29,7 @@ from scorebed.pipeline import STAGES, Watch, prepare
 from scorebed.providers.base import Service, find
 from scorebed.stages.mux import command
 from scorebed.stages.mux_plan import plan_mux
+from scorebed.stages.notes_file import read_notes
 from scorebed.stages.probe import extraction, look, probe
 from scorebed.stages.reference import REFERENCE_KBPS
 from scorebed.stages.standing import due, fates
@@ -269,6 +270,8 @@ def make_plan(job: Job, watch: Watch) -> Plan:
     source = identify(job.video)
     picture = look(source)
     want = job.settings
+    if want.notes is not None:
+        read_notes(want.notes, picture)
     with tempfile.TemporaryDirectory() as trials:
         plan = plan_mux(
             source,

@@ -73,6 +73,8 @@ class Settings:
     spot: SpotSettings
     transcript: Path | None
     """Subtitles that say where somebody speaks; None to listen."""
+    notes: Path | None
+    """Spotting notes that the user has edited; None for what is found."""
     level: LevelSettings
     duck: DuckSettings
     target: LoudnessTarget
@@ -102,6 +104,11 @@ def resolve(options: Options, *, defaults: Options | None = None) -> Settings:
     check_options(options)
     if options.production_audio == "drop":
         _refuse_speech_options(options)
+    if options.notes is not None and options.max_scenes != (defaults or Options()).max_scenes:
+        raise SettingsError(
+            "--max-scenes and --notes cannot go together: the notes have their own scenes",
+            remedy="Leave --max-scenes out, or change max_scenes in the notes file.",
+        )
     delivery = load_preset("delivery", options.preset, Delivery)
     style = load_preset("style", options.style, Style)
     provider = _choose_provider(options)
@@ -139,6 +146,7 @@ def resolve(options: Options, *, defaults: Options | None = None) -> Settings:
         ),
         spot=SpotSettings(max_scenes=options.max_scenes, listen=options.production_audio == "keep"),
         transcript=options.speech,
+        notes=options.notes,
         level=LevelSettings(
             music_lufs=music_lufs + loudness * LOUDNESS_SPAN_LU,
             speech_lufs=target_lufs,

@@ -62,3 +62,50 @@ def to_clock(time_s: Fraction | float) -> str:
     hours, minutes = divmod(minutes, 60)
     rest = f"{tenths // 10:02d}.{tenths % 10}"
     return f"{hours}:{minutes:02d}:{rest}" if hours else f"{minutes}:{rest}"
+
+
+def to_stamp(time_s: Fraction) -> str:
+    """A time to the millisecond, as notes and lists have it: ``00:01:23.480``.
+
+    Args:
+        time_s: Seconds, not negative.
+    """
+    thousandths = int((time_s * 2000 + 1) // 2)
+    seconds, thousandths = divmod(thousandths, 1000)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02d}:{minutes:02d}:{seconds:02d}.{thousandths:03d}"
+
+
+def counts_frames(frame_rate: Fraction) -> bool:
+    """Whether a timecode can count the frames of a rate: 24000/1001 is counted as 24, 17.3 not.
+
+    Args:
+        frame_rate: Frames per second.
+    """
+    counted = round(frame_rate)
+    return counted >= 1 and abs(frame_rate / counted - 1) < Fraction(2, 1000)
+
+
+def to_timecode(number: int, frame_rate: Fraction, *, drop: bool = False) -> str:
+    """The SMPTE ST 12-1 timecode of a frame: ``00:01:23:12``, or ``00:01:23;12`` for drop-frame.
+
+    Args:
+        number: Frames since ``00:00:00:00``, not negative; a day later it begins again.
+        frame_rate: Frames per second, which ``counts_frames``.
+        drop: Whether numbers are left out, at 30000/1001 and 60000/1001.
+    """
+    counted = round(frame_rate)
+    drop = drop and counted % _DROPPING_FPS == 0
+    if drop:
+        dropped = 2 * (counted // _DROPPING_FPS)
+        tens, rest = divmod(number, 600 * counted - 9 * dropped)
+        # The first minute of ten has all its numbers.
+        minutes = max(rest - 60 * counted, 0) // (60 * counted - dropped)
+        minutes += rest >= 60 * counted
+        number += dropped * (9 * tens + minutes)
+    seconds, frames = divmod(number, counted)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    mark = ";" if drop else ":"
+    return f"{hours % 24:02d}:{minutes:02d}:{seconds:02d}{mark}{frames:02d}"

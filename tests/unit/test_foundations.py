@@ -16,7 +16,16 @@ from hypothesis import strategies as st
 from scorebed import errors
 from scorebed.ffmpeg import FfmpegError
 from scorebed.model import Artifact, Stem, TimeRange
-from scorebed.timecode import SAMPLE_RATE_HZ, since_midnight_s, to_clock, to_samples, to_seconds
+from scorebed.timecode import (
+    SAMPLE_RATE_HZ,
+    counts_frames,
+    since_midnight_s,
+    to_clock,
+    to_samples,
+    to_seconds,
+    to_stamp,
+    to_timecode,
+)
 from scorebed.wav import (
     BLOCK_SAMPLES,
     WavPart,
@@ -80,6 +89,38 @@ def test_a_timecode_is_a_time_of_day(timecode: str, rate: Fraction, frames: int)
 )
 def test_what_is_no_timecode_is_no_time(text: str) -> None:
     assert since_midnight_s(text, Fraction(25)) is None
+
+
+@pytest.mark.parametrize("drop", [False, True])
+@pytest.mark.parametrize("rate", ["24", "24000/1001", "25", "30000/1001", "30", "60000/1001"])
+def test_timecode_there_and_back(rate: str, drop: bool) -> None:  # noqa: FBT001
+    fps = Fraction(rate)
+    day = round(fps) * 86_400
+    numbers = [*range(0, 40_000, 7), *range(17_970, 18_030), *range(0, day - 100_000, 99_991)]
+    for number in numbers:
+        assert since_midnight_s(to_timecode(number, fps, drop=drop), fps) == number / fps
+
+
+def test_drop_frame_leaves_numbers_out() -> None:
+    fps = Fraction(30000, 1001)
+    assert to_timecode(1799, fps, drop=True) == "00:00:59;29"
+    assert to_timecode(1800, fps, drop=True) == "00:01:00;02"
+    assert to_timecode(17_982, fps, drop=True) == "00:10:00;00"
+    assert to_timecode(107_892, fps, drop=True) == "01:00:00;00"
+    assert to_timecode(1800, fps) == "00:01:00:00"
+    assert to_timecode(1800, Fraction(25), drop=True) == "00:01:12:00"
+
+
+def test_which_rates_a_timecode_counts() -> None:
+    assert all(counts_frames(Fraction(rate)) for rate in ("24000/1001", "25", "120000/1001"))
+    assert not any(counts_frames(Fraction(rate)) for rate in ("35/2", "1/3", "239/10"))
+
+
+def test_stamps_are_to_the_millisecond() -> None:
+    assert to_stamp(Fraction(0)) == "00:00:00.000"
+    assert to_stamp(Fraction("83.4804999")) == "00:01:23.480"
+    assert to_stamp(Fraction("3599.9995")) == "01:00:00.000"
+    assert to_stamp(Fraction(3 * 3600)) == "03:00:00.000"
 
 
 @pytest.mark.parametrize(

@@ -382,6 +382,7 @@ def test_a_wheel_brings_presets_and_schema(tmp_path: Path) -> None:
     for path in (ROOT / "presets").rglob("*.toml"):
         assert f"scorebed/{path.relative_to(ROOT)}" in held
     assert "scorebed/schema/result-1.json" in held
+    assert "scorebed/schema/spotting-1.json" in held
     assert not [name for name in held if name.startswith(("tests/", "sample_media/"))]
     shutil.rmtree(tmp_path / "checkout")
     code = (

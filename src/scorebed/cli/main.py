@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scorebed.cli import doctor, ledger, measure, presets, providers, score
+from scorebed.cli import doctor, ledger, measure, presets, providers, score, spot
 from scorebed.cli.console import forgive_names, put, say
 from scorebed.errors import INTERRUPTED_EXIT_CODE, Interrupted, ScorebedError, SettingsError
 from scorebed.memory import keep_large_blocks_apart
@@ -34,6 +34,7 @@ app = typer.Typer(
     "ducked under the dialogue, at delivery loudness.",
 )
 app.command("score")(score.score)
+app.command("spot")(spot.spot)
 app.command("measure")(measure.measure)
 app.command("presets")(presets.presets)
 app.command("providers")(providers.providers)

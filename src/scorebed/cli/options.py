@@ -33,6 +33,15 @@ MaxScenes = Annotated[
     int,
     typer.Option(help="Most scenes that the picture is split into.", rich_help_panel=_PICTURE),
 ]
+Notes = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Spotting notes that you have edited, as `scorebed spot -o` writes them.",
+        show_default=False,
+        rich_help_panel=_PICTURE,
+    ),
+]
 Style = Annotated[
     str,
     typer.Option(metavar="NAME|FILE", help="Style preset of the music.", rich_help_panel=_MUSIC),

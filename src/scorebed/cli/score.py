@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shlex
-from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer  # noqa: TC002 - read when the program runs
 
 from scorebed.cli import options, options_service
 from scorebed.cli.console import Watcher, progress_watch, put, say
+from scorebed.cli.given import default_options, given_options
 
 if TYPE_CHECKING:
     from scorebed.job import Job
     from scorebed.model import DeliveredSound
-    from scorebed.options import Options
     from scorebed.result import Result
 
 
@@ -25,6 +22,7 @@ def score(
     video: options.Video,
     *,
     max_scenes: options.MaxScenes = 10,
+    notes: options.Notes = None,
     style: options.Style = "cinematic",
     provider: options.Provider = None,
     music: options.Music = None,
@@ -89,11 +87,11 @@ def score(
     from scorebed.settings import resolve  # noqa: PLC0415
     from scorebed.workspace import default_root  # noqa: PLC0415
 
-    defaults = _defaults(settings)
+    defaults = default_options(settings)
     job = Job(
         video=video,
         output=output or default_output(video),
-        settings=resolve(_options(context, defaults), defaults=defaults),
+        settings=resolve(given_options(context, defaults), defaults=defaults),
         workspace=workspace or default_root(),
         stems=stems,
         plot=plot,
@@ -111,46 +109,6 @@ def score(
         put(result.to_json())
     if not quiet:
         _summarise(result)
-
-
-def _defaults(file: Path | None) -> Options:
-    """What stands where the user says nothing."""
-    from scorebed.options import Options  # noqa: PLC0415
-    from scorebed.presets import load_options, options_file  # noqa: PLC0415 - as above
-
-    path = options_file(file)
-    return Options() if path is None else load_options(path, Options, Options())
-
-
-_RENAMED = {
-    "tag": "tags",
-    "speech_margin": "speech_margin_lu",
-    "min_speech_margin": "min_speech_margin_lu",
-    "production_gain": "production_gain_db",
-    "true_peak": "true_peak_dbtp",
-    "no_duck": "duck",
-    "proxy_height": "proxy_height_px",
-}
-
-
-def _options(context: typer.Context, defaults: Options) -> Options:
-    """The defaults with what stands on the command line."""
-    known = {field.name for field in dataclasses.fields(defaults)}
-    given: dict[str, Any] = {}
-    for name, value in context.params.items():
-        option = _RENAMED.get(name, name)
-        source = context.get_parameter_source(name)
-        if option in known and source is not None and source.name == "COMMANDLINE":
-            given[option] = _plain_value(name, value)
-    return dataclasses.replace(defaults, **given)
-
-
-def _plain_value(name: str, value: object) -> object:
-    if name == "no_duck":
-        return not value
-    if isinstance(value, StrEnum):
-        return value.value
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _print_plan(job: Job, watch: Watcher, *, as_json: bool) -> None:

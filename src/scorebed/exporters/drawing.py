@@ -22,16 +22,18 @@ if TYPE_CHECKING:
     from scorebed.model import SpeechRegion
 
 BEFORE, AFTER, MUSIC = "#5b7083", "#0b6e99", "#d1495b"
-_SPEECH = "#f0c808"
+SPEECH = "#f0c808"
+INK, FAINT = "#1d2730", "#8a97a3"
 
 
-def check_plot(path: Path, *, overwrite: bool, stage: str = "mux") -> None:
+def check_plot(path: Path, *, overwrite: bool, stage: str = "mux", what: str = "plot") -> None:
     """Refuses a name that is taken, is not a PNG, or lies in no folder.
 
     Args:
         path: The picture.
         overwrite: Whether a file of that name may be replaced.
         stage: Named in errors.
+        what: Named in errors.
 
     Raises:
         SettingsError: If it cannot be used.
@@ -40,7 +42,7 @@ def check_plot(path: Path, *, overwrite: bool, stage: str = "mux") -> None:
     require_folder(path.parent, stage=stage)
     if path.suffix.lower() != ".png":
         raise SettingsError(
-            f"the plot {path} is not a PNG", remedy="Give a name that ends in .png."
+            f"the {what} {path} is not a PNG", remedy="Give a name that ends in .png."
         )
     refuse_existing(path, overwrite=overwrite)
 
@@ -77,7 +79,7 @@ def draw_speech(axes: Any, speech: Iterable[SpeechRegion]) -> None:  # noqa: ANN
     """Shades the stretches of speech."""
     for region in speech:
         start_s, end_s = float(region.range.start_s), float(region.range.end_s)
-        axes.axvspan(start_s, end_s, color=_SPEECH, alpha=0.22, lw=0, zorder=0)
+        axes.axvspan(start_s, end_s, color=SPEECH, alpha=0.22, lw=0, zorder=0)
 
 
 def draw_curve(

@@ -31,6 +31,7 @@ from scorebed.model.music import (
     Take,
     TakePiece,
 )
+from scorebed.model.notes import HitNote, Notes, SceneNote, SilenceNote
 from scorebed.model.picture import Picture, SoundStream, Stem, StreamInfo, StreamKind, TimeRange
 from scorebed.model.result import (
     DeliveredSound,
@@ -102,6 +103,7 @@ __all__ = [
     "Ducked",
     "Expected",
     "GainCurve",
+    "HitNote",
     "HitPoint",
     "Join",
     "LevelSettings",
@@ -113,6 +115,7 @@ __all__ = [
     "Mixed",
     "MusicRegion",
     "MuxPlan",
+    "Notes",
     "Order",
     "PartOrder",
     "PhraseMargin",
@@ -129,9 +132,11 @@ __all__ = [
     "Reel",
     "ReelSet",
     "Scene",
+    "SceneNote",
     "ScoredVideo",
     "ServiceSettings",
     "Shot",
+    "SilenceNote",
     "SoundKind",
     "SoundStream",
     "SourceFile",

@@ -169,7 +169,8 @@ class SpottingNotes:
     shots: tuple[Shot, ...]
     """All shots; they tile the picture."""
     scenes: tuple[Scene, ...]
-    """All scenes; they tile the picture, and each starts at a shot's start."""
+    """All scenes; they tile the picture. One that was found starts at a shot's start, one of the
+    user's on any frame."""
     speech: tuple[SpeechRegion, ...]
     """Phrases of speech, in order, not overlapping."""
     curve: PictureCurve

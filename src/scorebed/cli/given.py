@@ -1,0 +1,53 @@
+"""What stands on the command line, over what stands in the user's settings file."""
+
+from __future__ import annotations
+
+import dataclasses
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import typer
+
+    from scorebed.options import Options
+
+_RENAMED = {
+    "tag": "tags",
+    "speech_margin": "speech_margin_lu",
+    "min_speech_margin": "min_speech_margin_lu",
+    "production_gain": "production_gain_db",
+    "true_peak": "true_peak_dbtp",
+    "no_duck": "duck",
+    "proxy_height": "proxy_height_px",
+}
+
+
+def default_options(file: Path | None) -> Options:
+    """What stands where the user says nothing."""
+    from scorebed.options import Options  # noqa: PLC0415 - `--help` must not wait for it
+    from scorebed.presets import load_options, options_file  # noqa: PLC0415
+
+    path = options_file(file)
+    return Options() if path is None else load_options(path, Options, Options())
+
+
+def given_options(context: typer.Context, defaults: Options) -> Options:
+    """The defaults with what stands on the command line."""
+    known = {field.name for field in dataclasses.fields(defaults)}
+    given: dict[str, Any] = {}
+    for name, value in context.params.items():
+        option = _RENAMED.get(name, name)
+        source = context.get_parameter_source(name)
+        if option in known and source is not None and source.name == "COMMANDLINE":
+            given[option] = _plain_value(name, value)
+    return dataclasses.replace(defaults, **given)
+
+
+def _plain_value(name: str, value: object) -> object:
+    if name == "no_duck":
+        return not value
+    if isinstance(value, StrEnum):
+        return value.value
+    return tuple(value) if isinstance(value, list) else value

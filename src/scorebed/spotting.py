@@ -1,0 +1,240 @@
+"""Spot a video and hand over what was found: as notes to edit, as a sheet, as JSON."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scorebed.delivery import publish, refuse_existing, require_folder, told_of
+from scorebed.errors import SettingsError
+from scorebed.exporters.drawing import check_plot
+from scorebed.exporters.notes import Origin, has_music, notes_text
+from scorebed.exporters.sheet import plan_sheet, write_sheet
+from scorebed.job import check_inputs
+from scorebed.media import identify
+from scorebed.model import Picture, SpottingNotes, StageRun
+from scorebed.pipeline import Watch, spotted
+from scorebed.settings import Settings
+from scorebed.spotting_json import as_object
+from scorebed.stages.notes_file import read_notes
+from scorebed.stages.probe import probe
+from scorebed.stages.thumbnails import thumbnails
+from scorebed.timecode import to_clock, to_stamp
+from scorebed.workspace import Workspace, default_root, prune
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scorebed.exporters.sheet import Sheet
+    from scorebed.model import HitNote, Scene, SourceFile, TimeRange
+
+STAGE = "spot"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpotJob:
+    """One video to spot."""
+
+    video: Path
+    """The finished cut."""
+    settings: Settings
+    """What is wanted; only what bears on spotting counts."""
+    workspace: Path
+    """Root of the workspaces."""
+    output: Path | None = None
+    """The notes file to write, if one is wanted."""
+    sheet: Path | None = None
+    """The PNG to draw, if one is wanted."""
+    overwrite: bool = False
+    """Whether files of those names may be replaced."""
+    again: tuple[str, ...] = ()
+    """Options that the run which uses the notes needs too, as on a command line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spotting:
+    """What was found in a video, and what the user has made of it."""
+
+    video: Path
+    """The input."""
+    picture: Picture
+    """What it is."""
+    notes: SpottingNotes
+    """Shots, scenes, hit points, speech, cues."""
+    stages: tuple[StageRun, ...]
+    """What was done for it."""
+    output: Path | None
+    """The notes file that was written."""
+    sheet: Path | None
+    """The sheet that was drawn."""
+
+    def to_json(self) -> str:
+        """One line of JSON (ASCII): the schema is ``scorebed/schema/spotting-1.json``."""
+        return json.dumps(as_object(self))
+
+    def lines(self) -> Iterator[str]:
+        """A summary for a person."""
+        notes = self.notes
+        kinds = [shot.opened_by for shot in notes.shots if shot.transition or shot.range.start_s]
+        yield (
+            f"picture    {to_clock(notes.duration_s)}, {self.picture.frame_count} frames at "
+            f"{float(notes.frame_rate):.6g} per second"
+        )
+        kinds += [] if notes.ending is None else [notes.ending.kind]
+        told = ", ".join(_count(kinds.count(kind), kind) for kind in ("cut", "dissolve", "fade"))
+        yield f"shots      {len(notes.shots)}: {told}"
+        hits = sum(len(cue.hit_points) for cue in notes.cues)
+        yield f"hit points {hits}"
+        spoken_s = float(sum(_lengths(notes), Fraction(0)))
+        yield (
+            f"speech     {_count(len(notes.speech), 'phrase')}, {spoken_s:.1f} s "
+            f"({spoken_s / float(notes.duration_s):.0%})"
+        )
+        yield ""
+        yield f"{'scene':>5}  {'start':<12}  {'end':<12}  {'length':>8}  shots  speech  motion  cue"
+        for number, scene in enumerate(notes.scenes, start=1):
+            yield self._row(number, scene)
+
+    def _row(self, number: int, scene: Scene) -> str:
+        span = scene.range
+        cues = [cue.number for cue in self.notes.cues if has_music(scene, [cue])]
+        spoken_s = float(sum(_lengths(self.notes, span), Fraction(0)))
+        return (
+            f"{number:>5}  {to_stamp(span.start_s)}  {to_stamp(span.end_s)}  "
+            f"{float(span.duration_s):>6.1f} s  {scene.shots:>5}  "
+            f"{spoken_s / float(span.duration_s):>6.0%}  {scene.motion:>6.2f}  "
+            f"{', '.join(cues) or 'no music'}  {scene.name}"
+        ).rstrip()
+
+
+def spot_video(job: SpotJob, watch: Watch) -> Spotting:
+    """Probes and spots a video, in the workspace that ``score`` uses too.
+
+    Args:
+        job: What is wanted.
+        watch: Told of progress.
+
+    Raises:
+        ScorebedError: One of its kinds; nothing is then left under a final name.
+    """
+    _check(job)
+    source = identify(job.video)
+    with Workspace(job.workspace, source) as work:
+        picture = work.run(probe, source, gives=Picture, progress=watch("probe"))
+        notes = spotted(job.settings, work, source, picture, watch)
+        stages = tuple(work.runs)
+    _deliver(job, source, picture, notes, watch)
+    if job.workspace == default_root():
+        prune(job.workspace)
+    return Spotting(
+        video=job.video,
+        picture=picture,
+        notes=notes,
+        stages=stages,
+        output=job.output,
+        sheet=job.sheet,
+    )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number != 1 else ''}"
+
+
+# --- files -------------------------------------------------------------------------------------
+
+
+def _check(job: SpotJob) -> None:
+    check_inputs(job.settings)
+    for path, flag in ((job.output, "-o"), (job.sheet, "--sheet")):
+        if path is None:
+            continue
+        if path.exists() and job.video.exists() and path.samefile(job.video):
+            raise SettingsError(
+                f"{STAGE}: the output {path} is the input",
+                remedy=f"Give another name with {flag}.",
+            )
+        if path.is_dir():
+            raise SettingsError(
+                f"{STAGE}: the output {path} is a folder",
+                remedy=f"Give the name of a file with {flag}.",
+            )
+    if job.output is not None:
+        require_folder(job.output.parent, stage=STAGE)
+        refuse_existing(job.output, overwrite=job.overwrite)
+    if job.sheet is not None:
+        check_plot(job.sheet, overwrite=job.overwrite, stage=STAGE, what="sheet")
+    if job.output is not None and job.output == job.sheet:
+        raise SettingsError(
+            f"{STAGE}: -o and --sheet both name {job.output}", remedy="Give them two names."
+        )
+
+
+def _deliver(
+    job: SpotJob, source: SourceFile, picture: Picture, notes: SpottingNotes, watch: Watch
+) -> None:
+    """Writes all files under temporary names, then gives them their own."""
+    parts: list[tuple[Path, Path]] = []
+    try:
+        if job.sheet is not None:
+            sheet = plan_sheet(job.video.name, notes)
+            with told_of(job.sheet, stage=STAGE):
+                parts.append(_drawn(job.sheet, sheet, source, picture, watch))
+        if job.output is not None:
+            with told_of(job.output, stage=STAGE):
+                part = job.output.with_name(f".{job.output.name}.part")
+                parts.append((part, job.output))
+                part.write_text(_text(job, picture, notes), encoding="utf-8", newline="\n")
+        for part, final in parts:
+            with told_of(final, stage=STAGE):
+                publish(part, final, overwrite=job.overwrite)
+    finally:
+        for part, _ in parts:
+            part.unlink(missing_ok=True)
+
+
+def _drawn(
+    path: Path, sheet: Sheet, source: SourceFile, picture: Picture, watch: Watch
+) -> tuple[Path, Path]:
+    width_px, height_px = sheet.box_px
+    seen = thumbnails(
+        source,
+        picture,
+        sheet.wanted,
+        width_px=width_px,
+        height_px=height_px,
+        progress=watch("sheet"),
+    )
+    return write_sheet(path, sheet, seen)
+
+
+def _text(job: SpotJob, picture: Picture, notes: SpottingNotes) -> str:
+    assert job.output is not None
+    given = job.settings.notes
+    edited = None if given is None else read_notes(given, picture)
+    hits: tuple[HitNote, ...] = () if edited is None else edited.hits
+    origin = Origin(
+        video=_text_of(job.video.name),
+        shown_video=_text_of(shlex.quote(job.video.name)),
+        notes=_text_of(shlex.quote(job.output.name)),
+        max_scenes=(edited and edited.max_scenes) or job.settings.spot.max_scenes,
+        again="".join(f" {_text_of(shlex.quote(word))}" for word in job.again),
+    )
+    return notes_text(notes, picture, origin, hits)
+
+
+def _text_of(name: str) -> str:
+    """A name that may hold bytes which are no text."""
+    return name.encode(errors="replace").decode()
+
+
+def _lengths(notes: SpottingNotes, span: TimeRange | None = None) -> Iterator[Fraction]:
+    """How long each phrase is, within a range if one is given."""
+    for region in notes.speech:
+        start_s, end_s = region.range.start_s, region.range.end_s
+        if span is not None:
+            start_s, end_s = max(start_s, span.start_s), min(end_s, span.end_s)
+        yield max(end_s - start_s, Fraction(0))

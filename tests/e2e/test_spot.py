@@ -1,0 +1,260 @@
+"""An editor's day: spot, edit the notes, look at the sheet, score by them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tomllib
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from matplotlib.image import imread
+
+import scorebed as package
+
+Scorebed = Callable[..., subprocess.CompletedProcess[str]]
+SCHEMA = Path(package.__file__).parent / "schema" / "spotting-1.json"
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One workspace for all: that is what an editor has."""
+    return tmp_path_factory.mktemp("spot") / "work"
+
+
+@pytest.fixture(scope="module")
+def film(make_media: Callable[..., Path], montage: Path) -> Path:
+    """Eighteen seconds of it, small: five scenes at 30000/1001 frames per second, no speech."""
+    return make_media(
+        "film.mp4", "-i", montage, "-t", "18", "-vf", "scale=320:-2", "-c:v", "libx264",
+        "-preset", "ultrafast", "-c:a", "copy",
+    )  # fmt: skip
+
+
+@pytest.fixture
+def spot(scorebed: Scorebed, film: Path, work: Path) -> Callable[..., Any]:
+    def run(*options: str | Path) -> subprocess.CompletedProcess[str]:
+        done = scorebed("spot", film, "--workspace", work, *options)
+        assert done.returncode == 0, done.stderr
+        return done
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def found_notes(scorebed: Scorebed, film: Path, work: Path) -> str:
+    """The notes file of the film."""
+    path = work.parent / "notes.toml"
+    done = scorebed("spot", film, "--workspace", work, "-o", path)
+    assert done.returncode == 0, done.stderr
+    return path.read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def notes(found_notes: str, tmp_path: Path) -> Path:
+    """A copy of it, to edit."""
+    path = tmp_path / "notes.toml"
+    path.write_text(found_notes, encoding="utf-8")
+    return path
+
+
+def stages_of(told: dict[str, Any]) -> dict[str, bool]:
+    return {stage["name"]: stage["cached"] for stage in told["stages"]}
+
+
+def test_spot_says_what_it_found(spot: Callable[..., Any], tmp_path: Path) -> None:
+    sheet, path = tmp_path / "sheet.png", tmp_path / "notes.toml"
+    told = json.loads(spot("--json", "-o", path, "--sheet", sheet).stdout)
+    jsonschema.validate(told, json.loads(SCHEMA.read_text()))
+    assert told["notes"] == str(path)
+    assert told["sheet"] == str(sheet)
+    shots, scenes = told["shots"], told["scenes"]
+    assert shots[0]["start_s"] == scenes[0]["start_s"] == 0
+    assert scenes[-1]["end_s"] == pytest.approx(told["duration_s"], abs=1e-6)
+    for before, after in pairwise(shots):
+        gap_s = after["start_s"] - before["end_s"]
+        assert gap_s == 0 if after["transition"] == "cut" else gap_s > 0
+    cuts = [one["start_s"] for one in told["transitions"] if one["kind"] == "cut"]
+    assert cuts == [shot["start_s"] for shot in shots[1:] if shot["transition"] == "cut"]
+    assert imread(sheet).shape[1] == 1920
+    listed = tomllib.loads(path.read_text(encoding="utf-8"))
+    assert len(listed["scene"]) == len(scenes)
+    assert listed["file"]["picture"] == told["sha256"]
+
+
+def test_without_a_file_it_prints_what_a_person_reads(spot: Callable[..., Any]) -> None:
+    told = json.loads(spot("--json").stdout)
+    done = spot("--quiet")
+    assert done.stderr == ""
+    lines = done.stdout.splitlines()
+    assert len([line for line in lines if "1M1" in line]) == len(told["scenes"])
+    assert "0:18.0" in lines[0]
+
+
+def test_unchanged_notes_run_nothing_anew(
+    scorebed: Scorebed, notes: Path, film: Path, work: Path, tmp_path: Path
+) -> None:
+    plain = scorebed("score", film, "-o", tmp_path / "a.mp4", "--workspace", work, "--json")
+    assert plain.returncode == 0, plain.stderr
+    told = json.loads(plain.stdout)
+    assert stages_of(told)["spot"], "spot had looked already"
+    done = scorebed(
+        *("score", film, "-o", tmp_path / "b.mp4", "--workspace", work, "--json"),
+        *("--notes", notes),
+    )
+    assert done.returncode == 0, done.stderr
+    again = json.loads(done.stdout)
+    assert [name for name, cached in stages_of(again).items() if not cached] == ["mux"]
+    assert again["scenes"] == told["scenes"]
+
+
+def test_score_obeys_the_notes(
+    scorebed: Scorebed, notes: Path, film: Path, work: Path, tmp_path: Path
+) -> None:
+    head, *scenes = notes.read_text(encoding="utf-8").split("\n[[scene]]\n")
+    assert len(scenes) > 3
+    # The second is merged into the first, the third named; a hit point is added.
+    kept = [scenes[0], *scenes[2:]]
+    kept[1] = kept[1].replace('name = ""', 'name = "the boat"')
+    text = "\n[[scene]]\n".join([head, *kept])
+    notes.write_text(text + '\n[[hit]]\nat = "00:00:10.000"\nlabel = "gong"\n', encoding="utf-8")
+    seen = scorebed(
+        *("spot", film, "--notes", notes, "--workspace", work, "--json"),
+        *("--sheet", tmp_path / "sheet.png"),
+    )
+    assert seen.returncode == 0, seen.stderr
+    told = json.loads(seen.stdout)
+    assert [scene["name"] for scene in told["scenes"]][:2] == ["", "the boat"]
+    # On the nearest of 30000/1001 frames per second.
+    assert {"at_s": 10.01, "label": "gong", "weight": 1.0} in told["hit_points"]
+    done = scorebed(
+        *("score", film, "-o", tmp_path / "out.mp4", "--workspace", work, "--json"),
+        *("--notes", notes),
+    )
+    assert done.returncode == 0, done.stderr
+    scored = json.loads(done.stdout)
+    assert stages_of(scored)["spot"]
+    assert not stages_of(scored)["compose"]
+    assert len(scored["scenes"]) == len(scenes) - 1
+    starts = [scene["start_s"] for scene in told["scenes"]]
+    assert [scene["start_s"] for scene in scored["scenes"]] == starts
+
+
+def test_fewer_scenes_are_found_again_from_the_notes(
+    spot: Callable[..., Any], scorebed: Scorebed, film: Path, work: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "three.toml"
+    spot("--max-scenes", "3", "-o", path)
+    done = scorebed("spot", film, "--notes", path, "--workspace", work, "--json")
+    told = json.loads(done.stdout)
+    assert len(told["scenes"]) <= 3
+    assert stages_of(told) == {"probe": True, "spot": True}
+
+
+def test_what_was_edited_is_written_again(
+    spot: Callable[..., Any], notes: Path, tmp_path: Path
+) -> None:
+    more = '[[silence]]\nstart = 2\nend = 4\n[[hit]]\nat = "0:09"\nlabel = "z"\nweight = 0.5\n'
+    notes.write_text(notes.read_text(encoding="utf-8") + more, encoding="utf-8")
+    first = json.loads(spot("--notes", notes, "--json").stdout)
+    assert [cue["number"] for cue in first["cues"]] == ["1M1", "1M2"]
+    spot("--notes", notes, "-o", notes, "--overwrite")
+    second = json.loads(spot("--notes", notes, "--json").stdout)
+    for name in ("scenes", "cues", "hit_points"):
+        assert second[name] == first[name]
+
+
+def test_the_header_says_what_has_to_be_said_again(
+    spot: Callable[..., Any], tmp_path: Path
+) -> None:
+    words = tmp_path / "my words.srt"
+    words.write_text("1\n00:00:01,000 --> 00:00:03,000\nHello.\n", encoding="utf-8")
+    path = tmp_path / "notes.toml"
+    spot("--speech", words, "-o", path)
+    text = path.read_text(encoding="utf-8")
+    assert f"scorebed score film.mp4 --notes notes.toml --speech '{words}'" in text
+    assert "# speech  2.0 s: 0:01.0 to 0:03.0" in text
+
+
+WRONG: dict[str, tuple[list[str], str, int]] = {
+    "no notes": (["--notes", "{tmp}/none.toml"], "cannot be read", 2),
+    "typo": (["--notes", "{tmp}/typo.toml"], "Did you mean 'name'", 2),
+    "both": (["--notes", "{notes}", "--max-scenes", "4"], "--max-scenes and --notes", 2),
+}
+WRONG_SPOT = WRONG | {
+    "taken": (["-o", "{notes}"], "--overwrite", 2),
+    "the input": (["-o", "{video}", "--overwrite"], "is the input", 2),
+    "the input drawn": (["--sheet", "{video}", "--overwrite"], "is the input", 2),
+    "no png": (["--sheet", "{tmp}/sheet.jpg"], "ends in .png", 2),
+    "no folder": (["-o", "{tmp}/none/notes.toml"], "mkdir", 2),
+    "a folder": (["-o", "{tmp}", "--overwrite"], "is a folder", 2),
+    "one name": (["-o", "{tmp}/a.png", "--sheet", "{tmp}/a.png"], "two names", 2),
+    "zero": (["--max-scenes", "0"], "1 to 1000", 2),
+}
+
+
+@pytest.mark.parametrize(
+    ("verb", "case"),
+    [*(("spot", case) for case in WRONG_SPOT), *(("score", case) for case in WRONG)],
+)
+def test_what_cannot_be_is_refused_before_any_work(
+    verb: str, case: str, scorebed: Scorebed, film: Path, notes: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "typo.toml").write_text("[[scene]]\nstart = 0\nnmae = 'x'\n", encoding="utf-8")
+    words, told, code = WRONG_SPOT[case]
+    options = [word.format(tmp=tmp_path, notes=notes, video=film) for word in words]
+    before = sorted(tmp_path.iterdir())
+    out = ["-o", str(tmp_path / "out.mp4")] if verb == "score" else []
+    done = scorebed(verb, film, *out, *options, "--workspace", tmp_path / "work")
+    assert done.returncode == code, done.stderr
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("more", [[], ["--plan"]])
+def test_notes_of_another_picture_are_refused(
+    more: list[str], scorebed: Scorebed, notes: Path, short_talk: Path, tmp_path: Path
+) -> None:
+    words = ["score", short_talk, "--notes", notes, "-o", tmp_path / "out.mp4", *more]
+    done = scorebed(*words, "--workspace", tmp_path / "work")
+    assert done.returncode == 2, done.stderr
+    assert "notes of another picture (film.mp4)" in done.stderr
+    assert "remove the line `picture = ...`" in done.stderr
+    # By the user's word it is the same cut, exported again: then its times are looked at.
+    lines = notes.read_text(encoding="utf-8").splitlines()
+    kept = [line for line in lines if not line.startswith("picture =")]
+    notes.write_text("\n".join(kept), encoding="utf-8")
+    done = scorebed("spot", short_talk, "--notes", notes, "--workspace", tmp_path / "work")
+    assert done.returncode == 2
+    assert "outside of the picture, which is 00:00:12.000 long" in done.stderr
+
+
+def test_duration_and_notes_that_leave_no_music(
+    scorebed: Scorebed, notes: Path, film: Path, work: Path, tmp_path: Path
+) -> None:
+    text = notes.read_text(encoding="utf-8") + "[[silence]]\nstart = 0\nend = 9\n"
+    notes.write_text(text, encoding="utf-8")
+    done = scorebed(
+        *("score", film, "--notes", notes, "--duration", "5"),
+        *("-o", tmp_path / "out.mp4", "--workspace", work),
+    )
+    assert done.returncode == 2
+    assert "--duration ends it at 00:00:05.000" in done.stderr
+
+
+def test_python_gives_the_same(
+    spot: Callable[..., Any], film: Path, work: Path, tmp_path: Path
+) -> None:
+    told = json.loads(spot("--json").stdout)
+    found = package.spot(film, tmp_path / "notes.toml", workspace=work)
+    assert isinstance(found, package.Spotting)
+    same = json.loads(found.to_json())
+    assert same["shots"] == told["shots"]
+    assert found.notes.scenes[0].range.start_s == 0
+    again = package.spot(film, notes=tmp_path / "notes.toml", workspace=work)
+    assert again.notes == found.notes
