@@ -9,7 +9,7 @@ import numpy as np
 
 from scorebed.errors import MediaError
 from scorebed.ffmpeg import Decoding, FfmpegError, decode_audio, kept_channels, on_time_line
-from scorebed.model import Artifact, Picture, Progress, SourceFile, Stem, no_progress
+from scorebed.model import Artifact, Picture, Progress, SourceFile, Stem, StreamKind, no_progress
 from scorebed.packets import Contents, PictureClock, read_contents
 from scorebed.timecode import to_samples
 from scorebed.wav import sha256_of, wav_writer
@@ -82,8 +82,15 @@ def look(source: SourceFile, *, progress: Progress = no_progress) -> Picture:
 
 def _require_picture(path: Path, contents: Contents) -> PictureClock:
     if contents.video_index is None:
+        codecs = [stream.codec for stream in contents.streams if stream.kind is StreamKind.AUDIO]
+        only = all(stream.kind is not StreamKind.VIDEO for stream in contents.streams)
+        why = (
+            f"only sound: {', '.join(codecs)}"
+            if codecs and only
+            else "no video stream that can be decoded"
+        )
         raise MediaError(
-            f"{STAGE}: {path} has no picture (no video stream that can be decoded)",
+            f"{STAGE}: {path} has no picture ({why})",
             remedy="Give a video file; a piece of music goes with --music.",
         )
     if contents.clock is None:

@@ -1,0 +1,109 @@
+"""What is given in place of a film."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from scorebed.errors import MediaError
+
+Refused = Callable[[Path], MediaError]
+Make = Callable[..., Path]
+STILL = ("-f", "lavfi", "-i", "testsrc2=size=64x64", "-frames:v", "1")
+TONE = ("-f", "lavfi", "-i", "sine=duration=1")
+
+
+# --- other kinds of files ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("still.png", "a PNG picture"),
+        ("still.jpg", "a JPEG picture"),
+        ("still.tiff", "a TIFF picture"),
+        ("still.webp", "a WebP picture"),
+    ],
+)
+def test_a_still_is_named_and_has_a_remedy(
+    name: str, kind: str, make_media: Make, refused: Refused, tmp_path: Path
+) -> None:
+    still = make_media(name, *STILL)
+    error = refused(still)
+    assert f"it is {kind}" in error.message
+    assert "ffmpeg -loop 1" in error.remedy
+    # By what is in it, not by its name.
+    renamed = tmp_path / "holiday.mp4"
+    renamed.write_bytes(still.read_bytes())
+    assert f"it is {kind}" in refused(renamed).message
+
+
+def test_a_still_in_a_container_is_no_film_of_one_frame(
+    make_media: Make, refused: Refused, tmp_path: Path
+) -> None:
+    still = make_media("still.avif", *STILL, "-c:v", "libaom-av1", "-cpu-used", "8")
+    assert "it is an AVIF picture" in refused(still).message
+
+
+def test_a_gif_is_named(make_media: Make, refused: Refused) -> None:
+    gif = make_media("film.gif", "-f", "lavfi", "-i", "testsrc2=size=64x64:duration=1")
+    error = refused(gif)
+    assert "it is a GIF animation" in error.message
+    assert "ffmpeg -i FILE" in error.remedy
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("song.mp3", "mp3"), ("song.wav", "pcm_s16le"), ("song.m4a", "aac")]
+)
+def test_music_is_named_and_its_place_told(
+    name: str, codec: str, make_media: Make, refused: Refused
+) -> None:
+    error = refused(make_media(name, *TONE))
+    assert f"has no picture (only sound: {codec})" in error.message
+    assert "--music" in error.remedy
+
+
+def test_a_cover_is_no_picture(make_media: Make, refused: Refused) -> None:
+    song = make_media(
+        "song.mp3", *TONE, *("-i", make_media("still.png", *STILL)), "-map", "0", "-map", "1",
+        "-disposition:v", "attached_pic",
+    )  # fmt: skip
+    assert "only sound: mp3" in refused(song).message
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "remedy"),
+    [
+        (b"A text about a film.\n", "text", "--speech"),
+        (b"1\n00:00:00,000 --> 00:00:01,000\nhi\n", "text", "--speech"),
+        ("\ufeffein film über text\n".encode(), "text", "--speech"),
+        (b"\n<!DOCTYPE html><html><body>404</body></html>", "a web page", "fetch"),
+        (b"#EXTM3U\n#EXTINF:3,\nfilm.ts\n", "a playlist", "one file"),
+        (b"%PDF-1.7\n\0\1", "a PDF document", "video file"),
+        (b"\x1f\x8b\x08\0\0\0", "a gzip archive", "Unpack"),
+    ],
+)
+def test_other_files_are_named(
+    content: bytes, kind: str, remedy: str, tmp_path: Path, refused: Refused
+) -> None:
+    (tmp_path / "film.mp4").write_bytes(content)
+    error = refused(tmp_path / "film.mp4")
+    assert f"(it is {kind})" in error.message
+    assert remedy in error.remedy
+
+
+def test_an_archive_is_named(tmp_path: Path, refused: Refused) -> None:
+    with zipfile.ZipFile(tmp_path / "film.mp4", "w") as archive:
+        archive.writestr("film.mp4", b"x")
+    error = refused(tmp_path / "film.mp4")
+    assert "it is a ZIP archive" in error.message
+    assert "Unpack" in error.remedy
+
+
+def test_a_folder_and_a_device_are_named(tmp_path: Path, refused: Refused) -> None:
+    (tmp_path / "folder.mp4").mkdir()
+    assert "is not a file but a folder" in refused(tmp_path / "folder.mp4").message
+    assert "is not a file but a pipe or a device" in refused(Path("/dev/null")).message
