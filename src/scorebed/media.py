@@ -146,6 +146,23 @@ def identify(path: Path) -> SourceFile:
     return SourceFile(path=path, fingerprint=digest.hexdigest())
 
 
+def require_unchanged(source: SourceFile, *, stage: str) -> None:
+    """Refuses a file that has grown or changed since it was identified: a recording still running.
+
+    Args:
+        source: The user's file.
+        stage: Named in errors.
+
+    Raises:
+        MediaError: If it is not what it was.
+    """
+    if identify(source.path).fingerprint != source.fingerprint:
+        raise MediaError(
+            f"{stage}: {source.path} has changed while it was worked on: it is still being written",
+            remedy="Wait until the recording or copy has ended, then run the same command again.",
+        )
+
+
 def _require_no_other_kind(path: Path, head: bytes, stage: str) -> None:
     for at, signature, kind, remedy in _OTHER_FILES:
         if head[at : at + len(signature)] == signature:

@@ -9,7 +9,7 @@ from scorebed.delivery import claim
 from scorebed.errors import ProviderError
 from scorebed.job import Job, check_job, check_provider, check_rooms, deliver
 from scorebed.ledger import now
-from scorebed.media import identify
+from scorebed.media import identify, require_unchanged
 from scorebed.model import (
     Conformed,
     Ducked,
@@ -140,6 +140,8 @@ def prepare(
         progress=watch("spot"),
     )
     notes = spotted.cued(want.music_s)
+    # What is bought is for this picture, not for the first half of a recording that still runs.
+    require_unchanged(source, stage="spot")
     limits = find(want.provider).limits(want.service)
     reels = work.run(reel, source, picture, notes, limits, gives=ReelSet, progress=watch("reel"))
     order = Order(

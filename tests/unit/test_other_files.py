@@ -1,14 +1,16 @@
-"""What is given in place of a film."""
+"""What is given in place of a film, and a film that is not there yet."""
 
 from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from scorebed.errors import MediaError
+from scorebed.media import identify, require_unchanged
 
 Refused = Callable[[Path], MediaError]
 Make = Callable[..., Path]
@@ -107,3 +109,20 @@ def test_a_folder_and_a_device_are_named(tmp_path: Path, refused: Refused) -> No
     (tmp_path / "folder.mp4").mkdir()
     assert "is not a file but a folder" in refused(tmp_path / "folder.mp4").message
     assert "is not a file but a pipe or a device" in refused(Path("/dev/null")).message
+
+
+# --- still being written -----------------------------------------------------------------------
+
+
+def test_a_file_that_grows_is_refused(make_video: Any, tmp_path: Path) -> None:
+    recording = tmp_path / "recording.ts"
+    whole: bytes = make_video("film.ts", sound="aac").read_bytes()
+    recording.write_bytes(whole[: len(whole) // 2])
+    source = identify(recording)
+    require_unchanged(source, stage="spot")
+    with recording.open("ab") as file:
+        file.write(whole[len(whole) // 2 :])
+    with pytest.raises(MediaError, match="it is still being written") as caught:
+        require_unchanged(source, stage="spot")
+    assert str(recording) in caught.value.message
+    assert "run the same command again" in caught.value.remedy

@@ -12,6 +12,7 @@ import ffmpeg
 
 from scorebed.errors import MediaError
 from scorebed.ffmpeg import LAYOUTS, STALL_S, FfmpegError, arguments, file_url, run, source
+from scorebed.media import require_unchanged
 from scorebed.model import (
     Loudness,
     MuxPlan,
@@ -71,6 +72,7 @@ def mux(
             for stem, trim_db in zip(stems, trims_db, strict=True)
         ]
         _write(source_file, picture, gained, plan, part, progress)
+        require_unchanged(source_file, stage=STAGE)
         contents = read_back(
             part, source_file.path, plan.muxer, lambda share: progress(0.7 + 0.1 * share)
         )
