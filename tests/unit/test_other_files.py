@@ -1,4 +1,4 @@
-"""What is given in place of a film, and a film that is not there yet."""
+"""What is given in place of a film, and films that cannot be what their headers say."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 
 from scorebed.errors import MediaError
 from scorebed.media import identify, require_unchanged
+from scorebed.stages.probe import look
 
 Refused = Callable[[Path], MediaError]
 Make = Callable[..., Path]
@@ -126,3 +127,61 @@ def test_a_file_that_grows_is_refused(make_video: Any, tmp_path: Path) -> None:
         require_unchanged(source, stage="spot")
     assert str(recording) in caught.value.message
     assert "run the same command again" in caught.value.remedy
+
+
+# --- time stamps -------------------------------------------------------------------------------
+
+
+def at_times(make_media: Make, name: str, rate: str, times: str, *sound: str) -> Path:
+    """A film whose frames are shown at other times than they were made for."""
+    return make_media(
+        name,
+        *("-f", "lavfi", "-i", f"testsrc2=size=64x64:rate={rate}"),
+        *sound,
+        *("-vf", f"setpts={times}", "-fps_mode", "passthrough", "-enc_time_base", "1/1000"),
+        *("-c:v", "mpeg4", "-frames:v", "50"),
+    )
+
+
+def test_seconds_that_claim_hours_are_refused(make_media: Make, refused: Refused) -> None:
+    """One time stamp of 50 is wrong: silence and music for a day would be made."""
+    far = at_times(make_media, "far.mkv", "25", "'PTS+if(gte(N,49),86400,0)/TB'")
+    error = refused(far)
+    assert "1439 minutes" in error.message
+    assert "time stamps are damaged" in error.message
+    assert "-fps_mode cfr" in error.remedy
+
+
+def test_sound_that_begins_hours_later_is_refused(make_media: Make, refused: Refused) -> None:
+    film = make_media(
+        "late.mkv",
+        *("-f", "lavfi", "-i", "testsrc2=size=64x64:duration=1"),
+        *(
+            "-itsoffset",
+            "7200",
+            *TONE,
+            "-map",
+            "0",
+            "-map",
+            "1",
+            "-c:v",
+            "mpeg4",
+            "-c:a",
+            "pcm_s16le",
+        ),
+    )
+    assert "119 minutes" in refused(film).message
+
+
+def test_slides_are_a_film(make_media: Make) -> None:
+    slides = at_times(make_media, "slides.mkv", "1/20", "PTS")
+    picture = look(identify(slides))
+    assert picture.frame_count == 50
+    assert float(picture.duration_s) == pytest.approx(1000, abs=21)
+
+
+def test_a_picture_that_stands_still_while_somebody_speaks_is_a_film(make_media: Make) -> None:
+    """Two frames half an hour apart, and sound between them."""
+    sound = ("-f", "lavfi", "-i", "sine=sample_rate=8000:duration=1800", "-c:a", "pcm_u8")
+    still = at_times(make_media, "still.mkv", "25", "'if(gte(N,49),1800/TB,N)'", *sound)
+    assert float(look(identify(still)).duration_s) == pytest.approx(1800, abs=1)
