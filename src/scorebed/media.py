@@ -16,10 +16,12 @@ import av.logging
 
 from scorebed.errors import MediaError
 from scorebed.ffmpeg import CONTAINERS
+from scorebed.memory import limit_allocations
 from scorebed.model import SourceFile
 
 # libav writes its complaints to stderr, which belongs to people; what matters comes as an error.
 av.logging.set_level(None)
+limit_allocations(av.logging.__file__)
 
 _SAMPLED_BYTES = 1 << 20
 _HEAD_BYTES = 1024

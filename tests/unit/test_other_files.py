@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +19,13 @@ from scorebed.stages.probe import look
 Refused = Callable[[Path], MediaError]
 Make = Callable[..., Path]
 STILL = ("-f", "lavfi", "-i", "testsrc2=size=64x64", "-frames:v", "1")
+READS_AND_TELLS = """
+import resource, sys
+from pathlib import Path
+from scorebed.packets import read_contents
+read_contents(Path(sys.argv[1]), stage="probe")
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
 TONE = ("-f", "lavfi", "-i", "sine=duration=1")
 
 
@@ -185,3 +195,26 @@ def test_a_picture_that_stands_still_while_somebody_speaks_is_a_film(make_media:
     sound = ("-f", "lavfi", "-i", "sine=sample_rate=8000:duration=1800", "-c:a", "pcm_u8")
     still = at_times(make_media, "still.mkv", "25", "'if(gte(N,49),1800/TB,N)'", *sound)
     assert float(look(identify(still)).duration_s) == pytest.approx(1800, abs=1)
+
+
+# --- memory ------------------------------------------------------------------------------------
+
+
+def test_a_header_cannot_ask_for_gigabytes(
+    make_video: Any, tmp_path: Path, refused: Refused
+) -> None:
+    """All 80 million frames of one byte: libav alone would take 2.9 GB for their table."""
+    content = bytearray(make_video("film.mp4", sound=None).read_bytes())
+    frames = 80_000_000
+    sizes, chunks, times = (content.find(name) for name in (b"stsz", b"stsc", b"stts"))
+    content[sizes + 8 : sizes + 16] = struct.pack(">II", 1, frames)
+    content[chunks + 16 : chunks + 20] = struct.pack(">I", frames)
+    content[times + 12 : times + 16] = struct.pack(">I", frames)
+    film = tmp_path / "film.mp4"
+    film.write_bytes(content)
+    refused(film)
+    told = subprocess.run(
+        [sys.executable, "-c", READS_AND_TELLS, film], check=True, capture_output=True
+    )
+    unit = 1 if sys.platform == "darwin" else 1024
+    assert int(told.stdout) * unit < 300_000_000
