@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,10 +16,14 @@ import pytest
 
 from scorebed.errors import MediaError
 from scorebed.media import identify, require_unchanged
-from scorebed.stages.probe import look
+from scorebed.model import AudioSettings
+from scorebed.stages.mux import mux
+from scorebed.stages.mux_plan import plan_mux
+from scorebed.stages.probe import look, probe
 
 Refused = Callable[[Path], MediaError]
 Make = Callable[..., Path]
+AUDIO = AudioSettings(streams="default", keep_production=True, keep_original=False, music=False)
 STILL = ("-f", "lavfi", "-i", "testsrc2=size=64x64", "-frames:v", "1")
 READS_AND_TELLS = """
 import resource, sys
@@ -137,6 +143,44 @@ def test_a_file_that_grows_is_refused(make_video: Any, tmp_path: Path) -> None:
         require_unchanged(source, stage="spot")
     assert str(recording) in caught.value.message
     assert "run the same command again" in caught.value.remedy
+
+
+def test_music_is_not_made_for_half_a_recording(make_video: Any, tmp_path: Path) -> None:
+    recording, output = tmp_path / "recording.ts", tmp_path / "out.ts"
+    recording.write_bytes(make_video("film.ts", sound="aac").read_bytes())
+    with subprocess.Popen(
+        [
+            *(sys.executable, "-m", "scorebed", "score", recording, "-o", output, "--offline"),
+            *("--quality", "draft", "--workspace", tmp_path / "work"),
+        ],
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        with recording.open("ab", buffering=0) as file:
+            while process.poll() is None:
+                file.write(b"\x47\x1f\xff\x10" + b"\xff" * 184)
+                time.sleep(0.02)
+        assert process.stderr is not None
+        said = process.stderr.read()
+    assert process.returncode == 3, said
+    assert "it is still being written" in said
+    assert "compose: started" not in said
+    assert not output.exists()
+
+
+def test_a_copy_of_another_picture_than_was_read_is_refused(
+    make_video: Any, tmp_path: Path
+) -> None:
+    film, output = tmp_path / "film.mp4", tmp_path / "out.mp4"
+    film.write_bytes(make_video("film.mp4", sound="aac").read_bytes())
+    source = identify(film)
+    picture = probe(source, folder=tmp_path)
+    assert picture.production is not None
+    plan = plan_mux(source, picture, output, folder=tmp_path, stereo_kbps=192, audio=AUDIO)
+    os.utime(film, (0, 0))
+    with pytest.raises(MediaError, match="it is still being written"):
+        mux(source, picture, (picture.production,), plan, 0.0, output)
 
 
 # --- time stamps -------------------------------------------------------------------------------
