@@ -26,6 +26,7 @@ import imageio_ffmpeg
 import numpy as np
 
 from scorebed.errors import ToolError, WorkspaceError
+from scorebed.memory import LIBAV_BLOCK_BYTES
 from scorebed.model import Audio, Progress, no_progress
 from scorebed.timecode import SAMPLE_RATE_HZ
 
@@ -45,6 +46,7 @@ _BYTES = "scorebed-bytes:"
 STALL_S = 120.0
 """A process that makes no headway for this long is ended."""
 _END_S = 2.0
+_LIMITS = ("-max_alloc", str(LIBAV_BLOCK_BYTES))
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 _ENDING = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 _FULL_DISK = re.compile(r"No space left on device|Disk quota exceeded", re.IGNORECASE)
@@ -419,7 +421,7 @@ def _spawn(args: list[str], stage: str, stall_s: float) -> _Child:
     tool = locate()
     try:
         process = subprocess.Popen(  # noqa: S603 - arguments are a list, inputs are file: URLs
-            [tool.path, "-hide_banner", "-nostdin", "-loglevel", "warning", *args],
+            [tool.path, "-hide_banner", "-nostdin", "-loglevel", "warning", *_LIMITS, *args],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

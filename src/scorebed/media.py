@@ -16,12 +16,51 @@ import av.logging
 
 from scorebed.errors import MediaError
 from scorebed.ffmpeg import CONTAINERS
+from scorebed.memory import limit_allocations
 from scorebed.model import SourceFile
 
 # libav writes its complaints to stderr, which belongs to people; what matters comes as an error.
 av.logging.set_level(None)
+limit_allocations(av.logging.__file__)
 
 _SAMPLED_BYTES = 1 << 20
+_HEAD_BYTES = 1024
+_TEXT_CONTROLS = frozenset(b"\t\n\r\f")
+_STILL = (
+    "Give a video file; a still becomes one with: "
+    "ffmpeg -loop 1 -i FILE -t 10 -pix_fmt yuv420p NEW_FILE.mp4"
+)
+_PACKED = "Unpack it and give the video that is in it."
+_NO_FILM = "Give the path of one video file."
+_OTHER_FILES = (
+    (0, b"\x89PNG\r\n", "a PNG picture", _STILL),
+    (0, b"\xff\xd8\xff", "a JPEG picture", _STILL),
+    (0, b"II*\0", "a TIFF picture", _STILL),
+    (0, b"MM\0*", "a TIFF picture", _STILL),
+    (8, b"WEBP", "a WebP picture", _STILL),
+    # Both look like MP4, and would be a film of one frame.
+    (4, b"ftypavif", "an AVIF picture", _STILL),
+    (4, b"ftyphei", "a HEIC picture", _STILL),
+    (4, b"ftypmif1", "a HEIF picture", _STILL),
+    (
+        0,
+        b"GIF8",
+        "a GIF animation",
+        "Make a video of it first: ffmpeg -i FILE -pix_fmt yuv420p NEW_FILE.mp4",
+    ),
+    (0, b"%PDF", "a PDF document", _NO_FILM),
+    (0, b"PK\3\4", "a ZIP archive, or a document that is one", _PACKED),
+    (0, b"Rar!", "a RAR archive", _PACKED),
+    (0, b"7z\xbc\xaf", "a 7-Zip archive", _PACKED),
+    (0, b"\x1f\x8b", "a gzip archive", _PACKED),
+)
+"""What people give in place of a film: where its signature lies, what it is, and a remedy."""
+_TEXTS = (
+    (b"#extm3u", "a playlist", "Give the video itself, as one file."),
+    (b"<!doctype html", "a web page", "The download failed: fetch the video again."),
+    (b"<html", "a web page", "The download failed: fetch the video again."),
+    (b"", "text", "Give the path of one video file; subtitles go with --speech."),
+)
 
 
 @contextmanager
@@ -37,6 +76,8 @@ def open_media(path: Path, *, stage: str) -> Iterator[av.container.InputContaine
     """
     # A file object, not a name: no name can then be taken for a protocol or a pattern.
     with open_source(path, stage=stage) as file:
+        _require_no_other_kind(path, file.read(_HEAD_BYTES), stage)
+        file.seek(0)
         try:
             container = av.open(
                 file,
@@ -46,10 +87,8 @@ def open_media(path: Path, *, stage: str) -> Iterator[av.container.InputContaine
                 options={"format_whitelist": CONTAINERS, "protocol_whitelist": "file"},
             )
         except (av.error.FFmpegError, OSError, ValueError) as error:
-            raise MediaError(
-                f"{stage}: {path} is not a media file that can be read ({_short(error)})",
-                remedy="Check that the export finished and that the file plays, then try again.",
-            ) from error
+            remedy = "Check that the export finished and that the file plays, then try again."
+            raise _no_media(path, _short(error), stage, remedy) from error
         try:
             yield container
         except av.error.FFmpegError as error:
@@ -71,11 +110,10 @@ def open_source(path: Path, *, stage: str) -> Iterator[BinaryIO]:
     """
     try:
         # Opening a pipe that nobody writes to would wait for ever.
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise MediaError(
-                f"{stage}: {path} is not a file",
-                remedy="Give the path of one video file.",
-            )
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):
+            kind = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
+            raise MediaError(f"{stage}: {path} is not a file but {kind}", remedy=_NO_FILM)
         file = path.open("rb")
     except OSError as error:
         raise MediaError(
@@ -108,6 +146,40 @@ def identify(path: Path) -> SourceFile:
             file.seek(max(0, status.st_size - _SAMPLED_BYTES) * share // 4)
             digest.update(file.read(_SAMPLED_BYTES))
     return SourceFile(path=path, fingerprint=digest.hexdigest())
+
+
+def require_unchanged(source: SourceFile, *, stage: str) -> None:
+    """Refuses a file that has grown or changed since it was identified: a recording still running.
+
+    Args:
+        source: The user's file.
+        stage: Named in errors.
+
+    Raises:
+        MediaError: If it is not what it was.
+    """
+    if identify(source.path).fingerprint != source.fingerprint:
+        raise MediaError(
+            f"{stage}: {source.path} has changed while it was worked on: it is still being written",
+            remedy="Wait until the recording or copy has ended, then run the same command again.",
+        )
+
+
+def _require_no_other_kind(path: Path, head: bytes, stage: str) -> None:
+    for at, signature, kind, remedy in _OTHER_FILES:
+        if head[at : at + len(signature)] == signature:
+            raise _no_media(path, f"it is {kind}", stage, remedy)
+    if head and all(byte >= ord(" ") or byte in _TEXT_CONTROLS for byte in head):
+        begin = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+        for word, kind, remedy in _TEXTS:
+            if begin.startswith(word):
+                raise _no_media(path, f"it is {kind}", stage, remedy)
+
+
+def _no_media(path: Path, why: str, stage: str, remedy: str) -> MediaError:
+    return MediaError(
+        f"{stage}: {path} is not a media file that can be read ({why})", remedy=remedy
+    )
 
 
 def _short(error: Exception) -> str:

@@ -61,6 +61,8 @@ class Contents:
     picture_sha256: str
     clock: PictureClock | None
     timecode_s: Fraction | None
+    empty_minutes: int
+    """Of the time from the first to the last of picture and sound, the minutes without a packet."""
 
     @property
     def sound(self) -> SoundStream | None:
@@ -107,6 +109,7 @@ def read_contents(path: Path, *, stage: str, progress: Progress = no_progress) -
             picture_sha256=reading.digest.hexdigest(),
             clock=clock,
             timecode_s=_timecode_s(container, video, clock, nominal),
+            empty_minutes=_empty_minutes(reading, clock),
         )
 
 
@@ -244,6 +247,7 @@ class _Reading:
     packets: int = 0
     times: array[int] = field(default_factory=lambda: array("q"))
     durations: array[int] = field(default_factory=lambda: array("q"))
+    minutes: set[int] = field(default_factory=set)
 
 
 def _read(
@@ -272,16 +276,23 @@ def _note_picture(reading: _Reading, packet: Packet[Any]) -> None:
     if at is not None and not packet.is_discard:
         reading.times.append(at)
         reading.durations.append(packet.duration or 0)
+        _note_minute(reading, packet, at)
 
 
 def _note_sound(reading: _Reading, packet: Packet[Any]) -> None:
     index = packet.stream_index
     reading.sounds[index].update(packet)
     if packet.pts is not None and not packet.is_discard:
+        _note_minute(reading, packet, packet.pts)
         at_s = packet.pts * Fraction(packet.time_base)
         known_s = reading.starts_s[index]
         if known_s is None or at_s < known_s:
             reading.starts_s[index] = at_s
+
+
+def _note_minute(reading: _Reading, packet: Packet[Any], at: int) -> None:
+    base = packet.time_base
+    reading.minutes.add(at * base.numerator // (base.denominator * 60))
 
 
 # --- time --------------------------------------------------------------------------------------
@@ -309,3 +320,11 @@ def _clock(reading: _Reading, nominal: Fraction | None) -> PictureClock:
         variable=variable,
         hidden_frames=reading.packets - len(times),
     )
+
+
+def _empty_minutes(reading: _Reading, clock: PictureClock | None) -> int:
+    """Minutes in which nothing is shown anew and nothing sounds: the last frame may stand long."""
+    if not reading.minutes or clock is None:
+        return 0
+    end = int((clock.start_s + clock.duration_s) // 60)
+    return max(reading.minutes | {end}) - min(reading.minutes) + 1 - len(reading.minutes)

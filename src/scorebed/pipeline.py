@@ -9,7 +9,7 @@ from scorebed.delivery import claim
 from scorebed.errors import ProviderError
 from scorebed.job import Job, check_job, check_provider, check_rooms, deliver
 from scorebed.ledger import now
-from scorebed.media import identify
+from scorebed.media import identify, require_unchanged
 from scorebed.model import (
     Conformed,
     Ducked,
@@ -133,6 +133,8 @@ def prepare(
     """Where the music goes, and what is ordered: all that comes before money is spent."""
     want = job.settings
     notes = cued(spotted(want, work, source, picture, watch), want.music_s)
+    # What is bought is for this picture, not for the first half of a recording that still runs.
+    require_unchanged(source, stage="spot")
     limits = find(want.provider).limits(want.service)
     # What the user wishes of a scene changes its music, not its picture.
     shown = notes.wordless

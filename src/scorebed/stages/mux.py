@@ -12,6 +12,7 @@ import ffmpeg
 
 from scorebed.errors import MediaError
 from scorebed.ffmpeg import LAYOUTS, STALL_S, FfmpegError, arguments, file_url, run, source
+from scorebed.media import require_unchanged
 from scorebed.model import (
     Loudness,
     MuxPlan,
@@ -26,8 +27,7 @@ from scorebed.model import (
     StreamKind,
     no_progress,
 )
-from scorebed.packets import read_contents
-from scorebed.stages.mux_check import check_picture, check_sounds, delivered, listen_all
+from scorebed.stages.mux_check import check_picture, check_sounds, delivered, listen_all, read_back
 from scorebed.stages.mux_streams import SUBTITLES, mapped_streams, settle
 from scorebed.timecode import SAMPLE_RATE_HZ, to_seconds
 
@@ -72,12 +72,13 @@ def mux(
             for stem, trim_db in zip(stems, trims_db, strict=True)
         ]
         _write(source_file, picture, gained, plan, part, progress)
-        contents = read_contents(
-            part, stage=STAGE, progress=lambda share: progress(0.7 + 0.1 * share)
+        require_unchanged(source_file, stage=STAGE)
+        contents = read_back(
+            part, source_file.path, plan.muxer, lambda share: progress(0.7 + 0.1 * share)
         )
         check_picture(source_file.path, picture, contents)
         check_sounds(source_file.path, picture, plan, contents)
-        heard = listen_all(part, picture, gained, plan, contents, progress)
+        heard = listen_all(source_file.path, part, picture, gained, plan, contents, progress)
         over_db = [_over_db(sound, loudness, ceiling_dbtp) for sound, loudness in heard]
         if not any(over_db) or attempt == _MAX_ENCODES - 1:
             break

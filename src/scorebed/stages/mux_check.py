@@ -11,7 +11,8 @@ import numpy as np
 from scorebed.dsp.loudness import Meter
 from scorebed.errors import MediaError
 from scorebed.ffmpeg import Decoding, decode_audio, on_time_line
-from scorebed.model import DeliveredSound, PlannedSound, SoundKind, StreamKind
+from scorebed.model import DeliveredSound, PlannedSound, SoundKind, StreamKind, no_progress
+from scorebed.packets import read_contents
 from scorebed.stages.mux_streams import codec_name, mapped_streams
 from scorebed.timecode import to_samples
 from scorebed.wav import BLOCK_SAMPLES, read_wav
@@ -32,6 +33,28 @@ _WINDOW_SAMPLES = _WINDOW_BLOCKS * BLOCK_SAMPLES
 """What is compared of the programme: its loudest 1.4 s."""
 """1 ms."""
 _SEARCH_SAMPLES = 4_800
+
+
+def read_back(part: Path, path: Path, muxer: str, progress: Progress = no_progress) -> Contents:
+    """Reads what was written.
+
+    Args:
+        part: What was written.
+        path: The input, named in errors.
+        muxer: The container, named in errors.
+        progress: Called with the share that is done.
+
+    Raises:
+        MediaError: If it cannot be read.
+    """
+    try:
+        return read_contents(part, stage=STAGE, progress=progress)
+    except MediaError as error:
+        raise MediaError(
+            f"{STAGE}: {path} came out as a {muxer} file that cannot be read",
+            remedy="Play the input to see whether it is damaged; try another container with -o, "
+            "for example one that ends in .mkv; nothing was written.",
+        ) from error
 
 
 def check_picture(path: Path, picture: Picture, contents: Contents) -> None:
@@ -148,6 +171,7 @@ def delivered(
 
 
 def listen_all(
+    path: Path,
     part: Path,
     picture: Picture,
     stems: Sequence[Stem],
@@ -158,6 +182,7 @@ def listen_all(
     """Decodes every stream that was encoded: its loudness, and that it lies where it should.
 
     Args:
+        path: The input, named in errors.
         part: The file that was written.
         picture: What the input is.
         stems: The streams as they were before they were encoded, as in ``plan.encoded``.
@@ -175,12 +200,13 @@ def listen_all(
         def tell(share: float, done: int = number) -> None:
             progress(0.8 + 0.2 * (done + share) / len(stems))
 
-        loudness = _listen(part, mapped.index(sound), stem, plan, contents, tell)
+        loudness = _listen(path, part, mapped.index(sound), stem, plan, contents, tell)
         heard.append((sound, loudness))
     return heard
 
 
 def _listen(
+    path: Path,
     part: Path,
     index: int,
     mix: Stem,
@@ -209,8 +235,8 @@ def _listen(
     shift = _shift_samples(mix, window_at, heard)
     if at < mix.length_samples - _MAX_SHIFT_SAMPLES or abs(shift) > _MAX_SHIFT_SAMPLES:
         raise MediaError(
-            f"{STAGE}: the sound came back from {plan.muxer} moved by {shift / 48:.1f} ms, "
-            f"{at} of {mix.length_samples} samples long",
+            f"{STAGE}: the sound of {path} came back from {plan.muxer} moved by "
+            f"{shift / 48:.1f} ms, {at} of {mix.length_samples} samples long",
             remedy="Try another container with -o, for example one that ends in .mov or .mkv; "
             "nothing was written.",
         )

@@ -10,7 +10,8 @@ import ffmpeg
 from scorebed.errors import MediaError
 from scorebed.ffmpeg import FfmpegError, arguments, file_url, run, source
 from scorebed.model import AudioSettings, MuxPlan, Picture, SourceFile
-from scorebed.packets import leading_sha256, read_contents
+from scorebed.packets import leading_sha256
+from scorebed.stages.mux_check import read_back
 from scorebed.stages.mux_sounds import Sounds, holds_several, left_out, plan_sounds
 from scorebed.stages.mux_streams import QUICKTIME, Asking, fate_of
 
@@ -143,7 +144,7 @@ def _try_picture(source_file: SourceFile, picture: Picture, muxer: str, folder: 
             f"({error.message.rsplit(': ', 1)[-1]})",
             remedy=remedy,
         ) from error
-    trial = read_contents(target, stage=STAGE)
+    trial = read_back(target, source_file.path, muxer)
     wanted = leading_sha256(
         source_file.path, picture.video_index, trial.picture_packets, stage=STAGE
     )

@@ -98,7 +98,10 @@ def holds_several(asking: Asking, wanted: Sounds) -> bool:
     )
     if not asking.writes(graph):
         return False
-    found = read_contents(target, stage=STAGE).streams
+    try:
+        found = read_contents(target, stage=STAGE).streams
+    except MediaError:
+        return False
     return sum(stream.kind is StreamKind.AUDIO for stream in found) == most
 
 

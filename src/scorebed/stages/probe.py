@@ -9,7 +9,7 @@ import numpy as np
 
 from scorebed.errors import MediaError
 from scorebed.ffmpeg import Decoding, FfmpegError, decode_audio, kept_channels, on_time_line
-from scorebed.model import Artifact, Picture, Progress, SourceFile, Stem, no_progress
+from scorebed.model import Artifact, Picture, Progress, SourceFile, Stem, StreamKind, no_progress
 from scorebed.packets import Contents, PictureClock, read_contents
 from scorebed.timecode import to_samples
 from scorebed.wav import sha256_of, wav_writer
@@ -19,6 +19,9 @@ STAGE = "probe"
 
 _CUT_OFF_BELOW = 0.9
 """A file that holds a smaller share of the frames its header promises is cut off."""
+_MAX_EMPTY_MINUTES = 5
+"""A damaged time stamp makes a film of days out of seconds. Slides and recordings of a screen have
+a frame or sound in most minutes; what has not is nothing to write music for."""
 
 
 def probe(source: SourceFile, *, folder: Path, progress: Progress = no_progress) -> Picture:
@@ -82,8 +85,15 @@ def look(source: SourceFile, *, progress: Progress = no_progress) -> Picture:
 
 def _require_picture(path: Path, contents: Contents) -> PictureClock:
     if contents.video_index is None:
+        codecs = [stream.codec for stream in contents.streams if stream.kind is StreamKind.AUDIO]
+        only = all(stream.kind is not StreamKind.VIDEO for stream in contents.streams)
+        why = (
+            f"only sound: {', '.join(codecs)}"
+            if codecs and only
+            else "no video stream that can be decoded"
+        )
         raise MediaError(
-            f"{STAGE}: {path} has no picture (no video stream that can be decoded)",
+            f"{STAGE}: {path} has no picture ({why})",
             remedy="Give a video file; a piece of music goes with --music.",
         )
     if contents.clock is None:
@@ -98,6 +108,13 @@ def _require_picture(path: Path, contents: Contents) -> PictureClock:
             f"{STAGE}: {path} is cut off: its header promises {contents.promised_frames} frames, "
             f"it holds {contents.picture_packets}",
             remedy="Copy or export the file again.",
+        )
+    if contents.empty_minutes > _MAX_EMPTY_MINUTES:
+        raise MediaError(
+            f"{STAGE}: {path} has {contents.empty_minutes} minutes in which it shows no new frame "
+            "and has no sound: its time stamps are damaged",
+            remedy="Export the file again; if it is meant to stand still for so long, give it all "
+            "its frames: ffmpeg -i FILE -fps_mode cfr -r 25 NEW_FILE.mp4",
         )
     if contents.clock.duration_s <= 0:
         raise MediaError(
