@@ -27,7 +27,7 @@ from scorebed.model import (
 )
 from scorebed.pipeline import STAGES, Watch, prepare
 from scorebed.providers.base import Service, find
-from scorebed.stages.mux import command
+from scorebed.stages.mux_command import command
 from scorebed.stages.mux_plan import plan_mux
 from scorebed.stages.probe import extraction, look, probe
 from scorebed.stages.reference import REFERENCE_KBPS

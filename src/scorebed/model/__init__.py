@@ -29,8 +29,9 @@ from scorebed.model.music import (
     Take,
     TakePiece,
 )
-from scorebed.model.picture import Picture, SoundStream, Stem, StreamInfo, StreamKind, TimeRange
+from scorebed.model.picture import Picture, Stem, TimeRange
 from scorebed.model.result import (
+    Change,
     DeliveredSound,
     MuxPlan,
     PlannedSound,
@@ -76,6 +77,15 @@ from scorebed.model.spotting import (
     SpotSettings,
     SpottingNotes,
 )
+from scorebed.model.streams import (
+    AudioFormat,
+    Chapter,
+    Colour,
+    SoundStream,
+    StreamInfo,
+    StreamKind,
+    VideoFormat,
+)
 
 __all__ = [
     "MAX_SPECTRAL_STEP_DB",
@@ -85,8 +95,12 @@ __all__ = [
     "ApiForm",
     "Artifact",
     "Audio",
+    "AudioFormat",
     "AudioSettings",
     "Brief",
+    "Change",
+    "Chapter",
+    "Colour",
     "Conformed",
     "Cue",
     "DeliveredSound",
@@ -139,6 +153,7 @@ __all__ = [
     "Tell",
     "TimeRange",
     "Upload",
+    "VideoFormat",
     "no_progress",
     "no_words",
 ]

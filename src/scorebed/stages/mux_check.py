@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from scorebed.packets import Contents
 
 STAGE = "mux"
-_MAX_SHOWN_FRAMES = 2
 _MAX_SHIFT_SAMPLES = 48
 _WINDOW_BLOCKS = 4
 _WINDOW_SAMPLES = _WINDOW_BLOCKS * BLOCK_SAMPLES
@@ -52,13 +51,11 @@ def check_picture(path: Path, picture: Picture, contents: Contents) -> None:
             remedy="Try another container with -o, for example one that ends in .mkv; "
             "nothing was written.",
         )
-    # A coarse clock (1 ms, or a frame in AVI) may round both ends. Where an edit list hides frames,
-    # ffmpeg's QuickTime muxer may show one or two of them at the end: the packets are the same.
+    # A coarse clock (1 ms, or a frame in AVI) may round both ends.
     extra = clock.frame_count - picture.frame_count
-    allowed = min(picture.hidden_frames, _MAX_SHOWN_FRAMES)
-    frames_s = (allowed + picture.variable_rate) / picture.frame_rate
+    frames_s = picture.variable_rate / picture.frame_rate
     apart_s = abs(clock.duration_s - picture.duration_s)
-    if not 0 <= extra <= allowed or apart_s > Fraction(1, 400) + frames_s:
+    if extra or apart_s > Fraction(1, 400) + frames_s:
         raise MediaError(
             f"{STAGE}: the picture of {path} came out with {clock.frame_count} frames in "
             f"{float(clock.duration_s):.3f} s, not {picture.frame_count} in "

@@ -11,6 +11,7 @@ from scorebed.errors import MediaError
 from scorebed.ffmpeg import FfmpegError, arguments, file_url, run, source
 from scorebed.model import AudioSettings, MuxPlan, Picture, SourceFile
 from scorebed.packets import leading_sha256, read_contents
+from scorebed.stages.mux_changes import STALE
 from scorebed.stages.mux_sounds import Sounds, holds_several, left_out, plan_sounds
 from scorebed.stages.mux_streams import QUICKTIME, Asking, fate_of
 
@@ -61,6 +62,19 @@ _CODECS = {
     "mxf": "pcm_s24le",
 }
 """Audio encoder by muxer where it is not AAC."""
+_BRANDS = {"mp41", "mp42", "M4V ", "M4VH", "M4VP"}
+"""Brands of whole (not fragmented) MP4 files that the result may bear as well."""
+_WRITTEN = {"major_brand", "minor_version", "compatible_brands", "encoder", "creation_time"}
+"""Tags that the muxer writes elsewhere, or itself."""
+_SHOWN = {
+    "title", "artist", "album_artist", "composer", "album", "date", "comment", "genre",
+    "copyright", "grouping", "lyrics", "description", "synopsis", "show", "episode_id", "network",
+    "keywords", "episode_sort", "season_number", "track", "disc", "compilation",
+}  # fmt: skip
+"""Tags that have a place in iTunes' list."""
+_LISTED = _SHOWN | {
+    "media_type", "hd_video", "gapless_playback", "location", "location-eng", "timecode",
+}  # fmt: skip
 _TRIAL_FRAMES = 50
 
 
@@ -101,21 +115,37 @@ def plan_mux(
         ]
     return MuxPlan(
         muxer=muxer,
-        muxer_options=_muxer_options(muxer, output),
+        muxer_options=_muxer_options(muxer, picture, output),
         sounds=sounds,
         kept=tuple(fate for fate in fates if fate.why is None),
         dropped=tuple(fate for fate in fates if fate.why is not None),
     )
 
 
-def _muxer_options(muxer: str, output: Path) -> tuple[tuple[str, str], ...]:
+def _muxer_options(muxer: str, picture: Picture, output: Path) -> tuple[tuple[str, str], ...]:
     if muxer in QUICKTIME:
-        return (("movflags", "+faststart"),)
+        brand = dict(picture.tags).get("major_brand")
+        kept = (("brand", brand),) if muxer == "mp4" and brand in _BRANDS else ()
+        how = "+faststart+use_metadata_tags" if _has_keys(picture) else "+faststart"
+        return (("movflags", how), *kept)
     if muxer in {"matroska", "webm"}:
         return (("default_mode", "passthrough"),)
     if output.suffix.lower() == ".m2ts":
         return (("mpegts_m2ts_mode", "1"),)
     return ()
+
+
+def _has_keys(picture: Picture) -> bool:
+    """Whether a file's tags are to be written as QuickTime's free keys.
+
+    Phones and cameras write those (com.apple.quicktime.make); iTunes' fixed list, which players
+    show, has no place for them. So they are used where the input has them, or where it has tags of
+    its own and none of that list.
+    """
+    names = {name.lower() for name, _ in picture.tags if not STALE.fullmatch(name)} - _WRITTEN
+    if any(name.startswith("com.") for name in names):
+        return True
+    return bool(names - _LISTED) and not names & _SHOWN
 
 
 def _try_picture(source_file: SourceFile, picture: Picture, muxer: str, folder: Path) -> None:
@@ -171,4 +201,10 @@ def _choose_muxer(path: Path, picture: Picture, output: Path) -> str:
             remedy=f"Choose another, for example: -o {path.with_suffix('.scored.mkv').name}",
         )
     same, by_suffix = _MUXERS[family]
+    if family == "mov" and dict(picture.tags).get("major_brand") == "qt  ":
+        # QuickTime under another name may hold what MP4 cannot; but ffmpeg writes the record of
+        # Dolby Vision into MP4 alone.
+        dolby = picture.streams[picture.video_index].video
+        if dolby is None or dolby.dynamic_range != "dolby-vision":
+            same = "mov"
     return by_suffix.get(suffix, same)

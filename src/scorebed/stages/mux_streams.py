@@ -148,5 +148,16 @@ def mapped_streams(picture: Picture, plan: MuxPlan) -> list[StreamFate | Planned
     # Streams behind an attachment would be taken for attachments by the Matroska muxer.
     return sorted(
         mapped,
-        key=lambda one: isinstance(one, StreamFate) and one.kind is StreamKind.ATTACHMENT,
+        key=lambda one: (
+            is_attached(one, plan),
+            isinstance(one, StreamFate) and one.kind is StreamKind.ATTACHMENT,
+        ),
     )
+
+
+def is_attached(one: StreamFate | PlannedSound, plan: MuxPlan) -> bool:
+    """Whether it is a cover that Matroska holds as an attached file, behind all streams.
+
+    Copied like a stream it would become a film of one frame.
+    """
+    return isinstance(one, StreamFate) and one.kind is StreamKind.COVER and plan.muxer == "matroska"
