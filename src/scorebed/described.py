@@ -57,8 +57,11 @@ def codec_of(stream: Stream) -> str:
 
 def codec_tag_of(stream: Stream) -> str:
     """The container's own mark of a stream's codec; empty where it has none."""
-    context = getattr(stream, "codec_context", None)
-    tag = "" if context is None else str(context.codec_tag)
+    context: Any = getattr(stream, "codec_context", None)
+    try:
+        tag = "" if context is None else str(context.codec_tag)
+    except UnicodeDecodeError:
+        return ""  # a number, which PyAV takes for four letters: NUT's AAC is 0xff
     return tag if tag.strip("\0") else ""
 
 

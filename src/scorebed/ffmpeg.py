@@ -511,7 +511,7 @@ def _failure(stage: str, subject: Path, log: str) -> ToolError | WorkspaceError:
 # --- what it can do ----------------------------------------------------------------------------
 
 NEEDED_ENCODERS = ("aac", "libopus", "libvorbis", "pcm_s16le", "pcm_s24le", "mp2", "wmav2")
-NEEDED_FILTERS = ("aresample", "aformat", "volume", "apad")
+NEEDED_FILTERS = ("aresample", "aformat", "volume", "apad", "adelay")
 NEEDED_MUXERS = ("mp4", "mov", "matroska", "webm", "mpegts", "avi", "vob", "ogg", "asf", "flv")
 
 

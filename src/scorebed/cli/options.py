@@ -24,6 +24,21 @@ class ProductionAudio(StrEnum):
     DROP = "drop"
 
 
+class AudioCodec(StrEnum):
+    """Codec of the sound that is made."""
+
+    AAC = "aac"
+    ALAC = "alac"
+    FLAC = "flac"
+    OPUS = "opus"
+    VORBIS = "vorbis"
+    MP3 = "mp3"
+    MP2 = "mp2"
+    AC3 = "ac3"
+    WMA = "wma"
+    PCM = "pcm"
+
+
 _PICTURE, _MUSIC, _MIX, _OUTPUT, _RUN = "Picture", "Music", "Mix", "Output", "Run"
 
 Video = Annotated[
@@ -217,6 +232,14 @@ Output = Annotated[
         metavar="OUT",
         help="The scored video; its extension names the container.",
         show_default="<name>.scored.<ext> beside the input",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+AudioCodecOption = Annotated[
+    AudioCodec | None,
+    typer.Option(
+        help="Codec of the sound that is made, of those that the container holds.",
+        show_default="the container's usual one: AAC in MP4, Opus in WebM",
         rich_help_panel=_OUTPUT,
     ),
 ]

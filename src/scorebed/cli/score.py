@@ -49,6 +49,7 @@ def score(
     target_lufs: options.TargetLufs = None,
     true_peak: options.TruePeak = None,
     output: options.Output = None,
+    audio_codec: options.AudioCodecOption = None,
     stems: options.Stems = None,
     plot: options.Plot = None,
     overwrite: options.Overwrite = False,

@@ -51,6 +51,7 @@ from scorebed.model.service import (
     Upload,
 )
 from scorebed.model.sound import (
+    AudioCodec,
     AudioSettings,
     Ducked,
     DuckSettings,
@@ -95,6 +96,7 @@ __all__ = [
     "ApiForm",
     "Artifact",
     "Audio",
+    "AudioCodec",
     "AudioFormat",
     "AudioSettings",
     "Brief",

@@ -105,9 +105,10 @@ def _tags(stream: int | None, was: dict[str, str], now: dict[str, str]) -> Itera
 
 def _marks(was: StreamInfo, now: StreamInfo) -> Iterator[Change]:
     old, new = sorted(was.disposition), sorted(now.disposition)
-    # A stream that is alone is the default, whether it is marked or not.
     if old != new:
-        yield _change(was, "marks", "+".join(old) or None, "+".join(new) or None)
+        # A mark that is added (MP4's only stream of a kind is its default) takes nothing away.
+        loss = not set(old) <= set(new)
+        yield _change(was, "marks", "+".join(old) or None, "+".join(new) or None, loss=loss)
 
 
 def _stream(

@@ -22,9 +22,15 @@ from scorebed.model import (
 )
 from scorebed.stages.mux_changes import STALE
 from scorebed.stages.mux_streams import QUICKTIME, SUBTITLES, is_attached, mapped_streams
-from scorebed.timecode import SAMPLE_RATE_HZ, to_seconds
+from scorebed.timecode import SAMPLE_RATE_HZ, to_samples, to_seconds
 
 _MIME_TYPES = {"mjpeg": "image/jpeg", "png": "image/png", "bmp": "image/bmp", "gif": "image/gif"}
+
+_PUSHED_OUT = {"mp2": 1152, "ac3": 1536}
+"""Encoders that keep their last samples (481 and 256) to themselves, and how many samples of
+silence, a packet, push them out."""
+_FROM_THE_START = {"avi", "mxf"}
+"""Muxers whose streams all begin at once: what comes later begins with silence."""
 
 
 def command(
@@ -56,8 +62,9 @@ def command(
             tags += _attachment(number, one, picture, part)
             continue
         if isinstance(one, PlannedSound) and one in played:
-            streams.append(_played(played[one], picture))
-            options |= _encoding(number, one, played[one])
+            lead = _lead_samples(played[one], picture, plan)
+            streams.append(_played(played[one], picture, lead))
+            options |= _encoding(number, one, played[one], lead)
         else:
             streams.append(read[str(one.index)])
             options |= _conversion(number, one, picture, plan.muxer)
@@ -104,8 +111,14 @@ def _attachment(
     ]
 
 
-def _played(stem: Stem, picture: Picture) -> Any:  # noqa: ANN401 - ffmpeg-python is untyped
-    at_s = picture.start_s + to_seconds(stem.start_samples)
+def _lead_samples(stem: Stem, picture: Picture, plan: MuxPlan) -> int:
+    """Silence before a stem, where the container cannot say that it begins later."""
+    at_s = picture.start_s - picture.container_start_s
+    return max(to_samples(at_s) + stem.start_samples, 0) if plan.muxer in _FROM_THE_START else 0
+
+
+def _played(stem: Stem, picture: Picture, lead: int) -> Any:  # noqa: ANN401 - ffmpeg-python is untyped
+    at_s = picture.start_s + to_seconds(stem.start_samples - lead)
     return ffmpeg.input(file_url(stem.audio.path), itsoffset=_seconds(at_s))["0"]
 
 
@@ -119,12 +132,13 @@ def _seconds(time_s: Fraction) -> str:
     return f"{float(time_s):.9f}"
 
 
-def _encoding(number: int, sound: PlannedSound, stem: Stem) -> dict[str, object]:
+def _encoding(number: int, sound: PlannedSound, stem: Stem, lead: int) -> dict[str, object]:
     layout = LAYOUTS[sound.channels]
     chain = f"aformat=sample_rates={SAMPLE_RATE_HZ}:channel_layouts={layout}"
-    if sound.codec == "mp2":
-        # This encoder keeps its last 481 samples to itself: a packet of silence pushes them out.
-        chain = f"apad=pad_len=1152,{chain}"
+    if sound.codec in _PUSHED_OUT:
+        chain = f"apad=pad_len={_PUSHED_OUT[sound.codec]},{chain}"
+    if lead:
+        chain = f"adelay={lead}S:all=1,{chain}"
     if stem.gain_db:
         chain = f"volume={stem.gain_db:.4f}dB:precision=float,{chain}"
     options: dict[str, object] = {f"c:{number}": sound.codec, f"filter:{number}": chain}

@@ -12,6 +12,7 @@ from scorebed.ffmpeg import FfmpegError, arguments, file_url, run, source
 from scorebed.model import AudioSettings, MuxPlan, Picture, SourceFile
 from scorebed.packets import leading_sha256, read_contents
 from scorebed.stages.mux_changes import STALE
+from scorebed.stages.mux_codecs import BY_EXTENSION, check_codec, encoder_of
 from scorebed.stages.mux_sounds import Sounds, holds_several, left_out, plan_sounds
 from scorebed.stages.mux_streams import QUICKTIME, Asking, fate_of
 
@@ -30,38 +31,6 @@ _MUXERS: dict[str, tuple[str, dict[str, str]]] = {
     "nut": ("nut", {}),
 }
 """By demuxer: the muxer for the same container, and what the file's extension makes of it."""
-_BY_EXTENSION = {
-    ".mp4": "mp4",
-    ".m4v": "mp4",
-    ".mov": "mov",
-    ".qt": "mov",
-    ".3gp": "3gp",
-    ".mkv": "matroska",
-    ".webm": "webm",
-    ".avi": "avi",
-    ".ts": "mpegts",
-    ".mts": "mpegts",
-    ".m2ts": "mpegts",
-    ".mpg": "vob",
-    ".mpeg": "vob",
-    ".vob": "vob",
-    ".flv": "flv",
-    ".wmv": "asf",
-    ".asf": "asf",
-    ".ogv": "ogg",
-    ".ogg": "ogg",
-    ".mxf": "mxf",
-    ".nut": "nut",
-}
-_CODECS = {
-    "webm": "libopus",
-    "ogg": "libvorbis",
-    "avi": "pcm_s16le",  # AVI cannot say an encoder's delay: MP3 and AAC come out 23 ms late
-    "vob": "mp2",
-    "asf": "wmav2",
-    "mxf": "pcm_s24le",
-}
-"""Audio encoder by muxer where it is not AAC."""
 _BRANDS = {"mp41", "mp42", "M4V ", "M4VH", "M4VP"}
 """Brands of whole (not fragmented) MP4 files that the result may bear as well."""
 _WRITTEN = {"major_brand", "minor_version", "compatible_brands", "encoder", "creation_time"}
@@ -98,11 +67,13 @@ def plan_mux(
         audio: Which sound it carries.
 
     Raises:
-        SettingsError: If the file has no audio stream that was asked for.
+        SettingsError: If the file has no audio stream that was asked for, or the container does
+            not hold the codec that was.
         MediaError: If the container cannot be written or cannot hold what was asked for.
     """
     muxer = _choose_muxer(source_file.path, picture, output)
-    codec = _CODECS.get(muxer, "aac")
+    check_codec(output, muxer, audio.codec)
+    codec = encoder_of(muxer, audio.codec)
     with tempfile.TemporaryDirectory(prefix="trial-", dir=folder) as trials:
         _try_picture(source_file, picture, muxer, Path(trials))
         asking = Asking(source_file=source_file, picture=picture, muxer=muxer, folder=Path(trials))
@@ -188,12 +159,12 @@ def _choose_muxer(path: Path, picture: Picture, output: Path) -> str:
     suffix = output.suffix.lower()
     # A film without an extension becomes NAME.scored, which asks for no other container.
     if suffix != path.suffix.lower() and not (suffix == ".scored" and not path.suffix):
-        if suffix not in _BY_EXTENSION:
+        if suffix not in BY_EXTENSION:
             raise MediaError(
                 f"{STAGE}: no container is known by the extension of {output.name}",
-                remedy=f"Use one of: {' '.join(sorted(_BY_EXTENSION))}",
+                remedy=f"Use one of: {' '.join(sorted(BY_EXTENSION))}",
             )
-        return _BY_EXTENSION[suffix]
+        return BY_EXTENSION[suffix]
     family = picture.format_name.split(",")[0]
     if family not in _MUXERS:
         raise MediaError(

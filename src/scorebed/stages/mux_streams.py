@@ -100,7 +100,7 @@ def codec_name(sound: PlannedSound, picture: Picture) -> str:
     if sound.codec == "copy":
         assert sound.index is not None
         return picture.streams[sound.index].codec
-    return sound.codec.removeprefix("lib")
+    return {"libmp3lame": "mp3"}.get(sound.codec, sound.codec.removeprefix("lib"))
 
 
 def settle(
