@@ -286,6 +286,14 @@ Plan = Annotated[
         rich_help_panel=_RUN,
     ),
 ]
+DryMux = Annotated[
+    bool,
+    typer.Option(
+        "--dry-mux",
+        help="Write and verify the whole file with a test sound, then remove it; spend nothing.",
+        rich_help_panel=_RUN,
+    ),
+]
 Offline = Annotated[
     bool,
     typer.Option("--offline", help="Refuse whatever needs the network.", rich_help_panel=_RUN),

@@ -56,6 +56,7 @@ def score(
     json_: options.Json = False,
     workspace: options.Workspace = None,
     plan: options.Plan = False,
+    dry_mux: options.DryMux = False,
     offline: options.Offline = False,
     quiet: options.Quiet = False,
     duration_s: options.Duration = None,
@@ -84,12 +85,17 @@ def score(
     """Scores VIDEO: the same picture comes back with music that fits."""
     # Imported here: `--help` must not wait for numpy and ffmpeg.
     from scorebed.delivery import default_output  # noqa: PLC0415
+    from scorebed.errors import SettingsError  # noqa: PLC0415
     from scorebed.job import Job  # noqa: PLC0415
     from scorebed.model import no_words  # noqa: PLC0415
     from scorebed.pipeline import score as run_job  # noqa: PLC0415
     from scorebed.settings import resolve  # noqa: PLC0415
     from scorebed.workspace import default_root  # noqa: PLC0415
 
+    if plan and dry_mux:
+        raise SettingsError(
+            "--plan and --dry-mux cannot go together", remedy="Run one, then the other."
+        )
     defaults = _defaults(settings)
     job = Job(
         video=video,
@@ -103,9 +109,9 @@ def score(
         # Nobody's money is spent unsaid.
         tell_price=say,
     )
-    with progress_watch(quiet=quiet or (json_ and plan)) as watch:
-        if plan:
-            _print_plan(job, watch, as_json=json_)
+    with progress_watch(quiet=quiet or (json_ and (plan or dry_mux))) as watch:
+        if plan or dry_mux:
+            (_print_plan if plan else _print_dry_mux)(job, watch, as_json=json_)
             return
         result = run_job(job, watch)
     if json_:
@@ -165,6 +171,14 @@ def _print_plan(job: Job, watch: Watcher, *, as_json: bool) -> None:
         put(line)
     for command in plan.commands:
         put(f"  {shlex.join(command)}")
+
+
+def _print_dry_mux(job: Job, watch: Watcher, *, as_json: bool) -> None:
+    from scorebed.dry import try_mux  # noqa: PLC0415 - as above
+
+    tried = try_mux(job, watch)
+    for line in [tried.to_json()] if as_json else tried.lines():
+        put(line)
 
 
 def _summarise(result: Result) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -123,26 +124,41 @@ def _write(
     part: Path,
     progress: Progress,
 ) -> None:
-    covers = [fate.index for fate in plan.kept if is_attached(fate, plan)]
     try:
-        for index in covers:
-            cover = first_packet(source_file.path, index, stage=STAGE)
-            cover_file(part, index).write_bytes(cover)
-        run(
-            command(source_file, picture, stems, plan, part),
-            stage=STAGE,
-            subject=source_file.path,
-            duration_s=to_seconds(stems[0].length_samples),
-            progress=lambda share: progress(share * 0.7),
-            # Faststart moves the whole file once more, and says nothing while it does.
-            stall_s=STALL_S + source_file.path.stat().st_size / _SLOW_DISK_BYTES_PER_S,
-        )
+        with put_covers(source_file, plan, part):
+            run(
+                command(source_file, picture, stems, plan, part),
+                stage=STAGE,
+                subject=source_file.path,
+                duration_s=to_seconds(stems[0].length_samples),
+                progress=lambda share: progress(share * 0.7),
+                # Faststart moves the whole file once more, and says nothing while it does.
+                stall_s=STALL_S + source_file.path.stat().st_size / _SLOW_DISK_BYTES_PER_S,
+            )
     except FfmpegError as error:
         raise MediaError(
             f"{STAGE}: {source_file.path} cannot be written as {plan.muxer} "
             f"({error.message.rsplit(': ', 1)[-1]})",
             remedy=f"Try another container, for example: -o {source_file.path.stem}.scored.mkv",
         ) from error
+
+
+@contextmanager
+def put_covers(source_file: SourceFile, plan: MuxPlan, part: Path) -> Iterator[None]:
+    """Lays the covers that are attached beside the part, as long as it is written.
+
+    Args:
+        source_file: The user's file.
+        plan: How it is written.
+        part: Where the result is written.
+    """
+    covers = {
+        fate.index: cover_file(part, fate.index) for fate in plan.kept if is_attached(fate, plan)
+    }
+    try:
+        for index, path in covers.items():
+            path.write_bytes(first_packet(source_file.path, index, stage=STAGE))
+        yield
     finally:
-        for index in covers:
-            cover_file(part, index).unlink(missing_ok=True)
+        for path in covers.values():
+            path.unlink(missing_ok=True)

@@ -39,6 +39,8 @@ def command(
     stems: Sequence[Stem],
     plan: MuxPlan,
     part: Path,
+    *,
+    first_s: int | None = None,
 ) -> list[str]:
     """The arguments of ffmpeg that write the result.
 
@@ -48,10 +50,11 @@ def command(
         stems: The sound of each stream that is encoded, as in ``plan.encoded``.
         plan: What ``plan_mux`` decided.
         part: Where it is written.
+        first_s: How much of the input is read, in seconds; None for all.
     """
     # copyts: the input's own clock holds for all inputs. Without it ffmpeg moves each to zero, by
     # rules that differ between containers, and the sound shifts against the picture.
-    read = source(source_file.path)
+    read = source(source_file.path, **({} if first_s is None else {"t": first_s}))
     played = dict(zip(plan.encoded, stems, strict=True))
     mapped = mapped_streams(picture, plan)
     streams = []

@@ -15,6 +15,7 @@ from scorebed.stages.mux_changes import STALE
 from scorebed.stages.mux_codecs import BY_EXTENSION, check_codec, encoder_of
 from scorebed.stages.mux_sounds import Sounds, holds_several, left_out, plan_sounds
 from scorebed.stages.mux_streams import QUICKTIME, Asking, fate_of
+from scorebed.stages.mux_trial import try_together
 
 STAGE = "mux"
 
@@ -84,13 +85,15 @@ def plan_mux(
             fate_of(asking, stream, sounds, left_out(asking, wanted, stream.index, several=several))
             for stream in picture.streams
         ]
-    return MuxPlan(
-        muxer=muxer,
-        muxer_options=_muxer_options(muxer, picture, output),
-        sounds=sounds,
-        kept=tuple(fate for fate in fates if fate.why is None),
-        dropped=tuple(fate for fate in fates if fate.why is not None),
-    )
+        plan = MuxPlan(
+            muxer=muxer,
+            muxer_options=_muxer_options(muxer, picture, output),
+            sounds=sounds,
+            kept=tuple(fate for fate in fates if fate.why is None),
+            dropped=tuple(fate for fate in fates if fate.why is not None),
+        )
+        try_together(source_file, picture, plan, Path(trials))
+    return plan
 
 
 def _muxer_options(muxer: str, picture: Picture, output: Path) -> tuple[tuple[str, str], ...]:
