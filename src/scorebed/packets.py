@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scorebed.boxes import timecode_base
 from scorebed.clock import PictureClock, clock_of
 from scorebed.described import (
     audio_of,
@@ -108,7 +109,7 @@ def read_contents(path: Path, *, stage: str, progress: Progress = no_progress) -
             picture_sha256=shown.digest.hexdigest(),
             clock=clock,
             timecode=timecode,
-            timecode_s=_timecode_s(timecode, clock, nominal),
+            timecode_s=_timecode_s(path, timecode, clock, nominal),
             tags=tags_of(container.metadata),
             chapters=_chapters(container),
             encrypted=tuple(reading.encrypted),
@@ -253,12 +254,16 @@ def _timecode(container: InputContainer, video: Stream | None) -> str | None:
 
 
 def _timecode_s(
-    timecode: str | None, clock: PictureClock | None, nominal: Fraction | None
+    path: Path, timecode: str | None, clock: PictureClock | None, nominal: Fraction | None
 ) -> Fraction | None:
     """Time of day of the first frame."""
     if clock is None or timecode is None:
         return None
+    with path.open("rb") as file:
+        counted = timecode_base(file)
     rate = nominal if clock.variable and nominal else clock.frame_rate
+    if counted and round(rate) % counted == 0:
+        rate *= Fraction(counted, round(rate))
     return since_midnight_s(timecode, rate)
 
 

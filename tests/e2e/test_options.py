@@ -321,7 +321,9 @@ def test_a_dry_mux_proves_the_file_and_leaves_nothing(
     scorebed: Scorebed, short_talk: Path, make_media: Any, tmp_path: Path
 ) -> None:
     film = make_media(
-        "lens.mkv", "-i", short_talk, "-c", "copy", "-t", "3", "-metadata", "LENS=50 mm"
+        "lens.mkv",
+        *("-i", short_talk, "-c", "copy", "-t", "3"),
+        *("-metadata", "title=Talk", "-metadata", "LENS=50 mm"),
     )
     args = ("score", film, "--workspace", tmp_path / "work", "--dry-mux", "-o")
     said = scorebed(*args, tmp_path / "out.mp4")

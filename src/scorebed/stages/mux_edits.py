@@ -5,23 +5,13 @@ it ends.
 from __future__ import annotations
 
 import os
-import struct
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
-_INSIDE = {b"moov", b"trak", b"edts"}
-_HEADER_BYTES, _LONG_HEADER_BYTES = 8, 16
+from scorebed.boxes import Box, all_boxes, boxes_in, is_long, read, write
+
 _NO_MEDIA = -1
-
-
-class _Box(NamedTuple):
-    """A box of ISO/IEC 14496-12: its name and where its content lies in the file."""
-
-    name: bytes
-    at: int
-    end: int
 
 
 def end_picture(path: Path, track: int, duration_s: Fraction) -> None:
@@ -37,70 +27,35 @@ def end_picture(path: Path, track: int, duration_s: Fraction) -> None:
     """
     with path.open("rb+") as file:
         size_bytes = file.seek(0, os.SEEK_END)
-        moov = next(box for box in _boxes(file, 0, size_bytes) if box.name == b"moov")
-        inside = list(_boxes(file, moov.at, moov.end))
+        moov = next(box for box in boxes_in(file, 0, size_bytes) if box.name == b"moov")
+        inside = list(boxes_in(file, moov.at, moov.end))
         mvhd = next(box for box in inside if box.name == b"mvhd")
         traks = [box for box in inside if box.name == b"trak"]
-        scale = _read(file, mvhd.at + (20 if _is_long(file, mvhd) else 12), 4)
+        scale = read(file, mvhd.at + (20 if is_long(file, mvhd) else 12), 4)
         durations = []
         for number, trak in enumerate(traks):
-            boxes = {box.name: box for box in _all(file, trak)}
+            boxes = {box.name: box for box in all_boxes(file, trak)}
             tkhd = boxes[b"tkhd"]
-            at, width = (tkhd.at + 28, 8) if _is_long(file, tkhd) else (tkhd.at + 20, 4)
+            at, width = (tkhd.at + 28, 8) if is_long(file, tkhd) else (tkhd.at + 20, 4)
             if number == track and b"elst" in boxes:
                 whole = _end_edit(file, boxes[b"elst"], round(duration_s * scale))
-                _write(file, at, width, whole)
-            durations.append(_read(file, at, width))
-        at, width = (mvhd.at + 24, 8) if _is_long(file, mvhd) else (mvhd.at + 16, 4)
-        _write(file, at, width, max(durations))
+                write(file, at, width, whole)
+            durations.append(read(file, at, width))
+        at, width = (mvhd.at + 24, 8) if is_long(file, mvhd) else (mvhd.at + 16, 4)
+        write(file, at, width, max(durations))
 
 
-def _end_edit(file: BinaryIO, elst: _Box, shown: int) -> int:
+def _end_edit(file: BinaryIO, elst: Box, shown: int) -> int:
     """Sets the length of the edit that shows the media; returns that of all edits together."""
-    long = _is_long(file, elst)
+    long = is_long(file, elst)
     width = 8 if long else 4
     entry = elst.at + 8
     whole = 0
-    for _ in range(_read(file, elst.at + 4, 4)):
+    for _ in range(read(file, elst.at + 4, 4)):
         file.seek(entry + width)
         media_time = int.from_bytes(file.read(width), "big", signed=True)
         if media_time != _NO_MEDIA:
-            _write(file, entry, width, shown)
-        whole += _read(file, entry, width)
+            write(file, entry, width, shown)
+        whole += read(file, entry, width)
         entry += 2 * width + 4
     return whole
-
-
-def _all(file: BinaryIO, box: _Box) -> Iterator[_Box]:
-    for inner in _boxes(file, box.at, box.end):
-        yield inner
-        if inner.name in _INSIDE:
-            yield from _all(file, inner)
-
-
-def _boxes(file: BinaryIO, at: int, end: int) -> Iterator[_Box]:
-    while at + _HEADER_BYTES <= end:
-        file.seek(at)
-        size, name = struct.unpack(">I4s", file.read(_HEADER_BYTES))
-        header = _HEADER_BYTES
-        if size == 1:
-            size, header = int.from_bytes(file.read(8), "big"), _LONG_HEADER_BYTES
-        elif size == 0:
-            size = end - at
-        yield _Box(name, at + header, at + size)
-        at += size
-
-
-def _is_long(file: BinaryIO, box: _Box) -> bool:
-    """Whether a full box is of version 1: 64-bit times."""
-    return _read(file, box.at, 1) == 1
-
-
-def _read(file: BinaryIO, at: int, width: int) -> int:
-    file.seek(at)
-    return int.from_bytes(file.read(width), "big")
-
-
-def _write(file: BinaryIO, at: int, width: int, value: int) -> None:
-    file.seek(at)
-    file.write(value.to_bytes(width, "big"))
