@@ -187,9 +187,11 @@ def _summarise(result: Result) -> None:
     programme = result.scored.loudness
     figures = result.figures(result.programmes[0])
     scenes, phrases = len(result.notes.scenes), len(result.speech)
+    same = result.scored.picture_sha256 == result.picture.packets_sha256
     say(
         f"picture    {to_clock(result.picture.duration_s)}, {scenes} scene"
-        f"{'s' if scenes != 1 else ''}, packets untouched"
+        f"{'s' if scenes != 1 else ''}, "
+        f"{'packets untouched' if same else 'packets reframed, what they hold untouched'}"
     )
     say(f"music      {result.take.name} by {result.take.provider}")
     if phrases and figures.median_lu is not None:

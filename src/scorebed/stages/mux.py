@@ -77,7 +77,7 @@ def mux(
             assert contents.video_index is not None
             end_picture(part, contents.video_index, picture.duration_s)
             contents = read_contents(part, stage=STAGE)
-        check_picture(source_file.path, picture, contents)
+        check_picture(source_file.path, picture, part, contents)
         check_sounds(source_file.path, picture, plan, contents)
         heard = listen_all(part, picture, gained, plan, contents, progress)
         over_db = [_over_db(sound, loudness, ceiling_dbtp) for sound, loudness in heard]
@@ -98,7 +98,7 @@ def mux(
         sounds=sounds,
         kept=kept,
         dropped=dropped,
-        changed=changes_of(picture, plan, contents),
+        changed=changes_of(source_file.path, picture, plan, part, contents),
     )
 
 

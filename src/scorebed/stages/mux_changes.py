@@ -8,10 +8,12 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from scorebed.model import Change, PlannedSound, SoundKind, StreamKind
+from scorebed.stages.mux_reframed import reframed_streams
 from scorebed.stages.mux_streams import mapped_streams
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from scorebed.model import Chapter, MuxPlan, Picture, StreamInfo
     from scorebed.packets import Contents
@@ -31,18 +33,28 @@ _NOT_SAID = {"und", "1970-01-01T00:00:00.000000Z"}
 """Values that say nothing: no language, QuickTime's zero for "no date"."""
 
 
-def changes_of(picture: Picture, plan: MuxPlan, contents: Contents) -> tuple[Change, ...]:
+def changes_of(
+    path: Path, picture: Picture, plan: MuxPlan, part: Path, contents: Contents
+) -> tuple[Change, ...]:
     """Compares the output with the input, stream by stream.
 
     The sound of what was encoded is what was asked for, and is not compared.
 
     Args:
-        picture: What the input is.
+        path: The input.
+        picture: What it is.
         plan: How it was written.
-        contents: What was written.
+        part: The file that was written.
+        contents: What it holds.
     """
     found: list[Change] = []
     placed: dict[int, int] = {}
+    copied = {
+        one.index: number
+        for number, one in enumerate(mapped_streams(picture, plan))
+        if one.index is not None and not (isinstance(one, PlannedSound) and one.codec != "copy")
+    }
+    reframed = reframed_streams(path, picture, part, contents, copied)
     for number, one in enumerate(mapped_streams(picture, plan)):
         if one.index is None:
             continue
@@ -54,7 +66,7 @@ def changes_of(picture: Picture, plan: MuxPlan, contents: Contents) -> tuple[Cha
             continue
         if not isinstance(one, PlannedSound) or one.kind is not SoundKind.ORIGINAL:
             found += _marks(was, now)
-        found += _stream(picture, contents, was, now)
+        found += _stream(picture, contents, was, now, reframed=one.index in reframed)
     found += _remade(picture, contents, placed)
     found += _tags(None, dict(picture.tags), dict(contents.tags))
     found += _chapters(picture, contents)
@@ -112,14 +124,14 @@ def _marks(was: StreamInfo, now: StreamInfo) -> Iterator[Change]:
 
 
 def _stream(
-    picture: Picture, contents: Contents, was: StreamInfo, now: StreamInfo
+    picture: Picture, contents: Contents, was: StreamInfo, now: StreamInfo, *, reframed: bool
 ) -> Iterator[Change]:
     """A stream that was copied, or a subtitle that was converted."""
     assert contents.clock is not None
     if was.codec != now.codec:
         yield _change(was, "codec", was.codec, now.codec, loss=False)
     elif was.packets_sha256 != now.packets_sha256:
-        yield _change(was, "packets", _count(was), _count(now))
+        yield _change(was, "packets", _count(was), _count(now), loss=not reframed)
     if was.codec_tag != now.codec_tag and was.codec == now.codec:
         yield _change(was, "codec tag", was.codec_tag or None, now.codec_tag or None, loss=False)
     if was.hidden_packets != now.hidden_packets:

@@ -12,6 +12,7 @@ from scorebed.dsp.loudness import Meter
 from scorebed.errors import MediaError
 from scorebed.ffmpeg import Decoding, decode_audio, on_time_line
 from scorebed.model import DeliveredSound, PlannedSound, SoundKind, StreamKind
+from scorebed.stages.mux_reframed import same_units
 from scorebed.stages.mux_streams import codec_name, mapped_streams
 from scorebed.timecode import to_samples
 from scorebed.wav import BLOCK_SAMPLES, read_wav
@@ -33,19 +34,20 @@ _WINDOW_SAMPLES = _WINDOW_BLOCKS * BLOCK_SAMPLES
 _SEARCH_SAMPLES = 4_800
 
 
-def check_picture(path: Path, picture: Picture, contents: Contents) -> None:
+def check_picture(path: Path, picture: Picture, part: Path, contents: Contents) -> None:
     """Refuses a delivered picture that is not the one that was given.
 
     Args:
         path: The input, named in errors.
         picture: What it is.
-        contents: What was written.
+        part: The file that was written.
+        contents: What it holds.
 
     Raises:
         MediaError: If payloads, number or length of frames differ.
     """
     clock = contents.clock
-    if contents.picture_sha256 != picture.packets_sha256 or clock is None:
+    if clock is None or not _is_untouched(path, picture, part, contents):
         raise MediaError(
             f"{STAGE}: the picture of {path} did not come through untouched",
             remedy="Try another container with -o, for example one that ends in .mkv; "
@@ -62,6 +64,14 @@ def check_picture(path: Path, picture: Picture, contents: Contents) -> None:
             f"{float(picture.duration_s):.3f} s",
             remedy="Try another container with -o; nothing was written.",
         )
+
+
+def _is_untouched(path: Path, picture: Picture, part: Path, contents: Contents) -> bool:
+    if contents.picture_sha256 == picture.packets_sha256:
+        return True
+    codec = picture.streams[picture.video_index].codec
+    index = contents.video_index
+    return index is not None and same_units((path, picture.video_index), (part, index), codec)
 
 
 def check_sounds(path: Path, picture: Picture, plan: MuxPlan, contents: Contents) -> None:

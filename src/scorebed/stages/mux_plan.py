@@ -13,6 +13,7 @@ from scorebed.model import AudioSettings, MuxPlan, Picture, SourceFile
 from scorebed.packets import leading_sha256, read_contents
 from scorebed.stages.mux_changes import STALE
 from scorebed.stages.mux_codecs import BY_EXTENSION, check_codec, encoder_of
+from scorebed.stages.mux_reframed import same_units
 from scorebed.stages.mux_sounds import Sounds, holds_several, left_out, plan_sounds
 from scorebed.stages.mux_streams import QUICKTIME, Asking, fate_of
 from scorebed.stages.mux_trial import try_together
@@ -151,7 +152,11 @@ def _try_picture(source_file: SourceFile, picture: Picture, muxer: str, folder: 
     wanted = leading_sha256(
         source_file.path, picture.video_index, trial.picture_packets, stage=STAGE
     )
-    if trial.picture_sha256 != wanted:
+    codec = picture.streams[picture.video_index].codec
+    packets = trial.picture_packets
+    if trial.picture_sha256 != wanted and not same_units(
+        (source_file.path, picture.video_index), (target, 0), codec, packets=packets
+    ):
         raise MediaError(
             f"{STAGE}: a {muxer} file cannot hold the picture of {source_file.path} untouched",
             remedy=remedy,

@@ -15,6 +15,7 @@ from scorebed.model import PlannedSound, Stem, StreamKind, no_progress
 from scorebed.packets import leading_sha256, read_contents
 from scorebed.stages.mux import mux, put_covers
 from scorebed.stages.mux_command import command
+from scorebed.stages.mux_reframed import same_units
 from scorebed.stages.mux_streams import STAGE, TRIAL_S, mapped_streams
 from scorebed.timecode import to_samples
 from scorebed.wav import BLOCK_SAMPLES, write_wav
@@ -60,7 +61,10 @@ def try_together(source_file: SourceFile, picture: Picture, plan: MuxPlan, folde
         raise _refused(source_file, plan, f"{found} of {wanted} audio streams came back")
     packets = contents.picture_packets
     untouched = leading_sha256(source_file.path, picture.video_index, packets, stage=STAGE)
-    if contents.picture_sha256 != untouched:
+    codec, number = picture.streams[picture.video_index].codec, contents.video_index or 0
+    if contents.picture_sha256 != untouched and not same_units(
+        (source_file.path, picture.video_index), (target, number), codec, packets=packets
+    ):
         raise _refused(source_file, plan, "the picture did not come back untouched")
 
 
