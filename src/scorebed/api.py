@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from scorebed.delivery import default_output
 from scorebed.job import Job
 from scorebed.measurement import measure as measure_path
-from scorebed.model import ApiForm, Progress, Quality, Tell, no_progress, no_words
+from scorebed.model import ApiForm, AudioCodec, Progress, Quality, Tell, no_progress, no_words
 from scorebed.options import DEFAULT_PRESET, DEFAULT_SEED, DEFAULT_STYLE, Options
 from scorebed.pipeline import Watch
 from scorebed.pipeline import score as run_job
@@ -52,6 +52,7 @@ def score(
     audio_streams: str = "all",
     keep_original: bool = False,
     music_stream: bool = False,
+    audio_codec: AudioCodec | None = None,
     music_lufs: float | None = None,
     target_lufs: float | None = None,
     true_peak_dbtp: float | None = None,
@@ -113,6 +114,7 @@ def score(
             languages with commas between (``0,2``, ``eng,deu``).
         keep_original: Whether the original sound is kept too, as further audio streams.
         music_stream: Whether the music alone is a further audio stream.
+        audio_codec: Codec of the sound that is made; None for what the container usually holds.
         music_lufs: Loudness of the music before ducking; None as the preset says.
         target_lufs: Loudness of the programme; None as the preset says.
         true_peak_dbtp: True-peak ceiling; None as the preset says.
@@ -174,6 +176,7 @@ def score(
             audio_streams=audio_streams,
             keep_original=keep_original,
             music_stream=music_stream,
+            audio_codec=audio_codec,
             music_lufs=music_lufs,
             target_lufs=target_lufs,
             true_peak_dbtp=true_peak_dbtp,

@@ -425,8 +425,7 @@ def _spawn(args: list[str], stage: str, stall_s: float) -> _Child:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            # Children have no use for keys.
-            env={name: value for name, value in os.environ.items() if "API_KEY" not in name},
+            env=_environment(),
             # Its own group: Ctrl-C reaches scorebed, which ends its children itself.
             process_group=0 if os.name == "posix" else None,
         )
@@ -436,6 +435,41 @@ def _spawn(args: list[str], stage: str, stall_s: float) -> _Child:
             remedy="Run: scorebed doctor",
         ) from error
     return _Child(process, stall_s)
+
+
+def _environment() -> dict[str, str]:
+    """Children have no use for keys."""
+    return {name: value for name, value in os.environ.items() if "API_KEY" not in name}
+
+
+def listing(path: Path, *, stage: str) -> str:
+    """What ffmpeg says of a file: streams, tags and side data, as a person would read it.
+
+    Args:
+        path: A user's file.
+        stage: Named in errors.
+
+    Raises:
+        FfmpegError: If it does not come to an end.
+    """
+    asked = [*arguments(ffmpeg.output(source(path), "pipe:1", f="null"))]
+    asked = asked[: asked.index("-i") + 2]
+    try:
+        said = subprocess.run(  # noqa: S603 - arguments are a list, the input is a file: URL
+            [locate().path, "-hide_banner", "-nostdin", *asked],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=_environment(),
+            # It always ends with an error: no output is named.
+            check=False,
+            timeout=STALL_S,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise FfmpegError(
+            f"{stage}: ffmpeg made no headway on {path} for {STALL_S:.0f} s and was ended",
+            remedy="Check that the file is complete and its disk answers, then run again.",
+        ) from error
+    return said.stderr.decode(errors="replace")
 
 
 @contextmanager
@@ -479,7 +513,7 @@ def _failure(stage: str, subject: Path, log: str) -> ToolError | WorkspaceError:
 # --- what it can do ----------------------------------------------------------------------------
 
 NEEDED_ENCODERS = ("aac", "libopus", "libvorbis", "pcm_s16le", "pcm_s24le", "mp2", "wmav2")
-NEEDED_FILTERS = ("aresample", "aformat", "volume", "apad")
+NEEDED_FILTERS = ("aresample", "aformat", "volume", "apad", "adelay")
 NEEDED_MUXERS = ("mp4", "mov", "matroska", "webm", "mpegts", "avi", "vob", "ogg", "asf", "flv")
 
 

@@ -14,6 +14,7 @@ from scorebed.media import identify
 from scorebed.model import MuxPlan, Picture, Tell, no_words
 from scorebed.providers.base import Service, find
 from scorebed.settings import Settings
+from scorebed.stages.mux_codecs import BY_EXTENSION, check_codec
 from scorebed.stages.notes_file import read_notes
 from scorebed.workspace import check_room
 
@@ -61,10 +62,14 @@ def check_job(job: Job) -> None:
 
     Raises:
         MediaError: If a track or a transcript that was given is missing or empty.
-        SettingsError: If a name is taken, wrong, or the input, or the notes are no notes file.
+        SettingsError: If a name is taken, wrong, or the input, the notes are no notes file, or the
+            container does not hold the audio codec that was asked for.
         WorkspaceError: If a folder may not be written to.
     """
     check_output(job.output, video=job.video, overwrite=job.overwrite)
+    muxer = BY_EXTENSION.get(job.output.suffix.lower())
+    if muxer is not None:
+        check_codec(job.output, muxer, job.settings.audio.codec)
     check_inputs(job.settings)
     if job.stems is not None:
         check_stems(job.stems, overwrite=job.overwrite)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from scorebed.errors import SettingsError
-from scorebed.model import ApiForm, Quality
+from scorebed.model import ApiForm, AudioCodec, Quality
 
 DEFAULT_PRESET = "youtube"
 DEFAULT_STYLE = "cinematic"
@@ -43,6 +43,7 @@ class Options:
     audio_streams: str = "all"
     keep_original: bool = False
     music_stream: bool = False
+    audio_codec: AudioCodec | None = None
     offline: bool = False
     duration_s: float | None = None
     service: str | None = None
@@ -92,6 +93,7 @@ _CHOICES: dict[str, tuple[str | None, ...]] = {
     "production_audio": ("keep", "drop"),
     "api_form": ("current", "brief", None),
     "fallback": ("embedded", None),
+    "audio_codec": (*get_args(AudioCodec), None),
 }
 
 

@@ -9,12 +9,23 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from scorebed.boxes import timecode_base
+from scorebed.clock import PictureClock, clock_of
+from scorebed.described import (
+    audio_of,
+    codec_of,
+    codec_tag_of,
+    kind_of,
+    role_of,
+    side_data_of,
+    tags_of,
+    video_of,
+)
+from scorebed.errors import MediaError
 from scorebed.media import open_media
-from scorebed.model import Progress, SoundStream, StreamInfo, StreamKind, no_progress
+from scorebed.model import Chapter, Progress, SoundStream, StreamInfo, StreamKind, no_progress
 from scorebed.timecode import since_midnight_s
 
 if TYPE_CHECKING:
@@ -22,27 +33,7 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.stream import Stream
 
-_ATTACHED_PICTURE = 0x0400
-_STILL_IMAGE = 0x100000
 _DEFAULT = 0x0001
-
-
-@dataclass(frozen=True, slots=True)
-class PictureClock:
-    """When frames are shown, by their packets and whatever the header says."""
-
-    start_s: Fraction
-    """Time of the first shown frame on the container's clock, in seconds."""
-    duration_s: Fraction
-    """From there to the end of the last frame, in seconds; 0 when no time passes."""
-    frame_count: int
-    """Number of frames shown."""
-    frame_rate: Fraction
-    """Average frames per second; the codec's own figure where the rate is constant."""
-    variable: bool
-    """Whether the distance between frames varies by more than the clock's grain."""
-    hidden_frames: int
-    """Frames that an edit list hides; not in ``frame_count``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +51,14 @@ class Contents:
     picture_packets: int
     picture_sha256: str
     clock: PictureClock | None
+    timecode: str | None
     timecode_s: Fraction | None
     empty_minutes: int
     """Of the time from the first to the last of picture and sound, the minutes without a packet."""
+    tags: tuple[tuple[str, str], ...]
+    chapters: tuple[Chapter, ...]
+    encrypted: tuple[int, ...]
+    """Indexes of the streams whose packets are encrypted."""
 
     @property
     def sound(self) -> SoundStream | None:
@@ -85,31 +81,43 @@ def read_contents(path: Path, *, stage: str, progress: Progress = no_progress) -
         video = _choose(_usable(container, StreamKind.VIDEO))
         usable = _usable(container, StreamKind.AUDIO)
         reading = _Reading(
-            video_index=-1 if video is None else video.index,
-            starts_s=dict.fromkeys((stream.index for stream in usable), None),
-            sounds={stream.index: hashlib.sha256() for stream in usable},
-            time_base=Fraction((video and video.time_base) or 0),
+            {
+                stream.index: _StreamReading(
+                    time_base=Fraction(stream.time_base or 0), is_video=stream.type == "video"
+                )
+                for stream in container.streams
+            }
         )
         _read(container, reading, path.stat().st_size, progress)
         nominal = _nominal_rate(video)
-        clock = _clock(reading, nominal) if reading.times else None
+        shown = _StreamReading(Fraction(0), is_video=True)
+        if video is not None:
+            shown = reading.of[video.index]
+        clock = shown.clock(nominal) if shown.times else None
         sounds = _sounds(usable, reading)
         filled = {sound.index for sound in sounds}
         sound = _choose([stream for stream in usable if stream.index in filled] or usable)
+        timecode = _timecode(container, video)
         return Contents(
             format_name=container.format.name,
-            streams=tuple(_stream_info(stream, container) for stream in container.streams),
+            streams=_streams(container, reading, side_data_of(path, stage=stage)),
             start_s=Fraction(container.start_time or 0, 1_000_000),
             video_index=None if video is None else video.index,
             sound_index=None if sound is None else sound.index,
             sounds=sounds,
             size_px=_size(video),
             promised_frames=0 if video is None else video.frames,
-            picture_packets=reading.packets,
-            picture_sha256=reading.digest.hexdigest(),
+            picture_packets=shown.packets,
+            picture_sha256=shown.digest.hexdigest(),
             clock=clock,
-            timecode_s=_timecode_s(container, video, clock, nominal),
-            empty_minutes=_empty_minutes(reading, clock),
+            empty_minutes=_empty_minutes(
+                reading, [stream.index for stream in (video, *usable) if stream], clock
+            ),
+            timecode=timecode,
+            timecode_s=_timecode_s(path, timecode, clock, nominal),
+            tags=tags_of(container.metadata),
+            chapters=_chapters(container),
+            encrypted=tuple(reading.encrypted),
         )
 
 
@@ -132,45 +140,71 @@ def leading_sha256(path: Path, index: int, packets: int, *, stage: str) -> str:
     return digest.hexdigest()
 
 
+def first_packet(path: Path, index: int, *, stage: str) -> bytes:
+    """The payload of the first packet of a stream: of a cover, the image.
+
+    Args:
+        path: The file.
+        index: The stream.
+        stage: Named in errors.
+
+    Raises:
+        MediaError: If it cannot be read, or has none.
+    """
+    with open_media(path, stage=stage) as container:
+        for packet in _packets(container, index):
+            return bytes(packet)
+    raise MediaError(
+        f"{stage}: stream {index} of {path} is empty", remedy="Export or copy the file again."
+    )
+
+
 # --- streams -----------------------------------------------------------------------------------
 
 
-def _kind(stream: Stream) -> StreamKind:
-    if stream.type == "video" and int(stream.disposition) & (_ATTACHED_PICTURE | _STILL_IMAGE):
-        return StreamKind.COVER
-    known = {"video", "audio", "subtitle", "attachment"}
-    return StreamKind(stream.type) if stream.type in known else StreamKind.DATA
+def _streams(
+    container: InputContainer, reading: _Reading, side_data: dict[int, tuple[str, ...]]
+) -> tuple[StreamInfo, ...]:
+    return tuple(
+        _stream_info(stream, container, reading.of[stream.index], side_data.get(stream.index, ()))
+        for stream in container.streams
+    )
 
 
-def _codec(stream: Stream) -> str:
-    context = getattr(stream, "codec_context", None)
-    if context is None:
-        return "unknown"
-    # The codec's own name, not that of the decoder (libdav1d) which happens to read it.
-    return str(getattr(context.codec, "canonical_name", None) or context.name or "unknown")
-
-
-def _stream_info(stream: Stream, container: InputContainer) -> StreamInfo:
+def _stream_info(
+    stream: Stream, container: InputContainer, read: _StreamReading, side_data: tuple[str, ...]
+) -> StreamInfo:
+    clock = read.clock(_nominal_rate(stream)) if len(read.times) > 1 else None
+    start_s = read.start_s
+    attached = getattr(stream, "data", None) if kind_of(stream) is StreamKind.ATTACHMENT else None
     return StreamInfo(
         index=stream.index,
-        kind=_kind(stream),
-        codec=_codec(stream),
-        role=_role(stream, container),
+        kind=kind_of(stream),
+        codec=codec_of(stream),
+        codec_tag=codec_tag_of(stream),
+        role=role_of(stream, container),
         disposition=tuple(flag.name for flag in stream.disposition if flag.name),
         language=stream.metadata.get("language"),
         # MP4's readers call a track's title its name, MP4's writers its title.
         title=stream.metadata.get("title") or stream.metadata.get("name"),
+        tags=tags_of(stream.metadata),
+        time_base=read.time_base or None,
+        start_s=start_s,
+        duration_s=None if read.end_s is None or start_s is None else read.end_s - start_s,
+        packets=read.packets,
+        hidden_packets=read.hidden,
+        packets_sha256=hashlib.sha256(attached).hexdigest()
+        if attached
+        else read.digest.hexdigest(),
+        side_data=side_data,
+        video=video_of(
+            stream,
+            side_data,
+            clock.frame_rate if clock is not None and clock.frame_rate else None,
+            variable_rate=clock is not None and clock.variable,
+        ),
+        audio=audio_of(stream),
     )
-
-
-def _role(stream: Stream, container: InputContainer) -> Literal["timecode", "chapters"] | None:
-    """Data streams that QuickTime muxers make themselves, from a tag and from the chapters."""
-    if _kind(stream) is not StreamKind.DATA or "mov" not in container.format.name.split(","):
-        return None
-    if "timecode" in stream.metadata:
-        return "timecode"
-    chapters = len(container.chapters())
-    return "chapters" if chapters and stream.frames == chapters else None
 
 
 def _usable(container: InputContainer, kind: StreamKind) -> list[Stream]:
@@ -178,7 +212,7 @@ def _usable(container: InputContainer, kind: StreamKind) -> list[Stream]:
     return [
         stream
         for stream in container.streams
-        if _kind(stream) is kind and getattr(stream, "codec_context", None) is not None
+        if kind_of(stream) is kind and getattr(stream, "codec_context", None) is not None
     ]
 
 
@@ -186,17 +220,15 @@ def _sounds(usable: list[Stream], reading: _Reading) -> tuple[SoundStream, ...]:
     """The audio streams that have something in them."""
     found = []
     for stream in usable:
-        start_s = reading.starts_s[stream.index]
-        if start_s is not None:
-            channels = int(getattr(stream.codec_context, "channels", 0))
-            layout = getattr(stream.codec_context, "layout", None)
+        read, sound = reading.of[stream.index], audio_of(stream)
+        if read.start_s is not None and sound is not None:
             found.append(
                 SoundStream(
                     index=stream.index,
-                    start_s=start_s,
-                    channels=channels,
-                    layout=layout.name if channels and layout is not None else "",
-                    packets_sha256=reading.sounds[stream.index].hexdigest(),
+                    start_s=read.start_s,
+                    channels=sound.channels,
+                    layout=sound.layout,
+                    packets_sha256=read.digest.hexdigest(),
                 )
             )
     return tuple(found)
@@ -217,37 +249,97 @@ def _nominal_rate(video: Stream | None) -> Fraction | None:
     return getattr(video, "guessed_rate", None) or getattr(video, "average_rate", None)
 
 
-def _timecode_s(
-    container: InputContainer,
-    video: Stream | None,
-    clock: PictureClock | None,
-    nominal: Fraction | None,
-) -> Fraction | None:
-    """Time of day of the first frame: the picture's own tag, then any other of the file."""
-    if clock is None:
-        return None
+def _timecode(container: InputContainer, video: Stream | None) -> str | None:
+    """The picture's own tag, then any other of the file."""
     tagged = [*([] if video is None else [video]), *container.streams, container]
     texts = [
         text for one in tagged for name, text in one.metadata.items() if name.lower() == "timecode"
     ]
+    return texts[0] if texts else None
+
+
+def _timecode_s(
+    path: Path, timecode: str | None, clock: PictureClock | None, nominal: Fraction | None
+) -> Fraction | None:
+    """Time of day of the first frame."""
+    if clock is None or timecode is None:
+        return None
+    with path.open("rb") as file:
+        counted = timecode_base(file)
     rate = nominal if clock.variable and nominal else clock.frame_rate
-    return since_midnight_s(texts[0], rate) if texts else None
+    if counted and round(rate) % counted == 0:
+        rate *= Fraction(counted, round(rate))
+    return since_midnight_s(timecode, rate)
+
+
+def _chapters(container: InputContainer) -> tuple[Chapter, ...]:
+    return tuple(
+        Chapter(
+            start_s=chapter["start"] * Fraction(chapter["time_base"] or 0),
+            end_s=chapter["end"] * Fraction(chapter["time_base"] or 0),
+            title=str(chapter["metadata"].get("title", "")),
+        )
+        for chapter in container.chapters()
+    )
 
 
 # --- packets -----------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
-class _Reading:
-    video_index: int
-    starts_s: dict[int, Fraction | None]
-    sounds: dict[int, hashlib._Hash]
+class _StreamReading:
+    """What is noted of a stream, packet by packet."""
+
     time_base: Fraction
+    is_video: bool
     digest: hashlib._Hash = field(default_factory=hashlib.sha256)
     packets: int = 0
+    hidden: int = 0
+    encrypted: bool = False
+    first: int | None = None
+    last: int | None = None
     times: array[int] = field(default_factory=lambda: array("q"))
     durations: array[int] = field(default_factory=lambda: array("q"))
     minutes: set[int] = field(default_factory=set)
+
+    @property
+    def start_s(self) -> Fraction | None:
+        return None if self.first is None else self.first * self.time_base
+
+    @property
+    def end_s(self) -> Fraction | None:
+        return None if self.last is None else self.last * self.time_base
+
+    def clock(self, nominal: Fraction | None) -> PictureClock:
+        return clock_of(self.times, self.durations, self.packets, self.time_base, nominal)
+
+    def note(self, packet: Packet[Any]) -> None:
+        self.digest.update(packet)
+        if not self.packets:
+            self.encrypted = packet.has_sidedata("encryption_info")
+        self.packets += 1
+        at = packet.pts if packet.pts is not None or not self.is_video else packet.dts
+        if packet.is_discard:
+            # Frames that an edit list hides are sent for decoding only.
+            self.hidden += 1
+        elif at is not None:
+            end = at + (packet.duration or 0)
+            self.first = at if self.first is None else min(self.first, at)
+            self.last = end if self.last is None else max(self.last, end)
+            base = self.time_base
+            self.minutes.add(at * base.numerator // (base.denominator * 60))
+            if self.is_video:
+                self.times.append(at)
+                self.durations.append(packet.duration or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    of: dict[int, _StreamReading]
+
+    @property
+    def encrypted(self) -> list[int]:
+        return [index for index, read in self.of.items() if read.encrypted]
 
 
 def _read(
@@ -256,10 +348,8 @@ def _read(
     for number, packet in enumerate(_packets(container)):
         if number % 256 == 0 and packet.pos:
             progress(min(packet.pos / max(size_bytes, 1), 1.0))
-        if packet.stream_index == reading.video_index:
-            _note_picture(reading, packet)
-        elif packet.stream_index in reading.sounds:
-            _note_sound(reading, packet)
+        if packet.stream_index in reading.of:
+            reading.of[packet.stream_index].note(packet)
 
 
 def _packets(container: InputContainer, index: int | None = None) -> Iterator[Packet[Any]]:
@@ -268,63 +358,10 @@ def _packets(container: InputContainer, index: int | None = None) -> Iterator[Pa
             yield packet
 
 
-def _note_picture(reading: _Reading, packet: Packet[Any]) -> None:
-    reading.digest.update(packet)
-    reading.packets += 1
-    at = packet.pts if packet.pts is not None else packet.dts
-    # Frames that an edit list hides are sent for decoding only.
-    if at is not None and not packet.is_discard:
-        reading.times.append(at)
-        reading.durations.append(packet.duration or 0)
-        _note_minute(reading, packet, at)
-
-
-def _note_sound(reading: _Reading, packet: Packet[Any]) -> None:
-    index = packet.stream_index
-    reading.sounds[index].update(packet)
-    if packet.pts is not None and not packet.is_discard:
-        _note_minute(reading, packet, packet.pts)
-        at_s = packet.pts * Fraction(packet.time_base)
-        known_s = reading.starts_s[index]
-        if known_s is None or at_s < known_s:
-            reading.starts_s[index] = at_s
-
-
-def _note_minute(reading: _Reading, packet: Packet[Any], at: int) -> None:
-    base = packet.time_base
-    reading.minutes.add(at * base.numerator // (base.denominator * 60))
-
-
-# --- time --------------------------------------------------------------------------------------
-
-
-def _clock(reading: _Reading, nominal: Fraction | None) -> PictureClock:
-    times = np.array(reading.times, dtype=np.int64)
-    order = np.argsort(times, kind="stable")
-    times = times[order]
-    steps = np.diff(times)
-    steps = steps[steps > 0]
-    typical = int(np.median(steps)) if len(steps) else 0
-    last = int(np.array(reading.durations, dtype=np.int64)[order][-1]) or typical
-    duration_s = max(int(times[-1] - times[0]) + max(last, 0), 0) * reading.time_base
-    average = Fraction(len(times)) / duration_s if duration_s else Fraction(0)
-    variable = bool(len(steps)) and int(steps.max() - steps.min()) > max(2, typical // 10)
-    # Containers with a coarse clock (Matroska: 1 ms) hide the true rate; the codec tells it.
-    if not variable and nominal and abs(average / nominal - 1) < Fraction(1, 200):
-        average = Fraction(nominal)
-    return PictureClock(
-        start_s=int(times[0]) * reading.time_base,
-        duration_s=duration_s,
-        frame_count=len(times),
-        frame_rate=average,
-        variable=variable,
-        hidden_frames=reading.packets - len(times),
-    )
-
-
-def _empty_minutes(reading: _Reading, clock: PictureClock | None) -> int:
+def _empty_minutes(reading: _Reading, shown_or_heard: list[int], clock: PictureClock | None) -> int:
     """Minutes in which nothing is shown anew and nothing sounds: the last frame may stand long."""
-    if not reading.minutes or clock is None:
+    minutes = set[int]().union(*(reading.of[index].minutes for index in shown_or_heard))
+    if not minutes or clock is None:
         return 0
     end = int((clock.start_s + clock.duration_s) // 60)
-    return max(reading.minutes | {end}) - min(reading.minutes) + 1 - len(reading.minutes)
+    return max(minutes | {end}) - min(minutes) + 1 - len(minutes)

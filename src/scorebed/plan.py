@@ -27,7 +27,7 @@ from scorebed.model import (
 )
 from scorebed.pipeline import STAGES, Watch, prepare
 from scorebed.providers.base import Service, find
-from scorebed.stages.mux import command
+from scorebed.stages.mux_command import command
 from scorebed.stages.mux_plan import plan_mux
 from scorebed.stages.notes_file import read_notes
 from scorebed.stages.probe import extraction, look, probe

@@ -6,7 +6,6 @@ import dataclasses
 import json
 import statistics
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +27,10 @@ from scorebed.model import (
     SpottingNotes,
     StageRun,
     StemFile,
-    StreamFate,
     Take,
     TimeRange,
 )
+from scorebed.result_streams import picture_figures, seconds, streams_figures
 from scorebed.result_warnings import warnings_of
 from scorebed.settings import Settings
 
@@ -105,12 +104,7 @@ def _as_object(result: Result) -> dict[str, Any]:
         "schema": SCHEMA_VERSION,
         "input": str(result.video),
         "output": str(result.output),
-        "picture": {
-            "duration_s": _seconds(picture.duration_s),
-            "frames": picture.frame_count,
-            "frame_rate": f"{picture.frame_rate.numerator}/{picture.frame_rate.denominator}",
-            "sha256": result.scored.picture_sha256,
-        },
+        "picture": picture_figures(picture, result.scored.picture_sha256),
         "scenes": [_range(scene.range) for scene in result.notes.scenes],
         "cues": [{"number": cue.number} | _range(cue.range) for cue in result.notes.cues],
         "speech": [speech_figures(region) for region in result.speech],
@@ -128,10 +122,7 @@ def _as_object(result: Result) -> dict[str, Any]:
         "programme": loudness_figures(result.scored.loudness),
         "audio": [_sound(result, sound) for sound in result.scored.sounds],
         "stems": [_stem(stem) for stem in result.stems],
-        "streams": {
-            "kept": [_fate(fate) for fate in result.scored.kept],
-            "dropped": [_fate(fate) | {"why": fate.why} for fate in result.scored.dropped],
-        },
+        "streams": streams_figures(picture, result.scored),
         "stages": [_stage(run) for run in result.stages if run.stream is None],
         "receipts": list(result.take.receipts),
         "uploads": [dataclasses.asdict(upload) for upload in result.take.uploads],
@@ -223,13 +214,13 @@ def duck_figures(ducked: Ducked, wanted_lu: float) -> DuckFigures:
 def curve_points(curve: GainCurve) -> list[dict[str, float]]:
     """The points of a gain curve in seconds and dB, as they are written."""
     return [
-        {"time_s": _seconds(time_s), "gain_db": round(gain_db, 4)}
+        {"time_s": seconds(time_s), "gain_db": round(gain_db, 4)}
         for time_s, gain_db in zip(curve.times_s, curve.gains_db, strict=True)
     ]
 
 
 def _range(span: TimeRange) -> dict[str, float]:
-    return {"start_s": _seconds(span.start_s), "end_s": _seconds(span.end_s)}
+    return {"start_s": seconds(span.start_s), "end_s": seconds(span.end_s)}
 
 
 def speech_figures(region: SpeechRegion) -> dict[str, float | None]:
@@ -269,15 +260,11 @@ def _phrase(phrase: PhraseMargin) -> dict[str, Any]:
 
 def _join(join: Join) -> dict[str, Any]:
     return {
-        "at_s": _seconds(join.at_s),
+        "at_s": seconds(join.at_s),
         "kind": join.kind,
         "loudness_step_lu": _round(join.loudness_step_lu),
         "spectral_step_db": _round(join.spectral_step_db),
     }
-
-
-def _seconds(time_s: Fraction) -> float:
-    return round(float(time_s), 6)
 
 
 def _round(value: float | None) -> float | None:
@@ -301,7 +288,3 @@ def _stem(stem: StemFile) -> dict[str, Any]:
         "sample_format": stem.sample_format,
         "time_reference_samples": stem.time_reference_samples,
     } | loudness_figures(stem.loudness)
-
-
-def _fate(fate: StreamFate) -> dict[str, Any]:
-    return {"index": fate.index, "kind": fate.kind.value, "codec": fate.codec}

@@ -10,7 +10,7 @@ from scorebed.model import SoundKind
 from scorebed.timecode import to_clock
 
 if TYPE_CHECKING:
-    from scorebed.model import DeliveredSound, Join, Programme
+    from scorebed.model import DeliveredSound, Join, Programme, ScoredVideo
     from scorebed.result import Result
 
 _OFF_TARGET_LU = 0.5
@@ -36,6 +36,7 @@ def warnings_of(result: Result) -> list[str]:
         f"stream {fate.index} ({fate.kind}, {fate.codec}) was dropped: {fate.why}"
         for fate in result.scored.dropped
     ]
+    found += change_warnings(result.scored)
     damaged = result.notes.damaged_frames
     if damaged:
         found.append(f"{damaged} of {result.picture.frame_count} frames are damaged in the input")
@@ -76,6 +77,23 @@ def warnings_of(result: Result) -> list[str]:
 def _stream(result: Result, sound: DeliveredSound) -> str:
     assert sound.source is not None, "a film without sound has one programme"
     return f"audio stream {result.picture.audio_number(sound.source)}: "
+
+
+def change_warnings(scored: ScoredVideo) -> list[str]:
+    """What the container could not say as it was, in a sentence for each stream.
+
+    Args:
+        scored: What was written.
+    """
+    lost: dict[int | None, list[str]] = {}
+    for change in scored.changed:
+        if change.loss:
+            now = "is lost" if change.now is None else f"is now {change.now}"
+            lost.setdefault(change.stream, []).append(f"{change.what} ({change.was}) {now}")
+    return [
+        f"{'the file' if stream is None else f'stream {stream}'}: {', '.join(changes)}"
+        for stream, changes in lost.items()
+    ]
 
 
 def _layout_warnings(result: Result) -> list[str]:

@@ -171,6 +171,7 @@ def resolve(options: Options, *, defaults: Options | None = None) -> Settings:
             keep_production=options.production_audio == "keep",
             keep_original=options.keep_original,
             music=options.music_stream,
+            codec=options.audio_codec,
         ),
         music_s=None if options.duration_s is None else Fraction(str(options.duration_s)),
         service=service,

@@ -40,6 +40,8 @@ FLAGS = [
     "--true-peak",
     "--stems",
     "--workspace",
+    "--audio-codec",
+    "--dry-mux",
     "--plan",
     "--json",
     "--quiet",
@@ -311,7 +313,43 @@ def test_the_plan_does_nothing(scorebed: Scorebed, short_talk: Path, tmp_path: P
     assert " -> ".join(STAGES) in said.stdout
     assert "0.00 USD" in said.stdout
     told = json.loads(scorebed(*args, "--plan", "--json").stdout)
-    assert told["commands"][-1][-2].endswith("out.mp4")
+    assert told["commands"][-1][-1].endswith("out.mp4")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_mux_proves_the_file_and_leaves_nothing(
+    scorebed: Scorebed, short_talk: Path, make_media: Any, tmp_path: Path
+) -> None:
+    film = make_media(
+        "lens.mkv",
+        *("-i", short_talk, "-c", "copy", "-t", "3"),
+        *("-metadata", "title=Talk", "-metadata", "LENS=50 mm"),
+    )
+    args = ("score", film, "--workspace", tmp_path / "work", "--dry-mux", "-o")
+    said = scorebed(*args, tmp_path / "out.mp4")
+    assert said.returncode == 0, said.stderr
+    assert "tag LENS (50 mm) is lost" in said.stdout
+    told = json.loads(scorebed(*args, tmp_path / "out.mp4", "--json").stdout)
+    assert told["streams"]["dropped"] == []
+    assert [one["index"] for one in told["streams"]["kept"]] == [0, 1]
+    assert [one["codec"] for one in told["audio"]] == ["aac"]
+    assert [one.name for one in tmp_path.iterdir()] == ["work"]
+    assert not list(tmp_path.rglob("*.wav"))
+    refused = scorebed(*args, tmp_path / "out.webm")
+    assert refused.returncode == 3
+    assert "cannot hold the picture" in refused.stderr
+    assert [one.name for one in tmp_path.iterdir()] == ["work"]
+    assert scorebed(*args, tmp_path / "out.mp4", "--plan").returncode == 2
+
+
+def test_a_codec_is_refused_before_any_work(
+    scorebed: Scorebed, short_talk: Path, tmp_path: Path
+) -> None:
+    args = ("score", short_talk, "--workspace", tmp_path / "work", "--audio-codec")
+    refused = scorebed(*args, "mp3", "-o", tmp_path / "out.avi")
+    assert refused.returncode == 2
+    assert "Use one of: pcm" in refused.stderr
+    assert scorebed(*args, "tape", "-o", tmp_path / "out.mp4").returncode == 2
     assert list(tmp_path.iterdir()) == []
 
 

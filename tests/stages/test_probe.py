@@ -51,6 +51,9 @@ def place(stem: Stem | None, locate_burst: Locate) -> int:
         ("a.mp4", "25", ("-timecode", "10:00:00:05"), Fraction(180_001, 5)),
         ("a.mov", "24000/1001", ("-timecode", "01:00:00:00"), Fraction(18_018, 5)),
         ("a.mp4", "30000/1001", ("-timecode", "01:00:00;00"), Fraction(107_892 * 1001, 30_000)),
+        ("a.mov", "60", ("-timecode", "01:00:00:59"), Fraction(216_059, 60)),
+        ("a.mov", "60000/1001", ("-timecode", "01:00:00:59"), Fraction(216_059 * 1001, 60_000)),
+        ("a.mov", "60000/1001", ("-timecode", "01:00:00;59"), Fraction(215_843 * 1001, 60_000)),
         ("a.mkv", "25", ("-metadata", "timecode=00:00:01:00"), Fraction(1)),
         ("a.mkv", "25", ("-metadata", "timecode=tomorrow"), None),
         ("a.mov", "25", (), None),
@@ -61,6 +64,79 @@ def test_the_timecode_is_the_time_of_day_of_the_first_frame(
 ) -> None:
     source = identify(make_video(name, *how, rate=rate))
     assert look(source).timecode_s == expected_s
+
+
+def test_a_timecode_may_count_every_other_frame(make_video: Any) -> None:
+    """Films of 60 frames per second often have a timecode of 30: its track says so."""
+    whole = make_video("a.mov", "-timecode", "01:00:00:10", rate="60")
+    boxes = whole.read_bytes()
+    # The description: flags, time scale, duration of a frame, number of frames.
+    at = boxes.index(b"tmcd", boxes.index(b"stsd", boxes.index(b"gmhd"))) + 28
+    assert boxes[at] == 60
+    halved = whole.with_name("halved.mov")
+    halved.write_bytes(boxes[:at] + bytes([30]) + boxes[at + 1 :])
+    picture = look(identify(halved))
+    # The track holds a count of frames, 216 010: at 30 a second it is another time of day.
+    assert picture.timecode == "02:00:00:20"
+    assert picture.timecode_s == 7200 + Fraction(20, 30)
+
+
+# --- what each stream is -----------------------------------------------------------------------
+
+
+def test_each_stream_is_described(make_media: Any, make_video: Any, make_bursts: Any) -> None:
+    film = make_media(
+        "all.mp4",
+        *("-display_rotation", "90", "-i", make_video("base.mkv", sound=None)),
+        *("-i", make_bursts(3.0, [1.0] * 6), "-map", "0", "-map", "1"),
+        *("-c:v", "copy", "-c:a", "aac", "-af", "aformat=channel_layouts=5.1"),
+        *("-bsf:v", "h264_metadata=colour_primaries=9", "-aspect", "2:1"),
+        *("-metadata:s:a:0", "language=deu", "-metadata:s:a:0", "title=Ton"),
+    )
+    shown, heard = look(identify(film)).streams
+    assert shown.video is not None
+    assert shown.video.rotation_deg == pytest.approx(90)
+    assert shown.video.pixel_aspect == Fraction(9, 8)
+    assert (shown.video.width_px, shown.video.height_px) == (160, 90)
+    assert shown.video.colour.primaries == "bt2020"
+    assert shown.video.frame_rate == 25
+    assert not shown.video.variable_rate
+    assert (shown.codec, shown.codec_tag, shown.packets) == ("h264", "avc1", 75)
+    assert shown.start_s == 0
+    assert shown.duration_s == 3
+    assert any("rotation of" in line for line in shown.side_data)
+    assert heard.audio is not None
+    assert (heard.audio.channels, heard.audio.layout) == (6, "5.1")
+    assert heard.audio.sample_rate_hz == RATE_HZ
+    assert (heard.language, heard.title, heard.video) == ("deu", "Ton", None)
+    assert ("language", "deu") in heard.tags
+    assert heard.time_base == Fraction(1, RATE_HZ)
+
+
+def test_hdr_is_told_apart(make_media: Any, make_video: Any) -> None:
+    for transfer, told in ((16, "pq"), (18, "hlg"), (1, "sdr")):
+        film = make_media(
+            f"{told}.mkv",
+            *("-i", make_video("base.mkv", sound=None), "-c", "copy"),
+            *("-bsf:v", f"h264_metadata=transfer_characteristics={transfer}"),
+        )
+        video = look(identify(film)).streams[0].video
+        assert video is not None
+        assert video.dynamic_range == told
+
+
+def test_an_encrypted_film_is_refused_by_name(
+    make_media: Any, make_video: Any, refused: Any
+) -> None:
+    film = make_media(
+        "locked.mp4",
+        *("-i", make_video("base.mkv", sound="aac"), "-c", "copy"),
+        *("-encryption_scheme", "cenc-aes-ctr"),
+        *("-encryption_key", "76a6c65c5ea762046bd749a2e632ccbb"),
+        *("-encryption_kid", "a7e61c373e219033c21091fa607bf3b8"),
+    )
+    error = refused(film)
+    assert "is encrypted (stream 0, 1)" in error.message
 
 
 # --- time zero ---------------------------------------------------------------------------------

@@ -21,7 +21,12 @@ Probed = Callable[[Path], tuple[SourceFile, Picture]]
 
 def wanted(streams: Any = "all", **more: bool) -> AudioSettings:
     given = {"keep_production": True, "keep_original": False, "music": False} | more
-    return AudioSettings(streams=streams, **given)
+    return AudioSettings(
+        streams=streams,
+        keep_production=given["keep_production"],
+        keep_original=given["keep_original"],
+        music=given["music"],
+    )
 
 
 @pytest.fixture

@@ -24,6 +24,21 @@ class ProductionAudio(StrEnum):
     DROP = "drop"
 
 
+class AudioCodec(StrEnum):
+    """Codec of the sound that is made."""
+
+    AAC = "aac"
+    ALAC = "alac"
+    FLAC = "flac"
+    OPUS = "opus"
+    VORBIS = "vorbis"
+    MP3 = "mp3"
+    MP2 = "mp2"
+    AC3 = "ac3"
+    WMA = "wma"
+    PCM = "pcm"
+
+
 _PICTURE, _MUSIC, _MIX, _OUTPUT, _RUN = "Picture", "Music", "Mix", "Output", "Run"
 
 Video = Annotated[
@@ -229,6 +244,14 @@ Output = Annotated[
         rich_help_panel=_OUTPUT,
     ),
 ]
+AudioCodecOption = Annotated[
+    AudioCodec | None,
+    typer.Option(
+        help="Codec of the sound that is made, of those that the container holds.",
+        show_default="the container's usual one: AAC in MP4, Opus in WebM",
+        rich_help_panel=_OUTPUT,
+    ),
+]
 Stems = Annotated[
     Path | None,
     typer.Option(
@@ -269,6 +292,14 @@ Plan = Annotated[
     typer.Option(
         "--plan",
         help="Print what would be done, its cost and the commands; send nothing.",
+        rich_help_panel=_RUN,
+    ),
+]
+DryMux = Annotated[
+    bool,
+    typer.Option(
+        "--dry-mux",
+        help="Write and verify the whole file with a test sound, then remove it; spend nothing.",
         rich_help_panel=_RUN,
     ),
 ]

@@ -47,12 +47,14 @@ def score(
     target_lufs: options.TargetLufs = None,
     true_peak: options.TruePeak = None,
     output: options.Output = None,
+    audio_codec: options.AudioCodecOption = None,
     stems: options.Stems = None,
     plot: options.Plot = None,
     overwrite: options.Overwrite = False,
     json_: options.Json = False,
     workspace: options.Workspace = None,
     plan: options.Plan = False,
+    dry_mux: options.DryMux = False,
     offline: options.Offline = False,
     quiet: options.Quiet = False,
     duration_s: options.Duration = None,
@@ -81,12 +83,17 @@ def score(
     """Scores VIDEO: the same picture comes back with music that fits."""
     # Imported here: `--help` must not wait for numpy and ffmpeg.
     from scorebed.delivery import default_output  # noqa: PLC0415
+    from scorebed.errors import SettingsError  # noqa: PLC0415
     from scorebed.job import Job  # noqa: PLC0415
     from scorebed.model import no_words  # noqa: PLC0415
     from scorebed.pipeline import score as run_job  # noqa: PLC0415
     from scorebed.settings import resolve  # noqa: PLC0415
     from scorebed.workspace import default_root  # noqa: PLC0415
 
+    if plan and dry_mux:
+        raise SettingsError(
+            "--plan and --dry-mux cannot go together", remedy="Run one, then the other."
+        )
     defaults = default_options(settings)
     job = Job(
         video=video,
@@ -100,9 +107,9 @@ def score(
         # Nobody's money is spent unsaid.
         tell_price=say,
     )
-    with progress_watch(quiet=quiet or (json_ and plan)) as watch:
-        if plan:
-            _print_plan(job, watch, as_json=json_)
+    with progress_watch(quiet=quiet or (json_ and (plan or dry_mux))) as watch:
+        if plan or dry_mux:
+            (_print_plan if plan else _print_dry_mux)(job, watch, as_json=json_)
             return
         result = run_job(job, watch)
     if json_:
@@ -124,15 +131,25 @@ def _print_plan(job: Job, watch: Watcher, *, as_json: bool) -> None:
         put(f"  {shlex.join(command)}")
 
 
+def _print_dry_mux(job: Job, watch: Watcher, *, as_json: bool) -> None:
+    from scorebed.dry import try_mux  # noqa: PLC0415 - as above
+
+    tried = try_mux(job, watch)
+    for line in [tried.to_json()] if as_json else tried.lines():
+        put(line)
+
+
 def _summarise(result: Result) -> None:
     from scorebed.timecode import to_clock  # noqa: PLC0415 - as above
 
     programme = result.scored.loudness
     figures = result.figures(result.programmes[0])
     scenes, phrases = len(result.notes.scenes), len(result.speech)
+    same = result.scored.picture_sha256 == result.picture.packets_sha256
     say(
         f"picture    {to_clock(result.picture.duration_s)}, {scenes} scene"
-        f"{'s' if scenes != 1 else ''}, packets untouched"
+        f"{'s' if scenes != 1 else ''}, "
+        f"{'packets untouched' if same else 'packets reframed, what they hold untouched'}"
     )
     say(f"music      {result.take.name} by {result.take.provider}")
     if phrases and figures.median_lu is not None:

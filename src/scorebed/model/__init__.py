@@ -32,8 +32,9 @@ from scorebed.model.music import (
     TakePiece,
 )
 from scorebed.model.notes import HitNote, Notes, SceneNote, SilenceNote
-from scorebed.model.picture import Picture, SoundStream, Stem, StreamInfo, StreamKind, TimeRange
+from scorebed.model.picture import Picture, Stem, TimeRange
 from scorebed.model.result import (
+    Change,
     DeliveredSound,
     MuxPlan,
     PlannedSound,
@@ -53,6 +54,7 @@ from scorebed.model.service import (
     Upload,
 )
 from scorebed.model.sound import (
+    AudioCodec,
     AudioSettings,
     Ducked,
     DuckSettings,
@@ -83,6 +85,15 @@ from scorebed.model.spotting import (
     Transition,
     TransitionKind,
 )
+from scorebed.model.streams import (
+    AudioFormat,
+    Chapter,
+    Colour,
+    SoundStream,
+    StreamInfo,
+    StreamKind,
+    VideoFormat,
+)
 
 __all__ = [
     "MAX_SPECTRAL_STEP_DB",
@@ -93,8 +104,13 @@ __all__ = [
     "ApiForm",
     "Artifact",
     "Audio",
+    "AudioCodec",
+    "AudioFormat",
     "AudioSettings",
     "Brief",
+    "Change",
+    "Chapter",
+    "Colour",
     "Conformed",
     "Cue",
     "CuedLine",
@@ -156,6 +172,7 @@ __all__ = [
     "Transition",
     "TransitionKind",
     "Upload",
+    "VideoFormat",
     "no_progress",
     "no_words",
 ]

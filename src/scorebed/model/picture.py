@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from fractions import Fraction
 from typing import Literal
 
 from scorebed.model.files import Artifact
+from scorebed.model.streams import Chapter, SoundStream, StreamInfo, StreamKind
 from scorebed.timecode import to_samples
 
 
@@ -34,53 +34,6 @@ class TimeRange:
         """What both hold; None for nothing."""
         start_s, end_s = max(self.start_s, other.start_s), min(self.end_s, other.end_s)
         return TimeRange.between(start_s, end_s) if start_s < end_s else None
-
-
-class StreamKind(StrEnum):
-    """What a stream of a container carries."""
-
-    VIDEO = "video"
-    COVER = "cover"
-    AUDIO = "audio"
-    SUBTITLE = "subtitle"
-    DATA = "data"
-    ATTACHMENT = "attachment"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamInfo:
-    """One stream of the input's container."""
-
-    index: int
-    """Position in the container, from 0."""
-    kind: StreamKind
-    """What it carries."""
-    codec: str
-    """ffmpeg's name of the codec, or ``unknown``."""
-    role: Literal["timecode", "chapters"] | None
-    """What a QuickTime data stream stands for, where the muxer makes it anew from a tag."""
-    disposition: tuple[str, ...]
-    """ffmpeg's names of its marks: ``default``, ``forced``, ``attached_pic`` ..."""
-    language: str | None
-    """Language tag as the container gives it."""
-    title: str | None
-    """What the container calls it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SoundStream:
-    """An audio stream that can be decoded and has something in it."""
-
-    index: int
-    """Position in the container, from 0."""
-    start_s: Fraction
-    """Time of its first sound on the container's own clock, in seconds."""
-    channels: int
-    """How many channels it has; 0 where the container does not say."""
-    layout: str
-    """ffmpeg's name of their layout, for example ``5.1(side)``; empty where it is not known."""
-    packets_sha256: str
-    """Hash of its packets' payloads: what it sounds like, whoever decodes it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +100,12 @@ class Picture:
     """The production audio (DX) of the default stream, or None where the file has none."""
     timecode_s: Fraction | None = None
     """Time of day of the first frame by the file's timecode, in seconds from midnight."""
+    timecode: str | None = None
+    """The file's timecode as it stands there, ``;`` before the frames where it is drop-frame."""
+    tags: tuple[tuple[str, str], ...] = ()
+    """Tags of the file as a whole: names and values."""
+    chapters: tuple[Chapter, ...] = ()
+    """Its chapters, in order."""
 
     def sound(self, index: int) -> SoundStream:
         """The audio stream of an index."""

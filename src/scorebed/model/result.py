@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from scorebed.model.picture import StreamKind
 from scorebed.model.sound import Loudness
+from scorebed.model.streams import StreamKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,24 @@ class StreamFate:
     """Codec it has in the output; of a dropped stream, in the input."""
     why: str | None = None
     """Why it was dropped; None for a stream that was kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What of a stream that was kept, or of the file as a whole, is not as it was."""
+
+    stream: int | None
+    """Index in the input; None for the file as a whole."""
+    what: str
+    """``tag NAME``, ``marks``, ``codec tag``, ``packets``, ``start``, ``end``, ``pixel aspect``,
+    ``colour``, ``side data``, ``hidden frames``, ``chapters`` or ``streams``."""
+    was: str | None
+    """What it was in the input; None for nothing."""
+    now: str | None
+    """What it is in the output; None for nothing."""
+    loss: bool
+    """Whether a person loses something: False for what a muxer says of itself (its name, brands,
+    statistics) and for what is written differently and means the same."""
 
 
 class SoundKind(StrEnum):
@@ -166,6 +184,8 @@ class ScoredVideo:
     """Streams of the input that came through."""
     dropped: tuple[StreamFate, ...]
     """Streams that did not, and why."""
+    changed: tuple[Change, ...]
+    """What of those that came through is not as it was, beyond the sound that was replaced."""
 
     @property
     def loudness(self) -> Loudness:

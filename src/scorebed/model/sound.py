@@ -196,6 +196,10 @@ class Mixed:
     """Deepest gain reduction of the limiter, as a positive number of dB; 0 when it did nothing."""
 
 
+AudioCodec = Literal["aac", "alac", "flac", "opus", "vorbis", "mp3", "mp2", "ac3", "wma", "pcm"]
+"""Codecs that a delivered sound may have."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioSettings:
     """Which sound the result carries."""
@@ -208,6 +212,8 @@ class AudioSettings:
     """Whether the streams to score are kept as they were too, as further streams."""
     music: bool
     """Whether the music alone is a further stream."""
+    codec: AudioCodec | None = None
+    """Codec of what is encoded; None for what the container usually holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

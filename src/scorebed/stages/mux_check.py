@@ -13,6 +13,7 @@ from scorebed.errors import MediaError
 from scorebed.ffmpeg import Decoding, decode_audio, on_time_line
 from scorebed.model import DeliveredSound, PlannedSound, SoundKind, StreamKind, no_progress
 from scorebed.packets import read_contents
+from scorebed.stages.mux_reframed import same_units
 from scorebed.stages.mux_streams import codec_name, mapped_streams
 from scorebed.timecode import to_samples
 from scorebed.wav import BLOCK_SAMPLES, read_wav
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from scorebed.packets import Contents
 
 STAGE = "mux"
-_MAX_SHOWN_FRAMES = 2
 _MAX_SHIFT_SAMPLES = 48
 _WINDOW_BLOCKS = 4
 _WINDOW_SAMPLES = _WINDOW_BLOCKS * BLOCK_SAMPLES
@@ -57,37 +57,44 @@ def read_back(part: Path, path: Path, muxer: str, progress: Progress = no_progre
         ) from error
 
 
-def check_picture(path: Path, picture: Picture, contents: Contents) -> None:
+def check_picture(path: Path, picture: Picture, part: Path, contents: Contents) -> None:
     """Refuses a delivered picture that is not the one that was given.
 
     Args:
         path: The input, named in errors.
         picture: What it is.
-        contents: What was written.
+        part: The file that was written.
+        contents: What it holds.
 
     Raises:
         MediaError: If payloads, number or length of frames differ.
     """
     clock = contents.clock
-    if contents.picture_sha256 != picture.packets_sha256 or clock is None:
+    if clock is None or not _is_untouched(path, picture, part, contents):
         raise MediaError(
             f"{STAGE}: the picture of {path} did not come through untouched",
             remedy="Try another container with -o, for example one that ends in .mkv; "
             "nothing was written.",
         )
-    # A coarse clock (1 ms, or a frame in AVI) may round both ends. Where an edit list hides frames,
-    # ffmpeg's QuickTime muxer may show one or two of them at the end: the packets are the same.
+    # A coarse clock (1 ms, or a frame in AVI) may round both ends.
     extra = clock.frame_count - picture.frame_count
-    allowed = min(picture.hidden_frames, _MAX_SHOWN_FRAMES)
-    frames_s = (allowed + picture.variable_rate) / picture.frame_rate
+    frames_s = picture.variable_rate / picture.frame_rate
     apart_s = abs(clock.duration_s - picture.duration_s)
-    if not 0 <= extra <= allowed or apart_s > Fraction(1, 400) + frames_s:
+    if extra or apart_s > Fraction(1, 400) + frames_s:
         raise MediaError(
             f"{STAGE}: the picture of {path} came out with {clock.frame_count} frames in "
             f"{float(clock.duration_s):.3f} s, not {picture.frame_count} in "
             f"{float(picture.duration_s):.3f} s",
             remedy="Try another container with -o; nothing was written.",
         )
+
+
+def _is_untouched(path: Path, picture: Picture, part: Path, contents: Contents) -> bool:
+    if contents.picture_sha256 == picture.packets_sha256:
+        return True
+    codec = picture.streams[picture.video_index].codec
+    index = contents.video_index
+    return index is not None and same_units((path, picture.video_index), (part, index), codec)
 
 
 def check_sounds(path: Path, picture: Picture, plan: MuxPlan, contents: Contents) -> None:

@@ -11,9 +11,13 @@ from scorebed.errors import MediaError
 from scorebed.ffmpeg import FfmpegError, arguments, file_url, run, source
 from scorebed.model import AudioSettings, MuxPlan, Picture, SourceFile
 from scorebed.packets import leading_sha256
+from scorebed.stages.mux_changes import STALE
 from scorebed.stages.mux_check import read_back
+from scorebed.stages.mux_codecs import BY_EXTENSION, check_codec, encoder_of
+from scorebed.stages.mux_reframed import same_units
 from scorebed.stages.mux_sounds import Sounds, holds_several, left_out, plan_sounds
 from scorebed.stages.mux_streams import QUICKTIME, Asking, fate_of
+from scorebed.stages.mux_trial import try_together
 
 STAGE = "mux"
 
@@ -30,38 +34,19 @@ _MUXERS: dict[str, tuple[str, dict[str, str]]] = {
     "nut": ("nut", {}),
 }
 """By demuxer: the muxer for the same container, and what the file's extension makes of it."""
-_BY_EXTENSION = {
-    ".mp4": "mp4",
-    ".m4v": "mp4",
-    ".mov": "mov",
-    ".qt": "mov",
-    ".3gp": "3gp",
-    ".mkv": "matroska",
-    ".webm": "webm",
-    ".avi": "avi",
-    ".ts": "mpegts",
-    ".mts": "mpegts",
-    ".m2ts": "mpegts",
-    ".mpg": "vob",
-    ".mpeg": "vob",
-    ".vob": "vob",
-    ".flv": "flv",
-    ".wmv": "asf",
-    ".asf": "asf",
-    ".ogv": "ogg",
-    ".ogg": "ogg",
-    ".mxf": "mxf",
-    ".nut": "nut",
-}
-_CODECS = {
-    "webm": "libopus",
-    "ogg": "libvorbis",
-    "avi": "pcm_s16le",  # AVI cannot say an encoder's delay: MP3 and AAC come out 23 ms late
-    "vob": "mp2",
-    "asf": "wmav2",
-    "mxf": "pcm_s24le",
-}
-"""Audio encoder by muxer where it is not AAC."""
+_BRANDS = {"mp41", "mp42", "M4V ", "M4VH", "M4VP"}
+"""Brands of whole (not fragmented) MP4 files that the result may bear as well."""
+_WRITTEN = {"major_brand", "minor_version", "compatible_brands", "encoder", "creation_time"}
+"""Tags that the muxer writes elsewhere, or itself."""
+_SHOWN = {
+    "title", "artist", "album_artist", "composer", "album", "date", "comment", "genre",
+    "copyright", "grouping", "lyrics", "description", "synopsis", "show", "episode_id", "network",
+    "keywords", "episode_sort", "season_number", "track", "disc", "compilation",
+}  # fmt: skip
+"""Tags that have a place in iTunes' list."""
+_LISTED = _SHOWN | {
+    "media_type", "hd_video", "gapless_playback", "location", "location-eng", "timecode",
+}  # fmt: skip
 _TRIAL_FRAMES = 50
 
 
@@ -85,11 +70,13 @@ def plan_mux(
         audio: Which sound it carries.
 
     Raises:
-        SettingsError: If the file has no audio stream that was asked for.
+        SettingsError: If the file has no audio stream that was asked for, or the container does
+            not hold the codec that was.
         MediaError: If the container cannot be written or cannot hold what was asked for.
     """
     muxer = _choose_muxer(source_file.path, picture, output)
-    codec = _CODECS.get(muxer, "aac")
+    check_codec(output, muxer, audio.codec)
+    codec = encoder_of(muxer, audio.codec)
     with tempfile.TemporaryDirectory(prefix="trial-", dir=folder) as trials:
         _try_picture(source_file, picture, muxer, Path(trials))
         asking = Asking(source_file=source_file, picture=picture, muxer=muxer, folder=Path(trials))
@@ -100,23 +87,41 @@ def plan_mux(
             fate_of(asking, stream, sounds, left_out(asking, wanted, stream.index, several=several))
             for stream in picture.streams
         ]
-    return MuxPlan(
-        muxer=muxer,
-        muxer_options=_muxer_options(muxer, output),
-        sounds=sounds,
-        kept=tuple(fate for fate in fates if fate.why is None),
-        dropped=tuple(fate for fate in fates if fate.why is not None),
-    )
+        plan = MuxPlan(
+            muxer=muxer,
+            muxer_options=_muxer_options(muxer, picture, output),
+            sounds=sounds,
+            kept=tuple(fate for fate in fates if fate.why is None),
+            dropped=tuple(fate for fate in fates if fate.why is not None),
+        )
+        try_together(source_file, picture, plan, Path(trials))
+    return plan
 
 
-def _muxer_options(muxer: str, output: Path) -> tuple[tuple[str, str], ...]:
+def _muxer_options(muxer: str, picture: Picture, output: Path) -> tuple[tuple[str, str], ...]:
     if muxer in QUICKTIME:
-        return (("movflags", "+faststart"),)
+        brand = dict(picture.tags).get("major_brand")
+        kept = (("brand", brand),) if muxer == "mp4" and brand in _BRANDS else ()
+        how = "+faststart+use_metadata_tags" if _has_keys(picture) else "+faststart"
+        return (("movflags", how), *kept)
     if muxer in {"matroska", "webm"}:
         return (("default_mode", "passthrough"),)
     if output.suffix.lower() == ".m2ts":
         return (("mpegts_m2ts_mode", "1"),)
     return ()
+
+
+def _has_keys(picture: Picture) -> bool:
+    """Whether a file's tags are to be written as QuickTime's free keys.
+
+    Phones and cameras write those (com.apple.quicktime.make); iTunes' fixed list, which players
+    show, has no place for them. So they are used where the input has them, or where it has tags of
+    its own and none of that list.
+    """
+    names = {name.lower() for name, _ in picture.tags if not STALE.fullmatch(name)} - _WRITTEN
+    if any(name.startswith("com.") for name in names):
+        return True
+    return bool(names - _LISTED) and not names & _SHOWN
 
 
 def _try_picture(source_file: SourceFile, picture: Picture, muxer: str, folder: Path) -> None:
@@ -148,7 +153,11 @@ def _try_picture(source_file: SourceFile, picture: Picture, muxer: str, folder: 
     wanted = leading_sha256(
         source_file.path, picture.video_index, trial.picture_packets, stage=STAGE
     )
-    if trial.picture_sha256 != wanted:
+    codec = picture.streams[picture.video_index].codec
+    packets = trial.picture_packets
+    if trial.picture_sha256 != wanted and not same_units(
+        (source_file.path, picture.video_index), (target, 0), codec, packets=packets
+    ):
         raise MediaError(
             f"{STAGE}: a {muxer} file cannot hold the picture of {source_file.path} untouched",
             remedy=remedy,
@@ -159,12 +168,12 @@ def _choose_muxer(path: Path, picture: Picture, output: Path) -> str:
     suffix = output.suffix.lower()
     # A film without an extension becomes NAME.scored, which asks for no other container.
     if suffix != path.suffix.lower() and not (suffix == ".scored" and not path.suffix):
-        if suffix not in _BY_EXTENSION:
+        if suffix not in BY_EXTENSION:
             raise MediaError(
                 f"{STAGE}: no container is known by the extension of {output.name}",
-                remedy=f"Use one of: {' '.join(sorted(_BY_EXTENSION))}",
+                remedy=f"Use one of: {' '.join(sorted(BY_EXTENSION))}",
             )
-        return _BY_EXTENSION[suffix]
+        return BY_EXTENSION[suffix]
     family = picture.format_name.split(",")[0]
     if family not in _MUXERS:
         raise MediaError(
@@ -172,4 +181,10 @@ def _choose_muxer(path: Path, picture: Picture, output: Path) -> str:
             remedy=f"Choose another, for example: -o {path.with_suffix('.scored.mkv').name}",
         )
     same, by_suffix = _MUXERS[family]
+    if family == "mov" and dict(picture.tags).get("major_brand") == "qt  ":
+        # QuickTime under another name may hold what MP4 cannot; but ffmpeg writes the record of
+        # Dolby Vision into MP4 alone.
+        dolby = picture.streams[picture.video_index].video
+        if dolby is None or dolby.dynamic_range != "dolby-vision":
+            same = "mov"
     return by_suffix.get(suffix, same)

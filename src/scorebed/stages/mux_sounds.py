@@ -22,14 +22,12 @@ from scorebed.model import (
     StreamKind,
 )
 from scorebed.packets import read_contents
+from scorebed.stages.mux_codecs import holds, kbps_of
 from scorebed.stages.mux_streams import STAGE, TRIAL_S, Asking
 from scorebed.stages.streams import choose_streams
 from scorebed.timecode import SAMPLE_RATE_HZ
 
 _STEREO = 2
-_LOSSLESS = {"pcm_s16le", "pcm_s24le", "flac"}
-_STEREO_ONLY = {"mp2", "wmav2"}
-_MAX_KBPS = {"libopus": 256, "wmav2": 192, "mp2": 384}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,18 +61,17 @@ class Sounds:
                 remedy="Choose another container, for example: "
                 f"-o {self.output.with_suffix('.mkv').name}",
             )
-        kbps = min(self.stereo_kbps, _MAX_KBPS.get(self.codec, self.stereo_kbps)) * channels // 2
         return PlannedSound(
             kind=kind,
             index=index,
             codec=self.codec,
             channels=channels,
-            kbps=None if self.codec in _LOSSLESS else kbps,
+            kbps=kbps_of(self.codec, channels, self.stereo_kbps),
         )
 
     def holds(self, channels: int) -> bool:
         """Whether the codec holds so many channels."""
-        return channels <= _STEREO or self.codec not in _STEREO_ONLY
+        return holds(self.codec, channels)
 
 
 def holds_several(asking: Asking, wanted: Sounds) -> bool:

@@ -100,7 +100,7 @@ def codec_name(sound: PlannedSound, picture: Picture) -> str:
     if sound.codec == "copy":
         assert sound.index is not None
         return picture.streams[sound.index].codec
-    return sound.codec.removeprefix("lib")
+    return {"libmp3lame": "mp3"}.get(sound.codec, sound.codec.removeprefix("lib"))
 
 
 def settle(
@@ -148,5 +148,16 @@ def mapped_streams(picture: Picture, plan: MuxPlan) -> list[StreamFate | Planned
     # Streams behind an attachment would be taken for attachments by the Matroska muxer.
     return sorted(
         mapped,
-        key=lambda one: isinstance(one, StreamFate) and one.kind is StreamKind.ATTACHMENT,
+        key=lambda one: (
+            is_attached(one, plan),
+            isinstance(one, StreamFate) and one.kind is StreamKind.ATTACHMENT,
+        ),
     )
+
+
+def is_attached(one: StreamFate | PlannedSound, plan: MuxPlan) -> bool:
+    """Whether it is a cover that Matroska holds as an attached file, behind all streams.
+
+    Copied like a stream it would become a film of one frame.
+    """
+    return isinstance(one, StreamFate) and one.kind is StreamKind.COVER and plan.muxer == "matroska"

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from scorebed.errors import MediaError
 from scorebed.ffmpeg import Decoding, FfmpegError, decode_audio, kept_channels, on_time_line
 from scorebed.model import Artifact, Picture, Progress, SourceFile, Stem, StreamKind, no_progress
-from scorebed.packets import Contents, PictureClock, read_contents
+from scorebed.packets import Contents, read_contents
 from scorebed.timecode import to_samples
 from scorebed.wav import sha256_of, wav_writer
 
-VERSION = 3
+if TYPE_CHECKING:
+    from scorebed.clock import PictureClock
+
+VERSION = 4
 STAGE = "probe"
 
 _CUT_OFF_BELOW = 0.9
@@ -80,6 +84,9 @@ def look(source: SourceFile, *, progress: Progress = no_progress) -> Picture:
         packets_sha256=contents.picture_sha256,
         production=None,
         timecode_s=contents.timecode_s,
+        timecode=contents.timecode,
+        tags=contents.tags,
+        chapters=contents.chapters,
     )
 
 
@@ -95,6 +102,12 @@ def _require_picture(path: Path, contents: Contents) -> PictureClock:
         raise MediaError(
             f"{STAGE}: {path} has no picture ({why})",
             remedy="Give a video file; a piece of music goes with --music.",
+        )
+    if contents.encrypted:
+        numbers = ", ".join(map(str, contents.encrypted))
+        raise MediaError(
+            f"{STAGE}: {path} is encrypted (stream {numbers}): it cannot be decoded",
+            remedy="Give the file without its copy protection: export it again from the project.",
         )
     if contents.clock is None:
         raise MediaError(

@@ -1,0 +1,225 @@
+"""What of the streams that came through is not as it was: found by comparing, never assumed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from scorebed.model import Change, PlannedSound, SoundKind, StreamKind
+from scorebed.stages.mux_reframed import reframed_streams
+from scorebed.stages.mux_streams import mapped_streams
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from scorebed.model import Chapter, MuxPlan, Picture, StreamInfo
+    from scorebed.packets import Contents
+
+_OF_THE_MUXER = re.compile(
+    r"major_brand|minor_version|compatible_brands|encoder|software|duration|vendor_id|handler_name"
+    r"|(_statistics_|bps|number_of_|source_id)\S*",
+    re.IGNORECASE,
+)
+"""Tags by which a muxer speaks of itself and of what it has counted."""
+STALE = re.compile(
+    r"(replaygain_|r128_|itunnorm|itunsmpb|bps|number_of_|_statistics_)\S*", re.IGNORECASE
+)
+"""Tags that were true of the sound that was replaced."""
+_SAME_MOMENT_S = Fraction(1, 1_000_000)
+_NOT_SAID = {"und", "1970-01-01T00:00:00.000000Z"}
+"""Values that say nothing: no language, QuickTime's zero for "no date"."""
+
+
+def changes_of(
+    path: Path, picture: Picture, plan: MuxPlan, part: Path, contents: Contents
+) -> tuple[Change, ...]:
+    """Compares the output with the input, stream by stream.
+
+    The sound of what was encoded is what was asked for, and is not compared.
+
+    Args:
+        path: The input.
+        picture: What it is.
+        plan: How it was written.
+        part: The file that was written.
+        contents: What it holds.
+    """
+    found: list[Change] = []
+    placed: dict[int, int] = {}
+    copied = {
+        one.index: number
+        for number, one in enumerate(mapped_streams(picture, plan))
+        if one.index is not None and not (isinstance(one, PlannedSound) and one.codec != "copy")
+    }
+    reframed = reframed_streams(path, picture, part, contents, copied)
+    for number, one in enumerate(mapped_streams(picture, plan)):
+        if one.index is None:
+            continue
+        placed[one.index] = number
+        was, now = picture.streams[one.index], contents.streams[number]
+        found += _tags(one.index, _named(was), _named(now))
+        if isinstance(one, PlannedSound) and one.codec != "copy":
+            found += _marks(was, now)
+            continue
+        if not isinstance(one, PlannedSound) or one.kind is not SoundKind.ORIGINAL:
+            found += _marks(was, now)
+        found += _stream(picture, contents, was, now, reframed=one.index in reframed)
+    found += _remade(picture, contents, placed)
+    found += _tags(None, dict(picture.tags), dict(contents.tags))
+    found += _chapters(picture, contents)
+    found += [
+        Change(
+            stream=None,
+            what="streams",
+            was=None,
+            now=f"{now.role or now.kind} (stream {now.index})",
+            loss=False,
+        )
+        for now in contents.streams[len(mapped_streams(picture, plan)) :]
+        if now.index not in placed.values()
+    ]
+    timecodes = {dict(one.tags).get("timecode") for one in contents.streams}
+    return tuple(
+        # A timecode that moved from one place of the file to another is not lost.
+        replace(change, loss=change.loss and not (_is_timecode(change) and change.was in timecodes))
+        for change in found
+    )
+
+
+def _is_timecode(change: Change) -> bool:
+    return change.what.lower() == "tag timecode"
+
+
+def _named(stream: StreamInfo) -> dict[str, str]:
+    """Its tags; what it is called goes by one name, whatever the container calls it."""
+    return {("title" if name == "name" else name): value for name, value in stream.tags}
+
+
+def _tags(stream: int | None, was: dict[str, str], now: dict[str, str]) -> Iterator[Change]:
+    before, after = ({name.lower(): (name, text) for name, text in t.items()} for t in (was, now))
+    for key in dict.fromkeys((*before, *after)):
+        name = (before.get(key) or after[key])[0]
+        old, new = (found[key][1] if key in found else None for found in (before, after))
+        if old == new or {old, new} <= {None, *_NOT_SAID}:
+            continue
+        own = _OF_THE_MUXER.fullmatch(key) is not None or STALE.fullmatch(key) is not None
+        yield Change(
+            stream=stream,
+            what=f"tag {name}",
+            was=old,
+            now=new,
+            loss=not own and old is not None and old not in _NOT_SAID,
+        )
+
+
+def _marks(was: StreamInfo, now: StreamInfo) -> Iterator[Change]:
+    old, new = sorted(was.disposition), sorted(now.disposition)
+    if old != new:
+        # A mark that is added (MP4's only stream of a kind is its default) takes nothing away.
+        loss = not set(old) <= set(new)
+        yield _change(was, "marks", "+".join(old) or None, "+".join(new) or None, loss=loss)
+
+
+def _stream(
+    picture: Picture, contents: Contents, was: StreamInfo, now: StreamInfo, *, reframed: bool
+) -> Iterator[Change]:
+    """A stream that was copied, or a subtitle that was converted."""
+    assert contents.clock is not None
+    if was.codec != now.codec:
+        yield _change(was, "codec", was.codec, now.codec, loss=False)
+    elif was.packets_sha256 != now.packets_sha256:
+        yield _change(was, "packets", _count(was), _count(now), loss=not reframed)
+    if was.codec_tag != now.codec_tag and was.codec == now.codec:
+        yield _change(was, "codec tag", was.codec_tag or None, now.codec_tag or None, loss=False)
+    if was.hidden_packets != now.hidden_packets:
+        yield _change(was, "hidden frames", str(was.hidden_packets), str(now.hidden_packets))
+    if was.kind in {StreamKind.COVER, StreamKind.ATTACHMENT}:
+        return
+    for what, at_s, then_s in _moments(was, now):
+        old_s, new_s = at_s - picture.start_s, then_s - contents.clock.start_s
+        if abs(old_s - new_s) > _SAME_MOMENT_S:
+            # A coarser clock rounds; what is moved by more than its grain is moved.
+            grain_s = (was.time_base or Fraction(0)) + (now.time_base or Fraction(0))
+            yield _change(was, what, _time(old_s), _time(new_s), loss=abs(old_s - new_s) > grain_s)
+    if was.video is not None and now.video is not None:
+        yield from _looks(was, now)
+    if was.side_data != now.side_data:
+        yield _change(was, "side data", _lines(was.side_data), _lines(now.side_data))
+
+
+def _moments(was: StreamInfo, now: StreamInfo) -> Iterator[tuple[str, Fraction, Fraction]]:
+    if was.start_s is None or now.start_s is None:
+        return
+    yield "start", was.start_s, now.start_s
+    assert was.duration_s is not None
+    assert now.duration_s is not None
+    # Where a container says no durations, the end of a packet is its start.
+    yield "end", was.start_s + was.duration_s, now.start_s + now.duration_s
+
+
+def _looks(was: StreamInfo, now: StreamInfo) -> Iterator[Change]:
+    assert was.video is not None
+    assert now.video is not None
+    if (was.video.pixel_aspect or 1) != (now.video.pixel_aspect or 1):
+        yield _change(was, "pixel aspect", str(was.video.pixel_aspect), str(now.video.pixel_aspect))
+    if was.video.colour != now.video.colour:
+        colours = [
+            ", ".join(str(part) for part in (c.primaries, c.transfer, c.matrix, c.range))
+            for c in (was.video.colour, now.video.colour)
+        ]
+        yield _change(was, "colour", *colours)
+
+
+def _remade(picture: Picture, contents: Contents, placed: dict[int, int]) -> Iterator[Change]:
+    """Timecode and chapter tracks, which the muxer makes itself and puts behind all others."""
+    for was in picture.streams:
+        if was.role is None or was.index in placed:
+            continue
+        made = [now for now in contents.streams if now.role == was.role]
+        if not made:
+            continue  # settled: it is among the dropped
+        now = made[0]
+        placed[was.index] = now.index
+        yield from _tags(was.index, _named(was), _named(now))
+        yield from (replace(change, loss=False) for change in _marks(was, now))
+        if was.index != now.index:
+            yield _change(was, "place", str(was.index), str(now.index), loss=False)
+
+
+def _chapters(picture: Picture, contents: Contents) -> Iterator[Change]:
+    assert contents.clock is not None
+    old = list(_told(picture.chapters, picture.start_s))
+    new = list(_told(contents.chapters, contents.clock.start_s))
+    if old != new:
+        yield Change(
+            stream=None, what="chapters", was=_lines(old), now=_lines(new), loss=len(old) > len(new)
+        )
+
+
+def _told(chapters: Sequence[Chapter], zero_s: Fraction) -> Iterator[str]:
+    for chapter in chapters:
+        yield (
+            f"{float(chapter.start_s - zero_s):.3f}-{float(chapter.end_s - zero_s):.3f} "
+            f"{chapter.title}"
+        )
+
+
+def _change(
+    stream: StreamInfo, what: str, was: str | None, now: str | None, *, loss: bool = True
+) -> Change:
+    return Change(stream=stream.index, what=what, was=was, now=now, loss=loss)
+
+
+def _count(stream: StreamInfo) -> str:
+    return f"{stream.packets} packets, sha256 {stream.packets_sha256[:16]}"
+
+
+def _time(time_s: Fraction) -> str:
+    return f"{float(time_s):.6f} s"
+
+
+def _lines(lines: Iterable[str]) -> str | None:
+    return "; ".join(lines) or None
