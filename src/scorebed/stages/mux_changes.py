@@ -13,6 +13,7 @@ from scorebed.stages.mux_streams import mapped_streams
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
     from scorebed.model import Chapter, MuxPlan, Picture, StreamInfo
@@ -60,11 +61,14 @@ def changes_of(
             continue
         placed[one.index] = number
         was, now = picture.streams[one.index], contents.streams[number]
-        found += _tags(one.index, _named(was), _named(now))
+        original = isinstance(one, PlannedSound) and one.kind is SoundKind.ORIGINAL
+        # A sound that is kept beside its programme is called "Original", and is not the default.
+        untitled = {"title"} if original else set()
+        found += _tags(one.index, _named(was, untitled), _named(now, untitled))
         if isinstance(one, PlannedSound) and one.codec != "copy":
-            found += _marks(was, now)
+            found += () if original else _marks(was, now)
             continue
-        if not isinstance(one, PlannedSound) or one.kind is not SoundKind.ORIGINAL:
+        if not original:
             found += _marks(was, now)
         found += _stream(picture, contents, was, now, reframed=one.index in reframed)
     found += _remade(picture, contents, placed)
@@ -93,9 +97,10 @@ def _is_timecode(change: Change) -> bool:
     return change.what.lower() == "tag timecode"
 
 
-def _named(stream: StreamInfo) -> dict[str, str]:
+def _named(stream: StreamInfo, without: AbstractSet[str] = frozenset()) -> dict[str, str]:
     """Its tags; what it is called goes by one name, whatever the container calls it."""
-    return {("title" if name == "name" else name): value for name, value in stream.tags}
+    tags = {("title" if name == "name" else name): value for name, value in stream.tags}
+    return {name: value for name, value in tags.items() if name.lower() not in without}
 
 
 def _tags(stream: int | None, was: dict[str, str], now: dict[str, str]) -> Iterator[Change]:
