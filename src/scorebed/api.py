@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Literal
 from scorebed.delivery import default_output
 from scorebed.job import Job
 from scorebed.measurement import measure as measure_path
-from scorebed.model import ApiForm, AudioCodec, Progress, Quality, Tell, no_progress, no_words
+from scorebed.model import (
+    Accuracy,
+    ApiForm,
+    AudioCodec,
+    Progress,
+    Quality,
+    Tell,
+    no_progress,
+    no_words,
+)
 from scorebed.options import DEFAULT_PRESET, DEFAULT_SEED, DEFAULT_STYLE, Options
 from scorebed.pipeline import Watch
 from scorebed.pipeline import score as run_job
@@ -41,6 +50,9 @@ def score(
     loudness: float | None = None,
     guidance: float = 0.5,
     max_scenes: int = 10,
+    accuracy: Accuracy = "fast",
+    cuts: str | Path | None = None,
+    skip_existing_music: bool = False,
     notes: str | Path | None = None,
     speech_margin_lu: float | None = None,
     min_speech_margin_lu: float | None = None,
@@ -102,6 +114,10 @@ def score(
             service preset says.
         guidance: 0 to 1: how closely the music follows the picture.
         max_scenes: Most scenes.
+        accuracy: ``full`` to decode every frame, ``fast`` to leave out those that hold no cut.
+        cuts: A list of cuts (EDL, OTIO, FCPXML, Final Cut 7 XML, CSV, times), or ``"chapters"``, in
+            place of the detector.
+        skip_existing_music: No music where the video's own sound has some already.
         notes: Spotting notes that were edited, as ``spot`` writes them.
         speech_margin_lu: Speech over music, in LU; None as the preset says.
         min_speech_margin_lu: Speech over music in every 3 s of speech, in LU, or the run fails.
@@ -165,6 +181,9 @@ def score(
             loudness=loudness,
             guidance=guidance,
             max_scenes=max_scenes,
+            accuracy=accuracy,
+            cuts=None if cuts is None else Path(cuts),
+            skip_existing_music=skip_existing_music,
             notes=None if notes is None else Path(notes),
             speech_margin_lu=speech_margin_lu,
             min_speech_margin_lu=min_speech_margin_lu,
@@ -222,6 +241,9 @@ def spot(
     output: str | Path | None = None,
     *,
     max_scenes: int = 10,
+    accuracy: Accuracy = "fast",
+    cuts: str | Path | None = None,
+    skip_existing_music: bool = False,
     notes: str | Path | None = None,
     speech: str | Path | None = None,
     production_audio: Literal["keep", "drop"] = "keep",
@@ -236,6 +258,10 @@ def spot(
         video: The finished cut.
         output: A TOML file of notes to edit, for the ``notes`` of ``score``; None for none.
         max_scenes: Most scenes.
+        accuracy: ``full`` to decode every frame, ``fast`` to leave out those that hold no cut.
+        cuts: A list of cuts (EDL, OTIO, FCPXML, Final Cut 7 XML, CSV, times), or ``"chapters"``, in
+            place of the detector.
+        skip_existing_music: No music where the video's own sound has some already.
         notes: Spotting notes that were edited: what they make of what is found.
         speech: Subtitles that say where somebody speaks, instead of listening.
         production_audio: With ``drop`` nobody listens for speech.
@@ -253,6 +279,9 @@ def spot(
     settings = resolve(
         Options(
             max_scenes=max_scenes,
+            accuracy=accuracy,
+            cuts=None if cuts is None else Path(cuts),
+            skip_existing_music=skip_existing_music,
             notes=None if notes is None else Path(notes),
             speech=None if speech is None else Path(speech),
             production_audio=production_audio,

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from scorebed.errors import SettingsError
-from scorebed.model import ApiForm, AudioCodec, Quality
+from scorebed.model import Accuracy, ApiForm, AudioCodec, Quality
 
 DEFAULT_PRESET = "youtube"
 DEFAULT_STYLE = "cinematic"
 DEFAULT_SEED = 1
+CHAPTERS = Path("chapters")
+"""In place of a list of cuts: the file's own chapters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,9 @@ class Options:
     loudness: float | None = None
     guidance: float = 0.5
     max_scenes: int = 10
+    accuracy: Accuracy = "fast"
+    cuts: Path | None = None
+    skip_existing_music: bool = False
     notes: Path | None = None
     speech_margin_lu: float | None = None
     min_speech_margin_lu: float | None = None
@@ -90,6 +95,7 @@ _RANGES: dict[str, tuple[float, float, str]] = {
 }
 _CHOICES: dict[str, tuple[str | None, ...]] = {
     "quality": ("draft", "standard", "high"),
+    "accuracy": ("fast", "full"),
     "production_audio": ("keep", "drop"),
     "api_form": ("current", "brief", None),
     "fallback": ("embedded", None),

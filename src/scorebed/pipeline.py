@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from scorebed.cutlists import list_file
 from scorebed.delivery import claim
 from scorebed.errors import ProviderError
 from scorebed.job import Job, check_job, check_provider, check_rooms, deliver
@@ -159,6 +160,7 @@ def spotted(
     asked = replace(
         want.spot,
         transcript=None if want.transcript is None else identify(want.transcript),
+        cuts=None if want.cuts is None else identify(list_file(want.cuts)),
         max_scenes=(edited and edited.max_scenes) or want.spot.max_scenes,
     )
     found = work.run(spot, source, picture, asked, gives=SpottingNotes, progress=watch("spot"))

@@ -18,6 +18,7 @@ from scorebed.model import (
     Levelled,
     Loudness,
     Mixed,
+    MusicRegion,
     PhraseMargin,
     Picture,
     Programme,
@@ -108,6 +109,7 @@ def _as_object(result: Result) -> dict[str, Any]:
         "scenes": [_range(scene.range) for scene in result.notes.scenes],
         "cues": [{"number": cue.number} | _range(cue.range) for cue in result.notes.cues],
         "speech": [speech_figures(region) for region in result.speech],
+        "existing_music": [speech_figures(region) for region in result.notes.existing_music],
         "music": {
             "provider": result.take.provider,
             "seed": result.take.seed,
@@ -223,8 +225,8 @@ def _range(span: TimeRange) -> dict[str, float]:
     return {"start_s": seconds(span.start_s), "end_s": seconds(span.end_s)}
 
 
-def speech_figures(region: SpeechRegion) -> dict[str, float | None]:
-    """A phrase of speech as it is written: seconds, and how sure the detector is."""
+def speech_figures(region: SpeechRegion | MusicRegion) -> dict[str, float | None]:
+    """Speech or music that was heard, as it is written: seconds, and how sure the detector is."""
     return _range(region.range) | {"confidence": _round(region.confidence)}
 
 

@@ -19,7 +19,7 @@ from scorebed.model import (
     ServiceSettings,
     SpotSettings,
 )
-from scorebed.options import Options, check_figures, check_options, flag_of
+from scorebed.options import CHAPTERS, Options, check_figures, check_options, flag_of
 from scorebed.presets import load_preset
 from scorebed.providers.base import Provider, Service, find
 from scorebed.providers.elevenlabs import keys
@@ -73,6 +73,8 @@ class Settings:
     spot: SpotSettings
     transcript: Path | None
     """Subtitles that say where somebody speaks; None to listen."""
+    cuts: Path | None
+    """A list of cuts that decides in place of the detector."""
     notes: Path | None
     """Spotting notes that the user has edited; None for what is found."""
     level: LevelSettings
@@ -109,6 +111,11 @@ def resolve(options: Options, *, defaults: Options | None = None) -> Settings:
             "--max-scenes and --notes cannot go together: the notes have their own scenes",
             remedy="Leave --max-scenes out, or change max_scenes in the notes file.",
         )
+    if options.notes is not None and options.skip_existing_music:
+        raise SettingsError(
+            "--notes and --skip-existing-music cannot go together: the notes say where music plays",
+            remedy="Write the notes with: scorebed spot VIDEO --skip-existing-music -o NOTES.toml",
+        )
     delivery = load_preset("delivery", options.preset, Delivery)
     style = load_preset("style", options.style, Style)
     provider = _choose_provider(options)
@@ -144,8 +151,15 @@ def resolve(options: Options, *, defaults: Options | None = None) -> Settings:
             quality=options.quality,
             guidance=options.guidance,
         ),
-        spot=SpotSettings(max_scenes=options.max_scenes, listen=options.production_audio == "keep"),
+        spot=SpotSettings(
+            max_scenes=options.max_scenes,
+            listen=options.production_audio == "keep",
+            accuracy=options.accuracy,
+            chapters=options.cuts == CHAPTERS,
+            skip_music=options.skip_existing_music,
+        ),
         transcript=options.speech,
+        cuts=None if options.cuts == CHAPTERS else options.cuts,
         notes=options.notes,
         level=LevelSettings(
             music_lufs=music_lufs + loudness * LOUDNESS_SPAN_LU,
@@ -188,8 +202,8 @@ def resolve(options: Options, *, defaults: Options | None = None) -> Settings:
 
 def _refuse_speech_options(options: Options) -> None:
     """Without the video's own sound nobody speaks: what is asked for speech would do nothing."""
-    for name in ("speech", "min_speech_margin_lu", "production_gain_db"):
-        if getattr(options, name) is not None:
+    for name in ("speech", "min_speech_margin_lu", "production_gain_db", "skip_existing_music"):
+        if getattr(options, name) not in {None, False}:
             raise SettingsError(
                 f"{flag_of(name)} and --production-audio drop cannot go together",
                 remedy="Leave one of them out.",

@@ -94,6 +94,9 @@ class Spotting:
             f"speech     {_count(len(notes.speech), 'phrase')}, {spoken_s:.1f} s "
             f"({spoken_s / float(notes.duration_s):.0%})"
         )
+        for region in notes.existing_music:
+            span = region.range
+            yield f"music      there already: {to_clock(span.start_s)} to {to_clock(span.end_s)}"
         yield ""
         yield f"{'scene':>5}  {'start':<12}  {'end':<12}  {'length':>8}  shots  speech  motion  cue"
         for number, scene in enumerate(notes.scenes, start=1):

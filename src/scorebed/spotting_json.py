@@ -50,6 +50,7 @@ def as_object(spotting: Spotting) -> dict[str, Any]:
             for hit in cue.hit_points
         ],
         "speech": [speech_figures(region) for region in notes.speech],
+        "existing_music": [speech_figures(region) for region in notes.existing_music],
         "cues": [{"number": cue.number, **_ends(cue.range)} for cue in notes.cues],
         "notes": None if spotting.output is None else str(spotting.output),
         "sheet": None if spotting.sheet is None else str(spotting.sheet),

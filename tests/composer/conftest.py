@@ -21,6 +21,7 @@ from scorebed.model import (
     Audio,
     Brief,
     Cue,
+    HitPoint,
     PictureCurve,
     Quality,
     Scene,
@@ -124,7 +125,11 @@ class Kit:
                 Cue(
                     number=f"1M{number}",
                     range=TimeRange.between(exact(a), exact(b)),
-                    hit_points=(),
+                    hit_points=tuple(
+                        HitPoint(at_s=mark, label="cut", weight=0.6)
+                        for mark in marks
+                        if exact(a) <= mark < exact(b)
+                    ),
                 )
                 for number, (a, b) in enumerate(cues or [(0.0, float(end))], start=1)
             ),

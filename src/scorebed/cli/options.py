@@ -17,6 +17,13 @@ class Quality(StrEnum):
     HIGH = "high"
 
 
+class Accuracy(StrEnum):
+    """How closely the picture is looked at."""
+
+    FAST = "fast"
+    FULL = "full"
+
+
 class ProductionAudio(StrEnum):
     """What becomes of the video's own sound."""
 
@@ -47,6 +54,32 @@ Video = Annotated[
 MaxScenes = Annotated[
     int,
     typer.Option(help="Most scenes that the picture is split into.", rich_help_panel=_PICTURE),
+]
+AccuracyOption = Annotated[
+    Accuracy,
+    typer.Option(
+        "--accuracy",
+        help="Leave out frames that cannot hold a cut, or decode every one.",
+        rich_help_panel=_PICTURE,
+    ),
+]
+Cuts = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE|chapters",
+        help="Cuts from elsewhere instead of looking for them: EDL, OTIO, FCPXML, Final Cut 7 XML, "
+        "CSV, a list of times, or the file's own chapters.",
+        show_default=False,
+        rich_help_panel=_PICTURE,
+    ),
+]
+SkipExistingMusic = Annotated[
+    bool,
+    typer.Option(
+        "--skip-existing-music",
+        help="No music where the video's own sound has some already.",
+        rich_help_panel=_PICTURE,
+    ),
 ]
 Notes = Annotated[
     Path | None,

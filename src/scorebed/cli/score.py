@@ -22,6 +22,9 @@ def score(
     video: options.Video,
     *,
     max_scenes: options.MaxScenes = 10,
+    accuracy: options.AccuracyOption = options.Accuracy.FAST,
+    cuts: options.Cuts = None,
+    skip_existing_music: options.SkipExistingMusic = False,
     notes: options.Notes = None,
     style: options.Style = "cinematic",
     provider: options.Provider = None,
@@ -158,6 +161,9 @@ def _summarise(result: Result) -> None:
             f"{figures.median_lu:.1f} LU over the music "
             f"(least {figures.least_lu:.1f}, deepest duck {figures.deepest_db:.1f} dB)"
         )
+    for region in result.notes.existing_music:
+        span = region.range
+        say(f"left out   {to_clock(span.start_s)} to {to_clock(span.end_s)}: has music already")
     if programme.integrated_lufs is not None and programme.true_peak_dbtp is not None:
         say(
             f"programme  {programme.integrated_lufs:.1f} LUFS, "

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from scorebed.options import Options
 
-_AGAIN = ("speech", "production_audio")
+_AGAIN = ("accuracy", "cuts", "speech", "production_audio")
 """What ``score`` has to be told too, to find with ``--notes`` what was found here. How many scenes
 were looked for is in the notes."""
 
@@ -26,6 +26,9 @@ def spot(
     video: options.Video,
     *,
     max_scenes: options.MaxScenes = 10,
+    accuracy: options.AccuracyOption = options.Accuracy.FAST,
+    cuts: options.Cuts = None,
+    skip_existing_music: options.SkipExistingMusic = False,
     notes: options.Notes = None,
     speech: options.Speech = None,
     production_audio: options.ProductionAudioOption = options.ProductionAudio.KEEP,

@@ -102,8 +102,6 @@ def _between(inside: list[Target], start: int, first: int, stop: int) -> tuple[T
 def _points(notes: SpottingNotes) -> list[tuple[int, float]]:
     """Cuts and hit points with their weights, in order."""
     found: dict[int, float] = {}
-    for shot in notes.shots[1:]:
-        found[to_samples(shot.range.start_s)] = shot.confidence
     for cue in notes.cues:
         for hit in cue.hit_points:
             at = to_samples(hit.at_s)

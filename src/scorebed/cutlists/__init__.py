@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from scorebed.model import ListedCut
 
-__all__ = ["chapter_cuts", "read_cuts", "read_markers"]
+__all__ = ["chapter_cuts", "list_file", "read_cuts", "read_markers"]
 
 _BUNDLED = "Info.fcpxml"
 _MOST_BYTES = 500_000_000
@@ -66,6 +66,11 @@ def read_markers(
     """
     listing = _listing(path, frame_rate, duration_s)
     return markers_laid(listing, timecode_s=timecode_s, duration_s=duration_s)
+
+
+def list_file(path: Path) -> Path:
+    """The file that holds a list: of an FCPXML bundle, which is a folder, the one inside."""
+    return path / _BUNDLED if path.suffix == ".fcpxmld" else path
 
 
 def _listing(path: Path, frame_rate: Fraction, duration_s: Fraction) -> Listing:

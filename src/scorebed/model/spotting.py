@@ -27,6 +27,12 @@ class SpotSettings:
     """Subtitles that say where somebody speaks, instead of listening; None to listen."""
     accuracy: Accuracy = "fast"
     """Whether frames that cannot hold a cut may be left out, or all are decoded."""
+    cuts: SourceFile | None = None
+    """A list of cuts that decides in place of the detector; None to look."""
+    chapters: bool = False
+    """Whether the file's own chapters are that list."""
+    skip_music: bool = False
+    """Whether no music is wanted where the production audio has some already."""
 
 
 TransitionKind = Literal["cut", "dissolve", "fade"]
@@ -95,7 +101,7 @@ class HitPoint:
     at_s: Fraction
     """Picture time in seconds."""
     label: str
-    """Why: ``cut``, ``scene``, ``motion`` for its onset, or what the user wrote."""
+    """Why: ``cut``, ``scene``, ``motion`` for its onset, or what the user or a list wrote."""
     weight: float
     """How much it matters, 0 to 1."""
 
@@ -177,6 +183,8 @@ class SpottingNotes:
     """Motion and brightness over time."""
     cues: tuple[Cue, ...]
     """The pieces of music that are wanted, in order, not overlapping; at least one."""
+    existing_music: tuple[MusicRegion, ...] = ()
+    """Where the production audio has music already, if it was asked for; in order."""
     ending: Transition | None = None
     """The fade at the end of the picture; None where it ends with a cut."""
 
@@ -231,6 +239,7 @@ class SpottingNotes:
             ),
             scenes=_within(self.scenes, span),
             speech=_within(self.speech, span),
+            existing_music=_within(self.existing_music, span),
             curve=replace(
                 self.curve,
                 motion=self.curve.motion[first:last],

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scorebed.dsp.music import find_music
 from scorebed.dsp.speech import detect_speech
+from scorebed.errors import MediaError
 from scorebed.model import (
     Cue,
+    HitPoint,
+    MusicRegion,
     Picture,
     PictureCurve,
     Progress,
@@ -22,6 +27,7 @@ from scorebed.model import (
     no_progress,
 )
 from scorebed.stages.spot_frames import STAGE
+from scorebed.stages.spot_listed import listed_openings
 from scorebed.stages.spot_shots import hit_points_of, openings, scenes_of, shots_of
 from scorebed.stages.spot_watch import HOP_S, watch
 from scorebed.stages.transcript import read_transcript
@@ -34,6 +40,8 @@ if TYPE_CHECKING:
 __all__ = ["STAGE", "VERSION", "find_speech", "spot"]
 
 VERSION = 4
+_LEAST_CUE_S = Fraction(3)
+"""Between two stretches that have music already, shorter ones stay without."""
 
 
 def spot(
@@ -51,20 +59,27 @@ def spot(
     Args:
         source: The user's file.
         picture: What it is.
-        settings: How many scenes, and who says where somebody speaks.
+        settings: How closely to look, how many scenes, and who says where cuts and speech are.
         folder: Not used.
         progress: Called with the share that is done.
 
     Raises:
-        MediaError: If less than four fifths of the picture decode without damage, or the
-            transcript cannot be used.
+        MediaError: If less than four fifths of the picture decode without damage, the transcript
+            or the list of cuts cannot be used, or music is wanted only where there is none and
+            there is some from end to end.
     """
     transcript = settings.transcript
     told = () if transcript is None else read_transcript(transcript, picture.duration_s)
     listen = settings.listen and transcript is None and picture.production is not None
     look = 0.9 if listen else 1.0
+    markers: tuple[HitPoint, ...] = ()
+    listed = settings.cuts is not None or settings.chapters
+    if listed:
+        # Read before the picture is: what is wrong with it is said at once.
+        opened, ending, markers = listed_openings(source, picture, settings)
     watched = watch(source, picture, settings.accuracy, lambda share: progress(share * look))
-    opened, ending = openings(watched, picture.duration_s)
+    if not listed:
+        opened, ending = openings(watched, picture.duration_s)
     shots = shots_of(opened, picture.duration_s)
     scenes = scenes_of(watched, shots, settings.max_scenes)
     speech = told
@@ -72,7 +87,8 @@ def spot(
         speech = find_speech(
             picture.production, picture.duration_s, lambda share: progress(0.9 + 0.1 * share)
         )
-    whole = TimeRange(start_s=Fraction(0), duration_s=picture.duration_s)
+    existing = _existing_music(picture, speech) if settings.skip_music else ()
+    hits = sorted((*hit_points_of(watched, shots, scenes), *markers), key=lambda hit: hit.at_s)
     return SpottingNotes(
         duration_s=picture.duration_s,
         frame_rate=picture.frame_rate,
@@ -85,8 +101,52 @@ def spot(
             motion=tuple(round(float(value), 4) for value in watched.motion),
             brightness=tuple(round(float(value), 4) for value in watched.brightness),
         ),
-        cues=(Cue(number="1M1", range=whole, hit_points=hit_points_of(watched, shots, scenes)),),
+        cues=_cues(source, picture.duration_s, existing, hits),
+        existing_music=existing,
         ending=ending,
+    )
+
+
+def _existing_music(picture: Picture, speech: tuple[SpeechRegion, ...]) -> tuple[MusicRegion, ...]:
+    dx = picture.production
+    if dx is None:
+        return ()
+    found = find_music(
+        read_wav(dx.audio.path),
+        dx.channels,
+        start_samples=dx.start_samples,
+        speech=[region.range for region in speech],
+    )
+    whole = TimeRange(start_s=Fraction(0), duration_s=picture.duration_s)
+    inside = [(one, one.range.common(whole)) for one in found]
+    return tuple(replace(one, range=span) for one, span in inside if span is not None)
+
+
+def _cues(
+    source: SourceFile,
+    duration_s: Fraction,
+    existing: tuple[MusicRegion, ...],
+    hits: Sequence[HitPoint],
+) -> tuple[Cue, ...]:
+    """Music where there is none yet, but for gaps that are too short for it."""
+    bounds_s = [Fraction(0)]
+    for region in existing:
+        bounds_s += [region.range.start_s, region.range.end_s]
+    bounds_s.append(duration_s)
+    spans = [TimeRange.between(a, b) for a, b in zip(bounds_s[::2], bounds_s[1::2], strict=True)]
+    wanted = [span for span in spans if not existing or span.duration_s >= _LEAST_CUE_S]
+    if not wanted:
+        raise MediaError(
+            f"{STAGE}: the sound of {source.path} has music already, from end to end",
+            remedy="Leave --skip-existing-music out to put music over it all the same.",
+        )
+    return tuple(
+        Cue(
+            number=f"1M{number}",
+            range=span,
+            hit_points=tuple(hit for hit in hits if span.start_s <= hit.at_s < span.end_s),
+        )
+        for number, span in enumerate(wanted, start=1)
     )
 
 
