@@ -4,9 +4,9 @@
 
 Without FILE ten minutes of 1080p H.264 are made of the sample clips, with the encoder's ordinary
 groups of pictures. Timed in rotation, the best of three counts: a decode of the picture by ffmpeg
-with all threads; spotting, fast and full; spotting and the proxies of a service; and, if the program
-is named, PySceneDetect's detect-adaptive at its defaults. Ratios are to the decode. The cuts that
-the fast look finds are held against those of the full one.
+with all threads; spotting, fast and full; spotting and the proxies of a service; and, if the
+program is named, PySceneDetect's detect-adaptive at its defaults. Ratios are to the decode. The cuts
+that the fast look finds are held against those of the full one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from scorebed.ffmpeg import locate
 from scorebed.media import identify
 from scorebed.model import Accuracy, SpotSettings, SpottingNotes
-from scorebed.providers.base import find
+from scorebed.providers.base import Service, find
 from scorebed.stages.probe import look
 from scorebed.stages.reel import reel
 from scorebed.stages.spot import spot
@@ -43,12 +43,12 @@ def make_film(folder: Path) -> Path:
     inputs = [word for clip in clips for word in ("-i", str(clip))]
     joined = "".join(f"[v{n}]" for n in range(len(clips)))
     subprocess.run(
-        [locate(), "-v", "error", "-y", *inputs, "-filter_complex",
+        [locate().path, "-v", "error", "-y", *inputs, "-filter_complex",
          f"{graph}{joined}concat=n={len(clips)}", "-c:v", "libx264", "-preset", "fast", once],
         check=True,
     )  # fmt: skip
     subprocess.run(
-        [locate(), "-v", "error", "-y", "-stream_loop", "-1", "-i", once, "-c", "copy",
+        [locate().path, "-v", "error", "-y", "-stream_loop", "-1", "-i", once, "-c", "copy",
          "-t", "600", film],
         check=True,
     )  # fmt: skip
@@ -57,7 +57,7 @@ def make_film(folder: Path) -> Path:
 
 def decode(film: Path) -> None:
     """All frames, on all cores, for nothing."""
-    subprocess.run([locate(), "-v", "error", "-i", film, "-map", "0:v:0", "-f", "null", "-"],
+    subprocess.run([locate().path, "-v", "error", "-i", film, "-map", "0:v:0", "-f", "null", "-"],
                    check=True)  # fmt: skip
 
 
@@ -74,7 +74,8 @@ def with_proxies(film: Path) -> None:
     notes = spot(source, picture, settings, folder=film.parent)
     service = find("elevenlabs")
     with tempfile.TemporaryDirectory() as folder:
-        limits = service.limits(service.settings())  # type: ignore[union-attr]
+        assert isinstance(service, Service)
+        limits = service.limits(service.settings())
         reel(source, picture, notes, limits, folder=Path(folder))
 
 
