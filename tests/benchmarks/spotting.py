@@ -5,8 +5,8 @@
 Without FILE ten minutes of 1080p H.264 are made of the sample clips, with the encoder's ordinary
 groups of pictures. Timed in rotation, the best of three counts: a decode of the picture by ffmpeg
 with all threads; spotting, fast and full; spotting and the proxies of a service; and, if the
-program is named, PySceneDetect's detect-adaptive at its defaults. Ratios are to the decode. The cuts
-that the fast look finds are held against those of the full one.
+program is named, PySceneDetect's detect-adaptive at its defaults. Ratios are to the decode. The
+cuts that the fast look finds are held against those of the full one.
 """
 
 from __future__ import annotations
