@@ -68,7 +68,7 @@ def gradual(frames: Frames, rate: float = 25.0) -> list[Gradual]:
     found = [
         change
         for number, frame in enumerate(frames)
-        for change in finder.add(look_at(frame).thumb, number / rate)
+        for change in finder.add(look_at(frame), number / rate)
     ]
     return found + list(finder.finish())
 
@@ -181,7 +181,7 @@ def test_other_changes_are_not_gradual(frames: Frames) -> None:
 
 def test_memory_does_not_grow() -> None:
     finder = GradualFinder()
-    looks = [look_at(frame).thumb for frame in still(1, 50)]
+    looks = [look_at(frame) for frame in still(1, 50)]
     sizes = []
     for number in range(3000):
         list(finder.add(looks[number % 50], number / 25))

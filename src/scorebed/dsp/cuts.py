@@ -43,7 +43,7 @@ class CutRule:
     """Least ratio to the largest of the three steps before and after."""
     stays: float = 0.60
     """Least share of the step at which all frames before are from all after."""
-    alike: float = 0.60
+    alike: float = 0.50
     """Likeness from which it is a change of light."""
 
 

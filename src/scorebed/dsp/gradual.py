@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
+from scorebed.dsp.picture import likeness
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from scorebed.dsp.picture import Floats
+    from scorebed.dsp.picture import Floats, Look
 
 GRID_S: Final = 0.04
 """Thumbs are taken at this distance: 25 frames per second."""
@@ -70,8 +72,8 @@ _ALIKE: Final = 0.85
 """Likeness of the two ends from which only the light has changed, if none is plain."""
 _BACK: Final = 0.35
 """If the picture before is nearer to its end than this share of the change, it flashed."""
-_LIT: Final = 0.6
-"""Likeness of two thumbs from which a step between them is one of the light."""
+_SAME: Final = 0.5
+"""Likeness of the details of two frames from which they are of one shot."""
 _BEFORE: Final = 10
 _ENDS: Final = 0.02
 """Share of the way that counts as not yet begun, or done."""
@@ -120,22 +122,23 @@ class _Found:
 
 
 class GradualFinder:
-    """Takes thumbs one by one; gives changes as soon as they are over."""
+    """Takes looks one by one; gives changes as soon as they are over."""
 
     def __init__(self) -> None:
         self._grid: list[Floats] = []
+        self._looks: list[Look] = []
         self._first = 0
         self._start_s: float | None = None
-        self._newest: Floats | None = None
+        self._newest: Look | None = None
         self._looked = 0
         self._found: list[_Found] = []
         self._faded: Gradual | None = None
 
-    def add(self, thumb: Floats, time_s: float) -> Iterator[Gradual]:
+    def add(self, look: Look, time_s: float) -> Iterator[Gradual]:
         """Takes the next frame.
 
         Args:
-            thumb: Y, U and V of 16 by 9 pixels, 0 to 255, shape (432,).
+            look: What it looks like.
             time_s: When it is shown, in seconds; later than the last one.
         """
         if self._start_s is None or self._newest is None:
@@ -144,7 +147,7 @@ class GradualFinder:
             # A frame is shown until the next one comes.
             while self._start_s + self._end * GRID_S < time_s - GRID_S / 2:
                 yield from self._take(self._newest)
-        self._newest = thumb
+        self._newest = look
 
     def finish(self) -> Iterator[Gradual]:
         """The changes among the last frames."""
@@ -172,12 +175,15 @@ class GradualFinder:
         assert self._start_s is not None
         return self._start_s + at * GRID_S
 
-    def _take(self, thumb: Floats) -> Iterator[Gradual]:
+    def _take(self, look: Look) -> Iterator[Gradual]:
         if not self._grid:
             # What is shown first was there before: a fade in has a beginning.
-            self._grid = [thumb] * _REACH
+            self._grid = [look.thumb] * _REACH
+            self._looks = [look] * _REACH
             self._first = -_REACH
-        self._grid.append(thumb)
+        repeated = look is self._looks[-1]
+        self._grid.append(self._grid[-1] if repeated else look.thumb)
+        self._looks.append(look)
         if self._end - self._looked > _REACH + _AHEAD:
             thumbs = np.stack(self._grid)
             self._look(thumbs, self._looked, self._looked + _AHEAD)
@@ -186,7 +192,7 @@ class GradualFinder:
                 yield from self._joined(found)
             spare = self._looked - _HELD - self._first
             if spare > 0:
-                del self._grid[:spare]
+                del self._grid[:spare], self._looks[:spare]
                 self._first += spare
 
     def _look(self, thumbs: Floats, start: int, stop: int) -> None:
@@ -197,10 +203,10 @@ class GradualFinder:
             one, other = thumbs[centres - half], thumbs[centres + half]
             for centre in centres[_changes(one, other)]:
                 stretch = thumbs[centre - half : centre + half + 1]
-                # A dissolve begins with a shot that was there.
-                whole = centre - half + self._first >= 0
-                found = _on_line(stretch) if whole or _faded(stretch) else None
-                if found is not None and not self._flashed(thumbs, centre, half):
+                found = _on_line(stretch)
+                if found is None or not self._parts_two(stretch, int(centre), half):
+                    continue
+                if not self._flashed(thumbs, int(centre), half):
                     change, off_line = found
                     self._found.append(
                         _Found(
@@ -211,19 +217,27 @@ class GradualFinder:
                         )
                     )
 
-    @staticmethod
-    def _flashed(thumbs: Floats, centre: int, half: int) -> bool:
-        """Whether the picture only comes back to what it was before it flashed."""
+    def _parts_two(self, stretch: Floats, centre: int, half: int) -> bool:
+        """Whether it is a fade, or goes from a shot that was there to one that is not the same."""
+        if _faded(stretch):
+            return True
+        first, last = self._looks[centre - half], self._looks[centre + half]
+        return centre - half + self._first >= 0 and likeness(first, last) <= _SAME
+
+    def _flashed(self, thumbs: Floats, centre: int, half: int) -> bool:
+        """Whether the picture only comes back to what it was before something flashed."""
         first, last = thumbs[centre - half], thumbs[centre + half]
         change = np.linalg.norm(last - first)
-        earlier = thumbs[max(0, centre - half - _BEFORE) : centre - half + 2]
+        start = max(0, centre - half - _BEFORE)
+        earlier = thumbs[start : centre - half + 2]
         later = thumbs[centre + half : centre + half + _BEFORE]
         apart = np.linalg.norm(earlier[:-1, np.newaxis] - later[np.newaxis], axis=2)
         if apart.min() < _BACK * change:
             return True
         steps = np.linalg.norm(earlier[1:] - earlier[:-1], axis=1)
-        at = int(np.argmax(steps))
-        return bool(steps[at] >= change / 2 and _alike(earlier[at], earlier[at + 1]) > _LIT)
+        at = start + int(np.argmax(steps))
+        lit = likeness(self._looks[at], self._looks[at + 1]) > _SAME
+        return bool(steps.max() >= change / 2 and lit)
 
     def _settled(self, until: int) -> Iterator[Gradual]:
         """Changes of which no further part can be found."""

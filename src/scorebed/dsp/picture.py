@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter
 
 SMALL_WIDTH_PX = 64
 SMALL_HEIGHT_PX = 36
@@ -17,6 +18,7 @@ HISTOGRAM_BINS = 96
 _BINS = HISTOGRAM_BINS // 3
 _THUMB = 4
 """Small pixels on a side of a thumb's pixel."""
+_DETAIL_PX = 5
 MOTION_LAG_S = 0.12
 """Motion is the change over this time: the same whether every frame is seen or every third."""
 
@@ -63,9 +65,17 @@ def distance(one: Look, other: Look) -> float:
 
 
 def likeness(one: Look, other: Look) -> float:
-    """Correlation of the luma of two frames, -1 to 1: a change of light leaves it high."""
-    a = one.planes[0] - one.planes[0].mean()
-    b = other.planes[0] - other.planes[0].mean()
+    """Correlation of the details of two frames, -1 to 1.
+
+    Details are the luma without its mean over 5 by 5 pixels. A change of light, a flash or a fade
+    leaves them where they are (0.7 to 1 in films); two shots have none in common (under 0.3), even
+    where both have the sky above and the sea below.
+    """
+    a, b = (
+        look.planes[0] - uniform_filter(look.planes[0], _DETAIL_PX, mode="nearest")
+        for look in (one, other)
+    )
+    a, b = a - a.mean(), b - b.mean()
     return float((a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum() + 1e-3))
 
 

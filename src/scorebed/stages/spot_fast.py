@@ -45,7 +45,7 @@ _SPIKE: Final = 3.0
 """A packet that is larger than its large neighbours by this factor may hold a cut."""
 _NEIGHBOURS: Final = 24
 _MOST_WORKERS: Final = 4
-_LENIENT: Final = CutRule(step=0.12, dark_step=0.06, stands_out=1.05, stays=0.4, alike=0.8)
+_LENIENT: Final = CutRule(step=0.12, dark_step=0.06, stands_out=1.05, stays=0.4, alike=0.65)
 """What is looked at more closely: everything that every frame together might call a cut."""
 
 

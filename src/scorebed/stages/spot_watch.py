@@ -117,7 +117,7 @@ class _Watch:
             time_s = float(seen.ticks * self.time_base - self.picture.start_s)
             self.meter.add(look, time_s)
             self.cuts.extend(cutter.add(look, follows=seen.follows))
-            self.gradual.extend(fader.add(look.thumb, time_s))
+            self.gradual.extend(fader.add(look, time_s))
             self.ticks.append(seen.ticks)
             # What is shown at the beginning of each hop: the frame before, until this one comes.
             while len(self.histograms) * float(HOP_S) < time_s:
