@@ -41,7 +41,7 @@ from scorebed.stages.mix import mix
 from scorebed.stages.mux import mux
 from scorebed.stages.mux_plan import plan_mux
 from scorebed.stages.mux_sounds import stems_for
-from scorebed.stages.notes import cued, obey
+from scorebed.stages.notes import obey
 from scorebed.stages.notes_file import read_notes
 from scorebed.stages.probe import probe
 from scorebed.stages.reel import reel
@@ -133,7 +133,7 @@ def prepare(
 ) -> tuple[SpottingNotes, Order]:
     """Where the music goes, and what is ordered: all that comes before money is spent."""
     want = job.settings
-    notes = cued(spotted(want, work, source, picture, watch), want.music_s)
+    notes = spotted(want, work, source, picture, watch).cued(want.music_s)
     # What is bought is for this picture, not for the first half of a recording that still runs.
     require_unchanged(source, stage="spot")
     limits = find(want.provider).limits(want.service)

@@ -244,7 +244,7 @@ def test_duration_and_notes_that_leave_no_music(
         *("-o", tmp_path / "out.mp4", "--workspace", work),
     )
     assert done.returncode == 2
-    assert "--duration ends it at 00:00:05.000" in done.stderr
+    assert "--duration 5 ends before the first music of the spotting notes" in done.stderr
 
 
 def test_python_gives_the_same(

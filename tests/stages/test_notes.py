@@ -29,7 +29,7 @@ from scorebed.model import (
     TimeRange,
     Transition,
 )
-from scorebed.stages.notes import cued, obey
+from scorebed.stages.notes import obey
 from scorebed.stages.notes_file import read_notes
 
 HOP_S = Fraction(1, 2)
@@ -403,10 +403,10 @@ def test_where_the_rate_varies_a_time_is_what_it_says(written: Written) -> None:
 
 def test_duration_ends_the_music_and_may_not_leave_none(written: Written, spotted: Spotted) -> None:
     notes = obeyed(written("[[silence]]\nstart = 0\nend = 10\n"), spotted)
-    assert music_of(cued(notes, Fraction(20))) == [("1M1", 10, 20)]
+    assert music_of(notes.cued(Fraction(20))) == [("1M1", 10, 20)]
     with pytest.raises(SettingsError, match="--duration") as caught:
-        cued(notes, Fraction(10))
-    assert "00:00:10.000" in caught.value.message
+        notes.cued(Fraction(10))
+    assert "at 10 s" in caught.value.message
 
 
 # --- what it refuses ---------------------------------------------------------------------------

@@ -26,8 +26,8 @@ def group_shots(
 ) -> list[int]:
     """Which shots open a scene.
 
-    Neighbours are merged, cheapest first, until no scene is shorter than 3 s, there are at most
-    ``max_scenes``, and what is left differs.
+    Neighbours are merged, cheapest first, until what is left differs, no scene is shorter than 3 s,
+    and there are at most ``max_scenes``: one more leaves all others where they are.
 
     Args:
         lengths_s: Length of each shot in seconds, shape (shots,).
@@ -64,11 +64,12 @@ def _cost(left: _Group, right: _Group) -> float:
 
 def _next_merge(groups: list[_Group], costs: list[float], max_scenes: int) -> int | None:
     """Index of the left one of the pair to merge, or None when the grouping is done."""
+    cheapest = min(range(len(costs)), key=lambda side: costs[side])
+    # What is alike first: a short shot then joins a scene, not a part of one.
+    if costs[cheapest] < _MERGE_BELOW:
+        return cheapest
     short = [index for index, group in enumerate(groups) if group.length_s < MIN_SCENE_S]
     if short:
         beside = {side for index in short for side in (index - 1, index) if 0 <= side < len(costs)}
         return min(beside, key=lambda side: costs[side])
-    cheapest = min(range(len(costs)), key=lambda side: costs[side])
-    if len(groups) > max_scenes or costs[cheapest] < _MERGE_BELOW:
-        return cheapest
-    return None
+    return cheapest if len(groups) > max_scenes else None

@@ -59,23 +59,6 @@ def obey(spotted: SpottingNotes, notes: Notes, picture: Picture) -> SpottingNote
     return replace(spotted, scenes=scenes, cues=tuple(cues))
 
 
-def cued(notes: SpottingNotes, music_s: Fraction | None) -> SpottingNotes:
-    """The notes with music for so many seconds from the first frame on; None for all.
-
-    Raises:
-        SettingsError: If that leaves no music.
-    """
-    kept = notes.cued(music_s)
-    if not kept.cues:
-        assert music_s is not None
-        raise SettingsError(
-            f"{STAGE}: no music is left: --duration ends it at {to_stamp(music_s)}, and by the "
-            f"notes it begins at {to_stamp(notes.cues[0].range.start_s)}",
-            remedy="Give a longer --duration, or leave it out.",
-        )
-    return kept
-
-
 class _Grid:
     """The moments that a written time can mean."""
 
