@@ -53,3 +53,14 @@ def test_no_scene_is_short_unless_the_film_is() -> None:
     scenes_s = [lengths_s[a:b].sum() for a, b in itertools.pairwise(bounds)]
     assert min(scenes_s) >= MIN_SCENE_S
     assert group_shots(np.array([0.5, 0.7]), rng.normal(0, 1, (2, 30)), max_scenes=20) == [0]
+
+
+def test_three_hours_of_the_same_are_not_one_scene() -> None:
+    """Places come again and again, as in a programme of parts."""
+    rng = np.random.default_rng(3)
+    places = rng.normal(0, 0.35, (6, 30))
+    looks = places[np.arange(900) % 6] + rng.normal(0, 0.01, (900, 30))
+    lengths_s = np.full(900, 12.0)
+    firsts = [*group_shots(lengths_s, looks, max_scenes=10), 900]
+    longest_s = max(12.0 * (b - a) for a, b in itertools.pairwise(firsts))
+    assert longest_s < 0.3 * lengths_s.sum()

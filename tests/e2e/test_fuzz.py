@@ -7,6 +7,7 @@ With ``SCOREBED_TABLE=FILE`` a line of a Markdown table is appended for each run
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -28,6 +29,8 @@ FILMS = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".mka"}
 MAX_SOURCE_BYTES = 300_000
 MUTANTS = 15
 QUICK_MUTANTS = 4
+UNIT = 1 if sys.platform == "darwin" else 1024
+"""Of what the system says of memory, in bytes."""
 HANG_S = 30.0
 """On a machine that has a core for each run; where more wait for a core, by so much more."""
 MAX_BYTES = 1_000_000_000
@@ -95,12 +98,11 @@ def run(folder: Path, environment: dict[str, str], *args: str | Path) -> Ended:
         said = stderr.read().decode(errors="replace")
     (folder / "stderr").unlink()
     assert not hangs, f"still at work after {time.monotonic() - begun:.0f} s:\n{said}"
-    unit = 1 if sys.platform == "darwin" else 1024
     return Ended(
         code=process.returncode,
         stderr=said,
         elapsed_s=time.monotonic() - begun,
-        peak_bytes=usage.ru_maxrss * unit,
+        peak_bytes=usage.ru_maxrss * UNIT,
     )
 
 
@@ -129,7 +131,9 @@ def check(original: Path, number: int, folder: Path, environment: dict[str, str]
     told = f"{original.name}, mutant {number} ({kind}): exit {ended.code}\n{ended.stderr}"
     assert ended.code in {0, 3}, told
     assert "Traceback" not in ended.stderr, told
-    assert ended.peak_bytes < MAX_BYTES, told
+    # What the system says of a process begins with what the one had that started it.
+    own_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * UNIT
+    assert ended.peak_bytes < max(MAX_BYTES, 1.1 * own_bytes), told
     left = {entry.name for entry in folder.iterdir()} - {film.name, "work"}
     if ended.code:
         assert not left, told
@@ -149,7 +153,9 @@ def shown_packets(path: Path) -> int:
 
 
 @pytest.mark.parametrize("name", MADE)
-@pytest.mark.parametrize("number", range(QUICK_MUTANTS))
+@pytest.mark.parametrize(
+    "number", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, QUICK_MUTANTS))]
+)
 def test_a_damaged_file_is_scored_or_refused(
     name: str,
     number: int,

@@ -12,6 +12,8 @@ MIN_SCENE_S = 3.0
 _MERGE_BELOW = 0.35
 """Scenes whose union costs less than this (seconds times likeness) are one. Ward's criterion:
 the cost grows with both lengths, so a long different shot stays and a short insert does not."""
+_LONG_S = 300.0
+"""A scene of five minutes has to be twice as alike to be merged only because there are too many."""
 
 
 @dataclass(slots=True)
@@ -72,4 +74,11 @@ def _next_merge(groups: list[_Group], costs: list[float], max_scenes: int) -> in
     if short:
         beside = {side for index in short for side in (index - 1, index) if 0 <= side < len(costs)}
         return min(beside, key=lambda side: costs[side])
-    return cheapest if len(groups) > max_scenes else None
+    if len(groups) <= max_scenes:
+        return None
+    return min(range(len(costs)), key=lambda side: costs[side] * _long(groups, side))
+
+
+def _long(groups: list[_Group], side: int) -> float:
+    """What a union costs beside its looks: in three hours no scene takes in all the others."""
+    return 1 + (groups[side].length_s + groups[side + 1].length_s) / _LONG_S
