@@ -25,6 +25,8 @@ def to_seconds(position_samples: int) -> Fraction:
 
 _TIMECODE = re.compile(r"(\d\d):(\d\d):(\d\d)([:;.])(\d\d)")
 _DROPPING_FPS = 30
+_ON_THE_SPOT = Fraction(1, 100)
+"""A rate that is nearer to a whole number is that number."""
 
 
 def since_midnight_s(timecode: str, frame_rate: Fraction) -> Fraction | None:
@@ -45,7 +47,7 @@ def since_midnight_s(timecode: str, frame_rate: Fraction) -> Fraction | None:
     if hours > 23 or minutes > 59 or seconds > 59 or frames >= counted:  # noqa: PLR2004 - a clock
         return None
     number = (hours * 3600 + minutes * 60 + seconds) * counted + frames
-    if match[4] != ":" and counted % _DROPPING_FPS == 0:
+    if match[4] != ":" and drops_frames(frame_rate):
         passed = hours * 60 + minutes
         number -= 2 * (counted // _DROPPING_FPS) * (passed - passed // 10)
     return number / frame_rate
@@ -87,6 +89,12 @@ def counts_frames(frame_rate: Fraction) -> bool:
     return counted >= 1 and abs(frame_rate / counted - 1) < Fraction(2, 1000)
 
 
+def drops_frames(frame_rate: Fraction) -> bool:
+    """Whether a rate has drop-frame timecode: 29.97 and 59.94 frames per second, not 30 and 60."""
+    counted = round(frame_rate)
+    return counted % _DROPPING_FPS == 0 and counted - frame_rate > _ON_THE_SPOT
+
+
 def to_timecode(number: int, frame_rate: Fraction, *, drop: bool = False) -> str:
     """The SMPTE ST 12-1 timecode of a frame: ``00:01:23:12``, or ``00:01:23;12`` for drop-frame.
 
@@ -96,7 +104,7 @@ def to_timecode(number: int, frame_rate: Fraction, *, drop: bool = False) -> str
         drop: Whether numbers are left out, at 30000/1001 and 60000/1001.
     """
     counted = round(frame_rate)
-    drop = drop and counted % _DROPPING_FPS == 0
+    drop = drop and drops_frames(frame_rate)
     if drop:
         dropped = 2 * (counted // _DROPPING_FPS)
         tens, rest = divmod(number, 600 * counted - 9 * dropped)

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from scorebed.timecode import counts_frames, to_clock, to_stamp, to_timecode
+from scorebed.timecode import (
+    counts_frames,
+    drops_frames,
+    since_midnight_s,
+    to_clock,
+    to_stamp,
+    to_timecode,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -119,7 +126,7 @@ def _header(picture: Picture, origin: Origin) -> Iterator[str]:
         rate = picture.frame_rate
         frames = ', or "00:01:23:12"\n(frames'
         frames += f" of {float(rate):.6g} per second"
-        frames += "; drop-frame as 00:01:23;12" if round(rate) % 30 == 0 else ""
+        frames += "; drop-frame as 00:01:23;12" if drops_frames(rate) else ""
         frames += ", counted from the timecode in [file])" if picture.timecode_s else ")"
     yield from _commented(
         [
@@ -145,7 +152,10 @@ def _file(picture: Picture, origin: Origin) -> Iterator[str]:
     yield f'frame_rate = "{rate.numerator}/{rate.denominator}"'
     if picture.timecode_s is not None and _has_timecode(picture):
         yield "# Of the first frame."
-        yield f"timecode = {_quoted(_first_timecode(picture.timecode_s, rate))}"
+        said = picture.timecode
+        kept = said is not None and since_midnight_s(said, rate) == picture.timecode_s
+        first = said if kept and said else _first_timecode(picture.timecode_s, rate)
+        yield f"timecode = {_quoted(first)}"
     yield "# Refuses other videos. Remove it to use the notes for the same cut, exported again."
     yield f'picture = "{picture.packets_sha256}"'
     yield ""
@@ -159,7 +169,7 @@ def _has_timecode(picture: Picture) -> bool:
 
 
 def _first_timecode(timecode_s: Fraction, rate: Fraction) -> str:
-    """The file does not say any more whether it was drop-frame: the rounder form is likelier."""
+    """As the file would count at the picture's own rate; the rounder form is likelier."""
     number = round(timecode_s * rate)
     forms = [to_timecode(number, rate, drop=drop) for drop in (False, True)]
     return max(forms, key=lambda form: form.replace(";", ":").count(":00"))

@@ -88,7 +88,7 @@ def spot(
             picture.production, picture.duration_s, lambda share: progress(0.9 + 0.1 * share)
         )
     existing = _existing_music(picture, speech) if settings.skip_music else ()
-    hits = sorted((*hit_points_of(watched, shots, scenes), *markers), key=lambda hit: hit.at_s)
+    hits = _once((*hit_points_of(watched, shots, scenes), *markers))
     return SpottingNotes(
         duration_s=picture.duration_s,
         frame_rate=picture.frame_rate,
@@ -105,6 +105,15 @@ def spot(
         existing_music=existing,
         ending=ending,
     )
+
+
+def _once(hits: tuple[HitPoint, ...]) -> list[HitPoint]:
+    """One hit point at a time, in order: a marker's words, the most weight."""
+    found: dict[Fraction, HitPoint] = {}
+    for hit in hits:
+        other = found.get(hit.at_s, hit)
+        found[hit.at_s] = replace(hit, weight=max(hit.weight, other.weight))
+    return [found[at_s] for at_s in sorted(found)]
 
 
 def _existing_music(picture: Picture, speech: tuple[SpeechRegion, ...]) -> tuple[MusicRegion, ...]:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
+from threading import Event
 from typing import TYPE_CHECKING, Any, Final
 
 import av.error
@@ -45,8 +46,13 @@ _SPIKE: Final = 3.0
 """A packet that is larger than its large neighbours by this factor may hold a cut."""
 _NEIGHBOURS: Final = 24
 _MOST_WORKERS: Final = 4
-_LENIENT: Final = CutRule(step=0.12, dark_step=0.06, stands_out=1.05, stays=0.4, alike=0.65)
-"""What is looked at more closely: everything that every frame together might call a cut."""
+_AFFINITY: Final = hasattr(os, "sched_getaffinity")
+_MOST_FRAMES: Final = 1_000
+"""A longer group of pictures is no part: all of it would be held, and decoded again for each
+doubtful stretch."""
+_LENIENT: Final = CutRule(step=0.12, dark_step=0.06, stands_out=0.01, stays=0.01, alike=2.0)
+"""What is looked at more closely: every large step. Nothing else can be told where frames are
+missing: the four on each side may be twenty apart."""
 
 
 class UnsureError(Exception):
@@ -73,7 +79,7 @@ class _Part:
     last: int
 
 
-def telling_frames(source: SourceFile, picture: Picture) -> Iterator[Seen]:
+def telling_frames(source: SourceFile, picture: Picture) -> Generator[Seen, None, None]:
     """Frames from which cuts, transitions, motion and light can be told.
 
     Args:
@@ -85,16 +91,17 @@ def telling_frames(source: SourceFile, picture: Picture) -> Iterator[Seen]:
     """
     index = _index(source, picture)
     parts = _parts(index)
-    workers = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2, 4)
+    workers = min(len(os.sched_getaffinity(0)) if _AFFINITY else os.cpu_count() or 1, _MOST_WORKERS)
+    stop = Event()
     carried: dict[int, NDArray[np.uint8]] = {}
     newest = -1
-    with ThreadPoolExecutor(min(workers, _MOST_WORKERS), thread_name_prefix="spot") as pool:
+    with ThreadPoolExecutor(workers, thread_name_prefix="spot") as pool:
         waiting: deque[tuple[_Part, Future[dict[int, NDArray[np.uint8]]]]] = deque()
         upcoming = iter(parts)
         try:
             while True:
                 while len(waiting) <= workers and (part := next(upcoming, None)) is not None:
-                    waiting.append((part, pool.submit(_see, source, picture, index, part)))
+                    waiting.append((part, pool.submit(_see, source, picture, index, part, stop)))
                 if not waiting:
                     return
                 part, future = waiting.popleft()
@@ -105,6 +112,8 @@ def telling_frames(source: SourceFile, picture: Picture) -> Iterator[Seen]:
                     yield Seen(ticks=ticks, planes=seen[place], follows=place == newest + 1)
                     newest = place
         finally:
+            # Who is interrupted does not wait for what is under way.
+            stop.set()
             for _, future in waiting:
                 future.cancel()
 
@@ -175,14 +184,17 @@ def _parts(index: _Index) -> list[_Part]:
     for place in index.keys:
         if place - bounds[-1] >= _PART_FRAMES:
             bounds.append(int(place))
-    return [_Part(first, last) for first, last in pairwise([*bounds, len(index.pts)])]
+    bounds.append(len(index.pts))
+    if np.diff(bounds).max() > _PART_FRAMES + _MOST_FRAMES:
+        raise UnsureError
+    return [_Part(first, last) for first, last in pairwise(bounds)]
 
 
 # --- decoding ----------------------------------------------------------------------------------
 
 
 def _see(
-    source: SourceFile, picture: Picture, index: _Index, part: _Part
+    source: SourceFile, picture: Picture, index: _Index, part: _Part, stop: Event
 ) -> dict[int, NDArray[np.uint8]]:
     """The telling frames of a part, and of the beginning of the next one, by their places."""
     shrinker = Shrinker()
@@ -192,13 +204,15 @@ def _see(
         context = container.streams[picture.video_index].codec_context
         context.thread_count = 1
         context.options = {"skip_loop_filter": "all"}
-        seen = _decode(container, picture, index, (part.first, until), wanted, shrinker)
+        seen = _decode(container, picture, index, (part.first, until), wanted, shrinker, stop)
+        _require(seen, [part.first, *(part.first + np.flatnonzero(wanted[part.first : part.last]))])
         for first, last in _doubtful(seen, until):
             wanted[:] = False
             wanted[first:last] = True
             key = int(index.keys[np.searchsorted(index.keys, first, side="right") - 1])
-            more = _decode(container, picture, index, (key, last), wanted, shrinker)
+            more = _decode(container, picture, index, (key, last), wanted, shrinker, stop)
             seen |= {place: planes for place, planes in more.items() if first <= place < last}
+            _require(seen, range(max(first, part.first), last))
     return {place: planes for place, planes in seen.items() if place >= part.first}
 
 
@@ -209,6 +223,7 @@ def _decode(
     span: tuple[int, int],
     wanted: NDArray[np.bool_],
     shrinker: Shrinker,
+    stop: Event,
 ) -> dict[int, NDArray[np.uint8]]:
     """Decodes from a key frame on: what other frames refer to, and all that is wanted."""
     first, until = span
@@ -220,6 +235,8 @@ def _decode(
     begun = False
     try:
         for packet in container.demux(stream):
+            if stop.is_set():
+                break
             # The last one is empty: it fetches what the decoder holds back.
             place = _place(index, packet) if packet.size else until - 1
             if not begun and place != first:
@@ -240,6 +257,12 @@ def _decode(
     if not begun:
         raise UnsureError
     return seen
+
+
+def _require(seen: dict[int, NDArray[np.uint8]], places: Iterable[int]) -> None:
+    """Refuses a decoder that keeps frames to itself: fields, recovery points, damage."""
+    if not all(place in seen for place in places):
+        raise UnsureError
 
 
 def _place(index: _Index, one: Packet[Any] | VideoFrame) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -183,7 +183,8 @@ def watch(source: SourceFile, picture: Picture, accuracy: Accuracy, progress: Pr
         time_base = time_base_of(container, picture)
     if accuracy == "fast":
         with suppress(UnsureError):
-            watched = _Watch(time_base, picture).all(telling_frames(source, picture), progress)
+            with closing(telling_frames(source, picture)) as frames:
+                watched = _Watch(time_base, picture).all(frames, progress)
             return replace(watched, sound_frames=picture.frame_count)
     watched = _Watch(time_base, picture).all(every_frame(source, picture), progress)
     sound = watched.sound_frames
