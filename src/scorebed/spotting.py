@@ -155,7 +155,9 @@ def _check(job: SpotJob) -> None:
     for path, flag in ((job.output, "-o"), (job.sheet, "--sheet")):
         if path is None:
             continue
-        if path.exists() and job.video.exists() and path.samefile(job.video):
+        # Notes may be written over themselves; what else is read may not.
+        read = (job.video, job.settings.cuts, job.settings.transcript)
+        if any(_same(path, one) for one in read):
             raise SettingsError(
                 f"{STAGE}: the output {path} is the input",
                 remedy=f"Give another name with {flag}.",
@@ -174,6 +176,10 @@ def _check(job: SpotJob) -> None:
         raise SettingsError(
             f"{STAGE}: -o and --sheet both name {job.output}", remedy="Give them two names."
         )
+
+
+def _same(path: Path, other: Path | None) -> bool:
+    return other is not None and path.exists() and other.exists() and path.samefile(other)
 
 
 def _deliver(

@@ -178,3 +178,14 @@ def test_notes_say_themselves_where_music_plays(
     done = scorebed("score", film, "--notes", tmp_path / "n.toml", "--skip-existing-music")
     assert done.returncode == 2
     assert "--skip-existing-music" in done.stderr
+
+
+def test_what_is_read_is_not_written_over(
+    film: Path, scorebed: Callable[..., Any], tmp_path: Path
+) -> None:
+    times = tmp_path / "times.csv"
+    times.write_text("3.2\n7.2\n")
+    done = scorebed("spot", film, "--cuts", times, "-o", times, "--overwrite")
+    assert done.returncode == 2
+    assert "is the input" in done.stderr
+    assert times.read_text() == "3.2\n7.2\n"

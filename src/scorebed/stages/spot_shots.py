@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -164,15 +165,16 @@ def _onsets(watched: Watched, shots: tuple[Shot, ...]) -> list[HitPoint]:
     calm = (total[at] - total[before]) / np.maximum(at - before, 1)
     busy = (total[after] - total[at]) / np.maximum(after - at, 1)
     rise = np.where((calm <= _CALM * busy) & (after - at > 1) & (at > before), busy - calm, 0)
-    cuts_s = np.array([float(shot.range.start_s) for shot in shots])
     found: list[HitPoint] = []
-    taken_s = list(cuts_s)
+    taken_s = [float(shot.range.start_s) for shot in shots]
     for place in np.argsort(-rise, kind="stable"):
         if rise[place] < _ONSET_RISE:
             break
-        if min(abs(times_s[place] - taken) for taken in taken_s) < _APART_S:
+        time_s = float(times_s[place])
+        near = bisect_left(taken_s, time_s)
+        if any(abs(time_s - taken) < _APART_S for taken in taken_s[max(near - 1, 0) : near + 1]):
             continue
-        taken_s.append(times_s[place])
+        taken_s.insert(near, time_s)
         weight = round(0.4 * float(min(rise[place], 1.0)), 4)
         found.append(HitPoint(at_s=watched.times_s[int(place)], label="motion", weight=weight))
     return found

@@ -62,7 +62,8 @@ class Watched:
     histograms: NDArray[np.float32]
     """Colours at each hop, shape (hops, 96)."""
     sound_frames: int
-    """Frames that were seen and decoded without damage."""
+    """Frames that were seen and decoded without damage; those that the fast look leaves out count
+    among them: where any frame that it sees is damaged, all are decoded."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
