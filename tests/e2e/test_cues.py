@@ -220,7 +220,7 @@ def test_a_shorter_track_begins_anew_with_each_cue(score: Score, tmp_path: Path)
     assert told["warnings"] == []
 
 
-@pytest.mark.parametrize("answer", ["ok", "zip-segments"])
+@pytest.mark.parametrize("answer", ["ok", pytest.param("zip-segments", marks=pytest.mark.slow)])
 def test_video_to_music_is_sent_and_paid_for_the_cues_alone(
     answer: Any, score: Score, service: MusicService
 ) -> None:

@@ -29,6 +29,8 @@ FILMS = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".mka"}
 MAX_SOURCE_BYTES = 300_000
 MUTANTS = 15
 QUICK_MUTANTS = 4
+QUICK = ("plain.mp4", "film.mkv", "film.ts", "film.avi")
+"""Those of which one is run every time, all with `pytest -m slow`."""
 UNIT = 1 if sys.platform == "darwin" else 1024
 """Of what the system says of memory, in bytes."""
 HANG_S = 30.0
@@ -152,7 +154,10 @@ def shown_packets(path: Path) -> int:
         return sum(packet.size > 0 for packet in container.demux(video=0))
 
 
-@pytest.mark.parametrize("name", MADE)
+@pytest.mark.parametrize(
+    "name",
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in MADE],
+)
 @pytest.mark.parametrize(
     "number", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, QUICK_MUTANTS))]
 )

@@ -250,6 +250,7 @@ def test_a_picture_that_stands_still_while_somebody_speaks_is_a_film(make_media:
 # --- memory ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_header_cannot_ask_for_gigabytes(
     make_video: Any, tmp_path: Path, refused: Refused
 ) -> None:
