@@ -62,7 +62,7 @@ _EVEN: Final = 0.98
 """A dissolve goes evenly: so near are way and time, and so well correlated."""
 _CONTRAST_ERROR: Final = 0.12
 """Most deviation of the contrast from that of a weighted sum, as a share of it. With the three
-above: three quarters of the dissolves that were mixed from real shots, most of them full of motion,
+above: two thirds of the dissolves that were mixed from real shots, most of them full of motion,
 and 2 false ones among 3,469 stretches of the same shots."""
 _PLAIN: Final = 3.0
 """Contrast up to which a thumb shows a plain colour."""
