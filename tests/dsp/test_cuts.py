@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from scorebed.dsp.cuts import CutFinder, CutRule
+from scorebed.dsp.cuts import CutFinder, CutRule, settled
 from scorebed.dsp.gradual import GRID_S, GradualFinder
 from scorebed.dsp.picture import Look, distance, likeness, look_at
 
@@ -60,7 +60,7 @@ def cuts(frames: Frames, gaps: tuple[int, ...] = ()) -> list[Cut]:
         for number, frame in enumerate(frames)
         for cut in finder.add(look_at(frame), follows=number not in gaps)
     ]
-    return found + list(finder.finish())
+    return list(settled([*found, *finder.finish()]))
 
 
 def gradual(frames: Frames, rate: float = 25.0) -> list[Gradual]:
@@ -177,6 +177,22 @@ def test_fades_at_the_ends_of_a_film() -> None:
 )  # fmt: skip
 def test_other_changes_are_not_gradual(frames: Frames) -> None:
     assert gradual(frames) == []
+
+
+def test_a_dissolve_is_seen_where_frames_are_left_out() -> None:
+    """Every fourth frame says where the others lie."""
+    frames = still(1, 60) + mixed(still(1, 1)[0], still(2, 1)[0], 12) + still(2, 60)
+    finder = GradualFinder()
+    looks = [(look_at(frame), number / 25) for number, frame in enumerate(frames)]
+    found = [
+        change
+        for look, time_s in looks[::4]
+        for change in finder.add(look, time_s, follows=time_s == 0)
+    ]
+    [whole], [sparse] = gradual(frames), [*found, *finder.finish()]
+    assert sparse.kind == whole.kind == "dissolve"
+    assert sparse.start_s == pytest.approx(whole.start_s, abs=0.13)
+    assert sparse.end_s == pytest.approx(whole.end_s, abs=0.13)
 
 
 def test_memory_does_not_grow() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +16,7 @@ from scorebed.errors import MediaError
 from scorebed.model import Picture, SourceFile, SpotSettings, SpottingNotes
 from scorebed.stages.spot import spot
 from scorebed.stages.spot_fast import telling_frames
+from scorebed.stages.spot_index import UnsureError, index_of
 from scorebed.stages.spot_watch import HOP_S
 
 Probed = Callable[[Path], tuple[SourceFile, Picture]]
@@ -184,6 +186,7 @@ def test_transitions_have_both_ends(
         ("-c:v", "libx264", "-preset", "fast", "-bf", "3", "-sc_threshold", "0", "-g", "50"),
         ("-c:v", "libx264", "-preset", "fast", "-x264-params", "open-gop=1:keyint=25"),
         ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none:bframes=4"),
+        ("-c:v", "libx264", "-bf", "8", "-b_strategy", "0", "-sc_threshold", "0", "-g", "250"),
         ("-c:v", "mpeg4", "-bf", "2", "-g", "40", "-q:v", "3"),
         ("-c:v", "mpeg2video", "-bf", "2", "-g", "40", "-q:v", "3"),
         ("-c:v", "libx264", "-preset", "fast", "-bf", "5", "-x264-params", "b-pyramid=none"),
@@ -214,16 +217,59 @@ def test_fast_finds_what_full_finds(
     assert np.abs(apart).mean() < 0.01
 
 
-def test_fast_leaves_frames_out(edited: Path, make_media: Any, probed: Probed) -> None:
-    film = make_media(
-        "b.mp4",
-        *("-stream_loop", "2", "-i", edited, "-c:v", "libx264", "-bf", "3", "-preset", "fast"),
-    )
+@pytest.mark.parametrize(
+    ("encoding", "most"),
+    [
+        (("-c:v", "libx264", "-bf", "3", "-preset", "fast"), 0.6),
+        (("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none:keyint=25"),
+         0.9),
+    ],
+)  # fmt: skip
+def test_fast_leaves_frames_out(
+    encoding: tuple[str, ...], most: float, edited: Path, make_media: Any, probed: Probed
+) -> None:
+    film = make_media("b.mp4", "-stream_loop", "2", "-i", edited, *encoding)
     source, picture = probed(film)
-    seen = list(telling_frames(source, picture))
-    assert len(seen) < 0.8 * picture.frame_count
+    index = index_of(source, picture)
+    seen = list(telling_frames(source, picture, index))
+    assert len(seen) < most * picture.frame_count
     ticks = [frame.ticks for frame in seen]
     assert ticks == sorted(set(ticks))
+    assert set(ticks) < set(index.pts.tolist())
+
+
+def test_fast_enters_no_file_that_has_no_list_of_its_key_frames(
+    edited: Path, make_media: Any, probed: Probed
+) -> None:
+    """Each part of it would be looked for from the start on."""
+    words = ("-stream_loop", "2", "-i", edited, "-c:v", "libx264", "-g", "20")
+    for name, how, listed in (("b.mkv", (), True), ("live.mkv", ("-live", "1"), False)):
+        source, picture = probed(make_media(name, *words, *how))
+        with nullcontext() if listed else pytest.raises(UnsureError):
+            assert list(telling_frames(source, picture, index_of(source, picture)))
+
+
+def test_a_transition_ends_near_where_it_ends(
+    make_media: Any, probed: Probed, tmp_path: Path
+) -> None:
+    """Also where the fast look has left those frames out: five in a row."""
+    film = make_media(
+        "xfade.mp4",
+        *("-f", "lavfi", "-t", "5", "-i", GRAINY),
+        *("-f", "lavfi", "-t", "5", "-i", "rgbtestsrc=size=160x90:rate=25"),
+        *("-filter_complex", "xfade=transition=fade:duration=1:offset=2.52"),
+        *("-c:v", "libx264", "-bf", "5", "-b_strategy", "0", "-pix_fmt", "yuv420p"),
+    )
+    source, picture = probed(film)
+    fast, full = (
+        spot(source, picture, SpotSettings(max_scenes=100, listen=False, accuracy=accuracy),
+             folder=tmp_path).shots[1].transition
+        for accuracy in ("fast", "full")
+    )  # fmt: skip
+    assert fast is not None
+    assert full is not None
+    assert abs(fast.range.start_s - full.range.start_s) <= Fraction(3, 25)
+    assert abs(fast.range.end_s - full.range.end_s) <= Fraction(3, 25)
 
 
 def test_hit_points_are_the_cuts(edited: Path, spotted: Any) -> None:

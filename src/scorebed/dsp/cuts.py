@@ -15,16 +15,14 @@ from typing import TYPE_CHECKING, Final
 from scorebed.dsp.picture import Look, distance, likeness
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 AROUND: Final = 4
 """Frames on each side that are asked."""
 _PLAIN: Final = 6.0
 """Contrast under which a frame has no structure that could be alike."""
-_PLAINLY: Final = 5.0
-"""Ratio to the steps around at which a small step is plain."""
 _SOON_FRAMES: Final = 5
-"""A weaker cut so soon after a stronger one is what the new shot begins with."""
+"""A weaker cut so soon after or before a stronger one is what a shot begins or ends with."""
 _WEAKER: Final = 0.7
 
 
@@ -38,9 +36,11 @@ class CutRule:
     step: float = 0.17
     """Least distance to the frame before."""
     dark_step: float = 0.09
-    """The same in a dark or flat picture, where the cut stands out plainly from calm frames."""
+    """The same in a dark or flat picture, where it has to stand out from calm frames."""
     stands_out: float = 1.35
     """Least ratio to the largest of the three steps before and after."""
+    dark_stands_out: float = 5.0
+    """The same for a small step."""
     stays: float = 0.60
     """Least share of the step at which all frames before are from all after."""
     alike: float = 0.50
@@ -61,6 +61,27 @@ class Cut:
     """Whether no threshold was near."""
 
 
+def settled(cuts: Iterable[Cut]) -> Iterator[Cut]:
+    """Leaves out cuts that are too near to stronger ones.
+
+    Args:
+        cuts: In order.
+    """
+    held: Cut | None = None
+    for found in cuts:
+        if held is not None and found.frame - held.frame <= _SOON_FRAMES:
+            if found.step < _WEAKER * held.step:
+                continue
+            if held.step < _WEAKER * found.step:
+                held = found
+                continue
+        if held is not None:
+            yield held
+        held = found
+    if held is not None:
+        yield held
+
+
 class CutFinder:
     """Takes looks one by one; gives cuts as soon as they are certain.
 
@@ -74,10 +95,9 @@ class CutFinder:
         self._steps: deque[float] = deque(maxlen=2 * AROUND)
         self._follows: deque[bool] = deque(maxlen=2 * AROUND)
         self._count = 0
-        self._held: Cut | None = None
 
-    def add(self, look: Look, *, follows: bool) -> Iterator[Cut]:
-        """Takes the next frame; gives the cuts that it settles.
+    def add(self, look: Look, *, follows: bool = True) -> Iterator[Cut]:
+        """Takes the next frame; gives the cut that it decides.
 
         Args:
             look: What it looks like.
@@ -88,58 +108,40 @@ class CutFinder:
         self._looks.append(look)
         self._count += 1
         if len(self._looks) > AROUND:
-            yield from self._settle(self._decide(len(self._looks) - AROUND))
+            yield from self._decide(len(self._looks) - AROUND)
 
     def finish(self) -> Iterator[Cut]:
         """The cuts among the last frames."""
         for at in range(max(1, len(self._looks) - AROUND + 1), len(self._looks)):
-            yield from self._settle(self._decide(at))
-        if self._held is not None:
-            yield self._held
-            self._held = None
+            yield from self._decide(at)
 
-    def _settle(self, found: Cut | None) -> Iterator[Cut]:
-        """Holds a cut back until no stronger one can follow soon."""
-        held = self._held
-        if found is None:
-            return
-        if held is not None and found.frame - held.frame <= _SOON_FRAMES:
-            if found.step < _WEAKER * held.step:
-                return
-            if held.step < _WEAKER * found.step:
-                self._held = found
-                return
-        if held is not None:
-            yield held
-        self._held = found
-
-    def _decide(self, at: int) -> Cut | None:
+    def _decide(self, at: int) -> Iterator[Cut]:
         """Whether the look at a place of the ring is the first one of a new shot."""
         rule, steps = self._rule, list(self._steps)
         step = steps[at]
         if at < 1 or not self._follows[at] or step < rule.dark_step:
-            return None
+            return
         reach = AROUND - 1
         rival = max([*steps[max(1, at - reach) : at], *steps[at + 1 : at + 1 + reach]], default=0.0)
-        stands_out = rule.stands_out if step >= rule.step else _PLAINLY
+        stands_out = rule.stands_out if step >= rule.step else rule.dark_stands_out
         if step < stands_out * rival:
-            return None
+            return
         looks = list(self._looks)
         before, after = looks[max(0, at - AROUND) : at], looks[at : at + AROUND]
         apart = min(distance(one, other) for one in before for other in after)
         if apart < rule.stays * step:
-            return None
+            return
         alike = likeness(looks[at - 1], looks[at])
         plain = min(looks[at - 1].contrast, looks[at].contrast) < _PLAIN
         if alike > rule.alike and not plain:
-            return None
+            return
         margins = (
             step / (rule.step if step >= rule.step else rule.dark_step),
             step / max(stands_out * rival, 1e-6),
             apart / (rule.stays * step),
             1.5 if plain else (1 - alike) / (1 - rule.alike),
         )
-        return Cut(
+        yield Cut(
             frame=self._count - len(looks) + at,
             step=step,
             confidence=min(1.0, 0.5 + min(margins[0] - 1, margins[1] - 1, 1.0) / 2),

@@ -129,36 +129,41 @@ class GradualFinder:
         self._looks: list[Look] = []
         self._first = 0
         self._start_s: float | None = None
-        self._newest: Look | None = None
+        self._newest: tuple[Look, float] | None = None
         self._looked = 0
         self._found: list[_Found] = []
         self._faded: Gradual | None = None
 
-    def add(self, look: Look, time_s: float) -> Iterator[Gradual]:
+    def add(self, look: Look, time_s: float, *, follows: bool = True) -> Iterator[Gradual]:
         """Takes the next frame.
 
         Args:
             look: What it looks like.
             time_s: When it is shown, in seconds; later than the last one.
+            follows: Whether the frame before it was taken too.
         """
         if self._start_s is None or self._newest is None:
             self._start_s = time_s
         else:
-            # A frame is shown until the next one comes.
-            while self._start_s + self._end * GRID_S < time_s - GRID_S / 2:
-                yield from self._take(self._newest)
-        self._newest = look
+            before, before_s = self._newest
+            while (at_s := self._time(self._end)) < time_s - GRID_S / 2:
+                # A frame is shown until the next one comes; one that was left out, and holds no
+                # cut, lies between its neighbours.
+                share = 0.0 if follows else max((at_s - before_s) / (time_s - before_s), 0.0)
+                near = before if share < 0.5 else look  # noqa: PLR2004
+                yield from self._take(near, before.thumb + share * (look.thumb - before.thumb))
+        self._newest = look, time_s
 
     def finish(self) -> Iterator[Gradual]:
         """The changes among the last frames."""
         if self._newest is None:
             return
-        last = self._newest
-        yield from self._take(last)
+        last, _ = self._newest
+        yield from self._take(last, last.thumb)
         # What is shown last stays: a fade out has an end.
         end = self._end
         for _ in range(_REACH + _AHEAD):
-            yield from self._take(last)
+            yield from self._take(last, last.thumb)
         for found in self._settled(self._end + _LONGEST):
             if found.kind == "dissolve" and found.end_s > self._time(end):
                 continue
@@ -175,14 +180,13 @@ class GradualFinder:
         assert self._start_s is not None
         return self._start_s + at * GRID_S
 
-    def _take(self, look: Look) -> Iterator[Gradual]:
+    def _take(self, look: Look, thumb: Floats) -> Iterator[Gradual]:
         if not self._grid:
             # What is shown first was there before: a fade in has a beginning.
-            self._grid = [look.thumb] * _REACH
+            self._grid = [thumb] * _REACH
             self._looks = [look] * _REACH
             self._first = -_REACH
-        repeated = look is self._looks[-1]
-        self._grid.append(self._grid[-1] if repeated else look.thumb)
+        self._grid.append(thumb)
         self._looks.append(look)
         if self._end - self._looked > _REACH + _AHEAD:
             thumbs = np.stack(self._grid)

@@ -35,13 +35,8 @@ class Look:
     """Share of the pixels per bin, 32 bins a plane, shape (96,)."""
     contrast: float
     """Standard deviation of the luma, 0 to about 127."""
-
-    @property
-    def thumb(self) -> Floats:
-        """Y, U and V of 16 by 9 pixels, shape (432,)."""
-        rows, columns = SMALL_HEIGHT_PX // _THUMB, SMALL_WIDTH_PX // _THUMB
-        parts = self.planes.reshape(3, rows, _THUMB, columns, _THUMB)
-        return np.asarray(parts.mean(axis=(2, 4)).ravel(), dtype=np.float32)
+    thumb: Floats
+    """Y, U and V of 16 by 9 pixels, shape (432,)."""
 
 
 def look_at(frame: NDArray[np.uint8]) -> Look:
@@ -54,7 +49,14 @@ def look_at(frame: NDArray[np.uint8]) -> Look:
         [np.bincount(plane.ravel() >> 3, minlength=_BINS) for plane in frame]
     ).astype(np.float32) / np.float32(frame[0].size)
     planes = frame.astype(np.float32)
-    return Look(planes=planes, histogram=histogram, contrast=float(planes[0].std()))
+    rows, columns = SMALL_HEIGHT_PX // _THUMB, SMALL_WIDTH_PX // _THUMB
+    parts = planes.reshape(3, rows, _THUMB, columns, _THUMB)
+    return Look(
+        planes=planes,
+        histogram=histogram,
+        contrast=float(planes[0].std()),
+        thumb=parts.mean(axis=(2, 4), dtype=np.float32).ravel(),
+    )
 
 
 def distance(one: Look, other: Look) -> float:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["STAGE", "VERSION", "find_speech", "spot"]
 
-VERSION = 6
+VERSION = 7
 _LEAST_CUE_S = Fraction(3)
 """Between two stretches that have music already, shorter ones stay without."""
 

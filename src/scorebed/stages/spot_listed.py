@@ -5,13 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from scorebed.cutlists import chapter_cuts, read_cuts, read_markers
 from scorebed.errors import MediaError
 from scorebed.media import open_media
 from scorebed.model import HitPoint, TimeRange, Transition
-from scorebed.stages.spot_frames import STAGE, time_base_of
+from scorebed.stages.spot_frames import STAGE, FrameTimes, time_base_of
 from scorebed.stages.spot_shots import Opening
 
 if TYPE_CHECKING:
@@ -21,32 +19,19 @@ _MARKER_WEIGHT = 0.8
 """Somebody set it: it counts more than a cut, less than a scene."""
 
 
-class FrameTimes:
-    """When every frame of a picture is shown, by its packets."""
-
-    def __init__(self, source: SourceFile, picture: Picture) -> None:
-        with open_media(source.path, stage=STAGE) as container:
-            self._time_base = time_base_of(container, picture)
-            stream = container.streams[picture.video_index]
-            found = [
-                packet.pts
-                for packet in container.demux(stream)
-                if packet.size and packet.pts is not None and not packet.is_discard
-            ]
-        self._start_s = picture.start_s
-        self._ticks = np.array(sorted(found), dtype=np.int64)
-        self._frame_rate = picture.frame_rate
-
-    def nearest(self, time_s: Fraction) -> Fraction:
-        """The time of the frame that begins nearest to a time."""
-        if not len(self._ticks):
-            # AVI counts frames and says no times.
-            return Fraction(round(time_s * self._frame_rate)) / self._frame_rate
-        wanted = (time_s + self._start_s) / self._time_base
-        at = int(np.searchsorted(self._ticks, float(wanted)))
-        near = self._ticks[max(0, at - 1) : at + 1]
-        best = min((int(ticks) for ticks in near), key=lambda ticks: abs(ticks - wanted))
-        return best * self._time_base - self._start_s
+def _frame_times(source: SourceFile, picture: Picture) -> FrameTimes:
+    """When every frame is shown, by its packets."""
+    with open_media(source.path, stage=STAGE) as container:
+        time_base = time_base_of(container, picture)
+        found = [
+            packet.pts
+            for packet in container.demux(container.streams[picture.video_index])
+            if packet.size and packet.pts is not None and not packet.is_discard
+        ]
+    if found:
+        return FrameTimes(sorted(found), time_base, picture.start_s)
+    # AVI counts frames and says no times.
+    return FrameTimes(range(picture.frame_count), 1 / picture.frame_rate, Fraction(0))
 
 
 def listed_openings(
@@ -62,7 +47,7 @@ def listed_openings(
     Raises:
         MediaError: If the list cannot be read or is not one of this picture.
     """
-    times = FrameTimes(source, picture)
+    times = _frame_times(source, picture)
     markers: tuple[HitPoint, ...] = ()
     if settings.chapters:
         cuts = _chapters(source, picture)

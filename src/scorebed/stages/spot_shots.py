@@ -48,7 +48,7 @@ def openings(
     for gradual in watched.gradual:
         transition = _transition(watched, gradual, duration_s)
         span = transition.range
-        middle_s = watched.times_s.nearest(gradual.middle_s)
+        middle_s = watched.shown_s.nearest(gradual.middle_s)
         fades_in = gradual.kind == "fade" and gradual.middle_s <= gradual.start_s
         fades_out = gradual.kind == "fade" and gradual.middle_s >= gradual.end_s
         if fades_in and span.start_s <= _AT_THE_EDGE_S and not found:
@@ -69,8 +69,8 @@ def openings(
 
 
 def _transition(watched: Watched, gradual: Gradual, duration_s: Fraction) -> Transition:
-    start_s = watched.times_s.nearest(gradual.start_s)
-    end_s = min(max(watched.times_s.nearest(gradual.end_s), start_s), duration_s)
+    start_s = watched.shown_s.nearest(gradual.start_s)
+    end_s = min(max(watched.shown_s.nearest(gradual.end_s), start_s), duration_s)
     return Transition(
         kind=gradual.kind,
         range=TimeRange.between(start_s, end_s),
@@ -155,7 +155,7 @@ _APART_S = 1.0
 def _onsets(watched: Watched, shots: tuple[Shot, ...]) -> list[HitPoint]:
     """Where something starts to move in a calm shot."""
     motion = watched.frame_motion
-    times_s = np.array([float(watched.times_s[at]) for at in range(len(motion))])
+    times_s = watched.times_s.approximate_s
     if len(times_s) < 2:  # noqa: PLR2004
         return []
     total = np.concatenate([[0.0], np.cumsum(motion)])

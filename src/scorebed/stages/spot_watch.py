@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from scorebed.dsp.cuts import Cut, CutFinder
+from scorebed.dsp.cuts import Cut, CutFinder, settled
 from scorebed.dsp.gradual import Gradual, GradualFinder
 from scorebed.dsp.picture import (
     MOTION_LAG_S,
@@ -24,8 +24,9 @@ from scorebed.dsp.picture import (
 from scorebed.errors import MediaError
 from scorebed.media import open_media
 from scorebed.model import Picture
-from scorebed.stages.spot_fast import UnsureError, telling_frames
-from scorebed.stages.spot_frames import STAGE, Seen, every_frame, time_base_of
+from scorebed.stages.spot_fast import telling_frames
+from scorebed.stages.spot_frames import STAGE, FrameTimes, Seen, every_frame, time_base_of
+from scorebed.stages.spot_index import UnsureError, index_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,8 +47,10 @@ _BUSY_MOTION = 28.0
 class Watched:
     """The picture in numbers."""
 
-    times_s: Times
+    times_s: FrameTimes
     """When the frames are shown that were seen."""
+    shown_s: FrameTimes
+    """When all frames are shown."""
     cuts: tuple[Cut, ...]
     """Hard cuts, by their frames."""
     gradual: tuple[Gradual, ...]
@@ -57,37 +60,16 @@ class Watched:
     motion: NDArray[np.float64]
     """Motion per hop, 0 to 1, cuts left out, shape (hops,)."""
     brightness: NDArray[np.float64]
+    """Mean luma per hop, 0 black to 1 white, shape (hops,)."""
     saturation: NDArray[np.float64]
+    """Mean distance from grey per hop, 0 to 1, shape (hops,)."""
     warmth: NDArray[np.float64]
+    """Mean colour balance per hop, -1 blue to 1 orange, shape (hops,)."""
     histograms: NDArray[np.float32]
     """Colours at each hop, shape (hops, 96)."""
     sound_frames: int
     """Frames that were seen and decoded without damage; those that the fast look leaves out count
     among them: where any frame that it sees is damaged, all are decoded."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Times:
-    """When frames are shown, exactly."""
-
-    ticks: array[int]
-    time_base: Fraction
-    start_s: Fraction
-
-    def __getitem__(self, frame: int) -> Fraction:
-        return self.ticks[frame] * self.time_base - self.start_s
-
-    def nearest(self, time_s: float) -> Fraction:
-        """The time of the frame that is shown nearest to a time."""
-        ticks = np.asarray(self.ticks)
-        wanted = round((Fraction(time_s) + self.start_s) / self.time_base)
-        at = int(np.clip(np.searchsorted(ticks, wanted), 1, max(len(ticks) - 1, 1)))
-        before = ticks[at - 1]
-        after = ticks[min(at, len(ticks) - 1)]
-        return (
-            Fraction(int(before if wanted - before <= after - wanted else after)) * (self.time_base)
-            - self.start_s
-        )
 
 
 _NOTHING = look_at(np.zeros((3, SMALL_HEIGHT_PX, SMALL_WIDTH_PX), dtype=np.uint8))
@@ -114,36 +96,38 @@ class _Watch:
             self.sound += not seen.damaged
             if self.ticks and seen.ticks <= self.ticks[-1]:
                 continue
-            look = look_at(seen.planes)
+            look = seen.look
             time_s = float(seen.ticks * self.time_base - self.picture.start_s)
             self.meter.add(look, time_s)
             self.cuts.extend(cutter.add(look, follows=seen.follows))
-            self.gradual.extend(fader.add(look, time_s))
+            self.gradual.extend(fader.add(look, time_s, follows=seen.follows))
             self.ticks.append(seen.ticks)
             # What is shown at the beginning of each hop: the frame before, until this one comes.
             while len(self.histograms) * float(HOP_S) < time_s:
                 self.histograms.append(self.newest.histogram)
             self.newest = look
             progress(min(time_s / float(self.picture.duration_s), 1.0))
-        self.cuts.extend(cutter.finish())
+        self.cuts = list(settled([*self.cuts, *cutter.finish()]))
         self.gradual.extend(fader.finish())
         return self._summary()
 
     def _summary(self) -> Watched:
         meter, picture = self.meter, self.picture
+        times_s = FrameTimes(self.ticks, self.time_base, picture.start_s)
         hops = max(1, -(-picture.duration_s // HOP_S))
-        ticks = np.asarray(self.ticks, dtype=np.int64) - round(picture.start_s / self.time_base)
+        ticks = times_s.ticks - round(picture.start_s / self.time_base)
         # Each frame counts for as long as it is shown.
         shown = np.diff(ticks, append=ticks[-1:] + np.diff(ticks[-2:])[-1:].sum()).clip(min=1)
         hop = np.clip((ticks * float(self.time_base / HOP_S)).astype(np.int64), 0, hops - 1)
         motion = np.clip(meter.motion / _BUSY_MOTION, 0, 1)
         filled = self.histograms + [self.newest.histogram] * (hops - len(self.histograms))
-        steady = self._steady()
+        steady = self._steady(times_s.approximate_s)
         if not steady.any():
             steady[:] = True
         frames = np.arange(len(motion))
         return Watched(
-            times_s=Times(self.ticks, self.time_base, picture.start_s),
+            times_s=times_s,
+            shown_s=times_s,
             cuts=tuple(self.cuts),
             gradual=tuple(self.gradual),
             frame_motion=np.interp(frames, frames[steady], motion[steady]).astype(np.float32),
@@ -155,9 +139,8 @@ class _Watch:
             sound_frames=self.sound,
         )
 
-    def _steady(self) -> NDArray[np.bool_]:
+    def _steady(self, times_s: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Which frames are not held to one from before a cut, nor lie in a gradual change."""
-        times_s = np.asarray(self.ticks) * float(self.time_base) - float(self.picture.start_s)
         steady = np.ones(len(times_s), dtype=bool)
         steady[:1] = False
         spans = [(times_s[cut.frame], times_s[cut.frame]) for cut in self.cuts]
@@ -184,9 +167,11 @@ def watch(source: SourceFile, picture: Picture, accuracy: Accuracy, progress: Pr
         time_base = time_base_of(container, picture)
     if accuracy == "fast":
         with suppress(UnsureError):
-            with closing(telling_frames(source, picture)) as frames:
+            index = index_of(source, picture)
+            with closing(telling_frames(source, picture, index)) as frames:
                 watched = _Watch(time_base, picture).all(frames, progress)
-            return replace(watched, sound_frames=picture.frame_count)
+            shown_s = FrameTimes(index.pts, time_base, picture.start_s)
+            return replace(watched, shown_s=shown_s, sound_frames=picture.frame_count)
     watched = _Watch(time_base, picture).all(every_frame(source, picture), progress)
     sound = watched.sound_frames
     if sound < picture.frame_count * _LEAST_SOUND:
