@@ -16,6 +16,17 @@ from scorebed.model.files import (
     no_progress,
     no_words,
 )
+from scorebed.model.found import (
+    Cue,
+    HitPoint,
+    MusicRegion,
+    PictureCurve,
+    Scene,
+    Shot,
+    SpeechRegion,
+    Transition,
+    TransitionKind,
+)
 from scorebed.model.line import CuedLine
 from scorebed.model.music import (
     MAX_SPECTRAL_STEP_DB,
@@ -33,6 +44,7 @@ from scorebed.model.music import (
 )
 from scorebed.model.notes import HitNote, Notes, SceneNote, SilenceNote
 from scorebed.model.picture import Picture, Stem, TimeRange
+from scorebed.model.reels import Reel, ReelSet
 from scorebed.model.result import (
     Change,
     DeliveredSound,
@@ -68,23 +80,7 @@ from scorebed.model.sound import (
     PowerSeries,
     Programme,
 )
-from scorebed.model.spotting import (
-    Accuracy,
-    Cue,
-    HitPoint,
-    MusicRegion,
-    PictureCurve,
-    Production,
-    Reel,
-    ReelSet,
-    Scene,
-    Shot,
-    SpeechRegion,
-    SpotSettings,
-    SpottingNotes,
-    Transition,
-    TransitionKind,
-)
+from scorebed.model.spotting import Accuracy, Production, SpotSettings, SpottingNotes
 from scorebed.model.streams import (
     AudioFormat,
     Chapter,
