@@ -14,6 +14,7 @@ from scorebed.errors import SettingsError
 from scorebed.exporters.drawing import check_plot
 from scorebed.exporters.notes import Origin, has_music, notes_text
 from scorebed.exporters.sheet import plan_sheet, write_sheet
+from scorebed.exporters.words import counted
 from scorebed.job import check_inputs
 from scorebed.media import identify
 from scorebed.model import Picture, SpottingNotes, StageRun
@@ -85,13 +86,13 @@ class Spotting:
             f"{float(notes.frame_rate):.6g} per second"
         )
         kinds += [] if notes.ending is None else [notes.ending.kind]
-        told = ", ".join(_count(kinds.count(kind), kind) for kind in ("cut", "dissolve", "fade"))
+        told = ", ".join(counted(kinds.count(kind), kind) for kind in ("cut", "dissolve", "fade"))
         yield f"shots      {len(notes.shots)}: {told}"
         hits = sum(len(cue.hit_points) for cue in notes.cues)
         yield f"hit points {hits}"
-        spoken_s = float(sum(_lengths(notes), Fraction(0)))
+        spoken_s = float(sum(_lengths(notes, notes.whole), Fraction(0)))
         yield (
-            f"speech     {_count(len(notes.speech), 'phrase')}, {spoken_s:.1f} s "
+            f"speech     {counted(len(notes.speech), 'phrase')}, {spoken_s:.1f} s "
             f"({spoken_s / float(notes.duration_s):.0%})"
         )
         for region in notes.existing_music:
@@ -141,10 +142,6 @@ def spot_video(job: SpotJob, watch: Watch) -> Spotting:
         output=job.output,
         sheet=job.sheet,
     )
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' if number != 1 else ''}"
 
 
 # --- files -------------------------------------------------------------------------------------
@@ -240,10 +237,9 @@ def _text_of(name: str) -> str:
     return name.encode(errors="replace").decode()
 
 
-def _lengths(notes: SpottingNotes, span: TimeRange | None = None) -> Iterator[Fraction]:
-    """How long each phrase is, within a range if one is given."""
+def _lengths(notes: SpottingNotes, span: TimeRange) -> Iterator[Fraction]:
+    """How long each phrase is within a range."""
     for region in notes.speech:
-        start_s, end_s = region.range.start_s, region.range.end_s
-        if span is not None:
-            start_s, end_s = max(start_s, span.start_s), min(end_s, span.end_s)
-        yield max(end_s - start_s, Fraction(0))
+        inside = region.range.common(span)
+        if inside is not None:
+            yield inside.duration_s

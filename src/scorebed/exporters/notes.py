@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from scorebed.exporters.words import counted, plain
 from scorebed.timecode import (
     counts_frames,
     drops_frames,
@@ -98,7 +99,7 @@ def notes_text(
     for number in range(len(notes.scenes)):
         lines += ["", "", *_scene(notes, number)]
     for span in _silences(notes):
-        lines += ["", "[[silence]]", _time("start", span[0]), _time("end", span[1])]
+        lines += ["", "[[silence]]", _time("start", span.start_s), _time("end", span.end_s)]
     for hit in hits:
         lines += ["", "[[hit]]", _time("at", hit.at_s), f"label = {_quoted(hit.label)}"]
         lines += [f"weight = {hit.weight!r}"]
@@ -107,10 +108,7 @@ def notes_text(
 
 def has_music(scene: Scene, cues: Iterable[Cue]) -> bool:
     """Whether any music plays in a scene."""
-    return any(
-        cue.range.start_s < scene.range.end_s and scene.range.start_s < cue.range.end_s
-        for cue in cues
-    )
+    return any(cue.range.common(scene.range) is not None for cue in cues)
 
 
 # --- header ------------------------------------------------------------------------------------
@@ -185,7 +183,7 @@ def _scene(notes: SpottingNotes, number: int) -> Iterator[str]:
     told = [
         f"{to_stamp(span.start_s)} to {to_stamp(span.end_s)}",
         f"{to_clock(span.duration_s)} long",
-        f"{scene.shots} shot{'s' if scene.shots != 1 else ''}",
+        counted(scene.shots, "shot"),
         *(cues or ["no music"]),
     ]
     yield f"# ---- scene {number + 1}: {', '.join(told)} ".ljust(_COLUMNS, "-")
@@ -203,34 +201,31 @@ def _shown(shots: Sequence[Shot], span: TimeRange) -> list[str]:
     """When shots start; where they do not start with a cut, how they do."""
     listed = []
     for shot in shots:
-        if span.start_s <= shot.range.start_s < span.end_s:
+        if span.holds(shot.range.start_s):
             kind = "" if shot.opened_by == "cut" else f" {shot.opened_by}"
             listed.append(to_stamp(shot.range.start_s) + kind)
     return listed
 
 
 def _spoken(speech: Sequence[SpeechRegion], span: TimeRange) -> list[str]:
-    inside = [
-        (max(region.range.start_s, span.start_s), min(region.range.end_s, span.end_s))
-        for region in speech
-        if region.range.start_s < span.end_s and span.start_s < region.range.end_s
-    ]
+    common = (region.range.common(span) for region in speech)
+    inside = [one for one in common if one is not None]
     if not inside:
         return []
-    total_s = sum((end_s - start_s for start_s, end_s in inside), Fraction(0))
+    total_s = sum((one.duration_s for one in inside), Fraction(0))
     return [
         f"{float(total_s):.1f} s:",
-        *(f"{to_clock(start_s)} to {to_clock(end_s)}" for start_s, end_s in inside),
+        *(f"{to_clock(one.start_s)} to {to_clock(one.end_s)}" for one in inside),
     ]
 
 
 def _further(notes: SpottingNotes, span: TimeRange) -> list[str]:
     """Hit points that are neither cuts nor starts of scenes."""
     return [
-        f"{to_stamp(hit.at_s)} {_plain(hit.label)} ({hit.weight:.2g})"
+        f"{to_stamp(hit.at_s)} {plain(hit.label)} ({hit.weight:.2g})"
         for cue in notes.cues
         for hit in cue.hit_points
-        if hit.label not in {"scene", "cut"} and span.start_s <= hit.at_s < span.end_s
+        if hit.label not in {"scene", "cut"} and span.holds(hit.at_s)
     ]
 
 
@@ -256,20 +251,11 @@ def _listed(name: str, entries: list[str], most: int) -> Iterator[str]:
 # --- silences ----------------------------------------------------------------------------------
 
 
-def _silences(notes: SpottingNotes) -> Iterator[tuple[Fraction, Fraction]]:
+def _silences(notes: SpottingNotes) -> Iterator[TimeRange]:
     """What has no music inside of scenes that have some."""
     for scene in notes.scenes:
-        if not has_music(scene, notes.cues):
-            continue
-        at_s = scene.range.start_s
-        for cue in notes.cues:
-            if cue.range.end_s <= at_s or cue.range.start_s >= scene.range.end_s:
-                continue
-            if cue.range.start_s > at_s:
-                yield at_s, cue.range.start_s
-            at_s = cue.range.end_s
-        if at_s < scene.range.end_s:
-            yield at_s, scene.range.end_s
+        if has_music(scene, notes.cues):
+            yield from scene.range.without(notes.music)
 
 
 # --- words -------------------------------------------------------------------------------------
@@ -284,11 +270,6 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _plain(text: str) -> str:
-    """What may stand in a comment."""
-    return "".join(sign if sign.isprintable() else " " for sign in text)
-
-
 def _commented(lines: Iterable[str]) -> Iterator[str]:
     for line in lines:
-        yield f"# {_plain(line)}".rstrip()
+        yield f"# {plain(line)}".rstrip()

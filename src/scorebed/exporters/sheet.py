@@ -155,9 +155,10 @@ def _views(scene: Scene, notes: SpottingNotes) -> tuple[View, ...]:
 
 def _opening(shot: Shot, scene: TimeRange) -> View | None:
     """What a scene shows of a shot, from where its opening transition is over."""
-    start_s, end_s = max(shot.range.start_s, scene.start_s), min(shot.range.end_s, scene.end_s)
-    if start_s >= end_s:
+    common = shot.range.common(scene)
+    if common is None:
         return None
+    start_s, end_s = common.start_s, common.end_s
     opens = shot.range.start_s >= scene.start_s
     if opens and shot.transition is not None:
         start_s = min(shot.transition.range.end_s, start_s + (end_s - start_s) * Fraction(9, 10))

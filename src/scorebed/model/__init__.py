@@ -26,6 +26,7 @@ from scorebed.model.found import (
     SpeechRegion,
     Transition,
     TransitionKind,
+    cues_of,
 )
 from scorebed.model.line import CuedLine
 from scorebed.model.music import (
@@ -169,6 +170,7 @@ __all__ = [
     "TransitionKind",
     "Upload",
     "VideoFormat",
+    "cues_of",
     "no_progress",
     "no_words",
 ]

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from scorebed.model.picture import TimeRange
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_CUT_WEIGHT = 0.6
+"""Of a cut that is sure, where no scene starts."""
 
 TransitionKind = Literal["cut", "dissolve", "fade"]
 
@@ -78,6 +84,16 @@ class HitPoint:
     weight: float
     """How much it matters, 0 to 1."""
 
+    @staticmethod
+    def of_scene(at_s: Fraction) -> HitPoint:
+        """Where a scene starts, in seconds."""
+        return HitPoint(at_s=at_s, label="scene", weight=1.0)
+
+    @staticmethod
+    def of_cut(at_s: Fraction, confidence: float) -> HitPoint:
+        """Where a shot starts that opens no scene, in seconds, and how sure that is, 0 to 1."""
+        return HitPoint(at_s=at_s, label="cut", weight=round(_CUT_WEIGHT * confidence, 4))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeechRegion:
@@ -121,3 +137,21 @@ class Cue:
     """Where it plays."""
     hit_points: tuple[HitPoint, ...]
     """What it meets."""
+
+
+def cues_of(spans: Iterable[TimeRange], hits: Iterable[HitPoint]) -> tuple[Cue, ...]:
+    """Cues with their numbers, each with the hit points that lie in it.
+
+    Args:
+        spans: Where music plays, in order, not overlapping.
+        hits: All of the picture's, in order.
+    """
+    known = tuple(hits)
+    return tuple(
+        Cue(
+            number=f"1M{number}",
+            range=span,
+            hit_points=tuple(hit for hit in known if span.holds(hit.at_s)),
+        )
+        for number, span in enumerate(spans, start=1)
+    )

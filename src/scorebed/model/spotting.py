@@ -83,6 +83,11 @@ class SpottingNotes:
     """The fade at the end of the picture; None where it ends with a cut."""
 
     @property
+    def whole(self) -> TimeRange:
+        """All of the picture."""
+        return TimeRange(start_s=Fraction(0), duration_s=self.duration_s)
+
+    @property
     def music(self) -> tuple[TimeRange, ...]:
         """Where the cues play."""
         return tuple(cue.range for cue in self.cues)
@@ -159,10 +164,9 @@ def _within(found: tuple[_R, ...], span: TimeRange) -> tuple[_R, ...]:
     """What lies in a part of the picture, cut at its ends and moved to its start."""
     kept = []
     for one in found:
-        start_s = max(one.range.start_s, span.start_s)
-        end_s = min(one.range.end_s, span.end_s)
-        if start_s < end_s:
-            moved = TimeRange.between(start_s - span.start_s, end_s - span.start_s)
+        common = one.range.common(span)
+        if common is not None:
+            moved = replace(common, start_s=common.start_s - span.start_s)
             kept.append(replace(one, range=moved))  # type: ignore[type-var]
     return tuple(kept)
 
@@ -177,8 +181,4 @@ def _moved(transition: Transition | None, by_s: Fraction) -> Transition | None:
 
 
 def _hits_within(hits: tuple[HitPoint, ...], span: TimeRange) -> tuple[HitPoint, ...]:
-    return tuple(
-        replace(hit, at_s=hit.at_s - span.start_s)
-        for hit in hits
-        if span.start_s <= hit.at_s < span.end_s
-    )
+    return tuple(replace(hit, at_s=hit.at_s - span.start_s) for hit in hits if span.holds(hit.at_s))

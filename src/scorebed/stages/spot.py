@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from scorebed.dsp.music import find_music
 from scorebed.dsp.speech import detect_speech
@@ -24,6 +24,7 @@ from scorebed.model import (
     SpottingNotes,
     Stem,
     TimeRange,
+    cues_of,
     no_progress,
 )
 from scorebed.stages.spot_frames import STAGE
@@ -42,6 +43,7 @@ __all__ = ["STAGE", "VERSION", "find_speech", "spot"]
 VERSION = 6
 _LEAST_CUE_S = Fraction(3)
 """Between two stretches that have music already, shorter ones stay without."""
+_R = TypeVar("_R", SpeechRegion, MusicRegion)
 
 
 def spot(
@@ -126,7 +128,12 @@ def _existing_music(picture: Picture, speech: tuple[SpeechRegion, ...]) -> tuple
         start_samples=dx.start_samples,
         speech=[region.range for region in speech],
     )
-    whole = TimeRange(start_s=Fraction(0), duration_s=picture.duration_s)
+    return _within(found, picture.duration_s)
+
+
+def _within(found: Iterable[_R], duration_s: Fraction) -> tuple[_R, ...]:
+    """What lies within the picture: before or after it no music plays."""
+    whole = TimeRange(start_s=Fraction(0), duration_s=duration_s)
     inside = [(one, one.range.common(whole)) for one in found]
     return tuple(replace(one, range=span) for one, span in inside if span is not None)
 
@@ -138,31 +145,22 @@ def _cues(
     hits: Sequence[HitPoint],
 ) -> tuple[Cue, ...]:
     """Music where there is none yet, but for gaps that are too short for it."""
-    bounds_s = [Fraction(0)]
-    for region in existing:
-        bounds_s += [region.range.start_s, region.range.end_s]
-    bounds_s.append(duration_s)
-    spans = [TimeRange.between(a, b) for a, b in zip(bounds_s[::2], bounds_s[1::2], strict=True)]
+    spans = TimeRange(start_s=Fraction(0), duration_s=duration_s).without(
+        region.range for region in existing
+    )
     wanted = [span for span in spans if not existing or span.duration_s >= _LEAST_CUE_S]
     if not wanted:
         raise MediaError(
             f"{STAGE}: the sound of {source.path} has music already, from end to end",
             remedy="Leave --skip-existing-music out to put music over it all the same.",
         )
-    return tuple(
-        Cue(
-            number=f"1M{number}",
-            range=span,
-            hit_points=tuple(hit for hit in hits if span.start_s <= hit.at_s < span.end_s),
-        )
-        for number, span in enumerate(wanted, start=1)
-    )
+    return cues_of(wanted, hits)
 
 
 def find_speech(
     dx: Stem, duration_s: Fraction, progress: Progress = no_progress
 ) -> tuple[SpeechRegion, ...]:
-    """Speech within the picture; what lies before or after it carries no music.
+    """Speech within the picture.
 
     Args:
         dx: The production audio.
@@ -178,13 +176,6 @@ def find_speech(
             progress(done / max(dx.length_samples, 1))
             yield block
 
-    regions = detect_speech(watched(), dx.channels, start_samples=dx.start_samples)
-    inside = []
-    for region in regions:
-        start_s = max(region.range.start_s, Fraction(0))
-        end_s = min(region.range.end_s, duration_s)
-        if start_s < end_s:
-            inside.append(
-                SpeechRegion(range=TimeRange.between(start_s, end_s), confidence=region.confidence)
-            )
-    return tuple(inside)
+    return _within(
+        detect_speech(watched(), dx.channels, start_samples=dx.start_samples), duration_s
+    )
