@@ -88,8 +88,7 @@ class Spotting:
         kinds += [] if notes.ending is None else [notes.ending.kind]
         told = ", ".join(counted(kinds.count(kind), kind) for kind in ("cut", "dissolve", "fade"))
         yield f"shots      {len(notes.shots)}: {told}"
-        hits = sum(len(cue.hit_points) for cue in notes.cues)
-        yield f"hit points {hits}"
+        yield f"hit points {len(notes.hit_points)}"
         spoken_s = float(sum(_lengths(notes, notes.whole), Fraction(0)))
         yield (
             f"speech     {counted(len(notes.speech), 'phrase')}, {spoken_s:.1f} s "

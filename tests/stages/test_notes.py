@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 from scorebed.errors import SettingsError
 from scorebed.exporters.notes import Origin, notes_text
 from scorebed.model import (
-    Cue,
     HitPoint,
     Picture,
     PictureCurve,
@@ -28,6 +27,7 @@ from scorebed.model import (
     SpottingNotes,
     TimeRange,
     Transition,
+    cues_of,
 )
 from scorebed.stages.notes import obey
 from scorebed.stages.notes_file import read_notes
@@ -101,7 +101,8 @@ def found_in(picture: Picture, cuts: list[int], openings: list[int]) -> Spotting
             motion=tuple(n % 10 / 10 for n in range(hops)),
             brightness=tuple(n % 4 / 4 for n in range(hops)),
         ),
-        cues=(Cue(number="1M1", range=whole, hit_points=hits),),
+        cues=cues_of([whole], hits),
+        hit_points=hits,
     )
 
 
@@ -188,11 +189,9 @@ def films(draw: st.DrawFn) -> tuple[Spotted, SpottingNotes]:
             )
         )
     edges = sorted(dice.sample(range(0, frames, 61), 2 * dice.randint(0, 2)))
-    cues = [
-        Cue(number=f"1M{n}", range=TimeRange.between(a / rate, b / rate), hit_points=())
-        for n, (a, b) in enumerate(zip(edges[::2], edges[1::2], strict=True), start=1)
-    ]
-    edited = replace(notes, scenes=tuple(scenes), cues=tuple(cues) or notes.cues)
+    spans = zip(edges[::2], edges[1::2], strict=True)
+    cues = cues_of([TimeRange.between(a / rate, b / rate) for a, b in spans], ())
+    edited = replace(notes, scenes=tuple(scenes), cues=cues or notes.cues)
     return (picture, notes), edited
 
 
@@ -233,17 +232,8 @@ def test_gradual_transitions_and_found_silences_stay(written: Written, spotted: 
     )
     shots = [*notes.shots]
     shots[3] = replace(shots[3], transition=change)
-    cue = notes.cues[0]
-    cues = tuple(
-        Cue(
-            number=f"1M{number}",
-            range=TimeRange.between(start_s, end_s),
-            hit_points=tuple(hit for hit in cue.hit_points if start_s <= hit.at_s < end_s),
-        )
-        for number, (start_s, end_s) in enumerate(
-            [(Fraction(0), Fraction("5.0213")), (Fraction(13), Fraction(40))], start=1
-        )
-    )
+    spans = [(Fraction(0), Fraction("5.0213")), (Fraction(13), Fraction(40))]
+    cues = cues_of([TimeRange.between(*span) for span in spans], notes.hit_points)
     notes = replace(notes, shots=tuple(shots), cues=cues)
     text = text_of(picture, notes)
     assert "00:00:20.000 dissolve" in text
@@ -316,10 +306,20 @@ def test_silent_scenes_and_ranges_leave_gaps(written: Written, spotted: Spotted)
     assert music_of(notes) == [("1M1", 0, 12), ("1M2", 28, 30), ("1M3", 32, 40)]
     assert starts_of(notes) == [0, 12, 28]
     assert sorted(hits_of(notes)) == [0, 4, 28, 34]
-    assert set(hits_of(notes)) == {
-        float(hit.at_s) for cue in notes.cues for hit in cue.hit_points
-        if cue.range.start_s <= hit.at_s < cue.range.end_s
-    }  # fmt: skip
+    assert [float(hit.at_s) for hit in notes.hit_points] == [0, 4, 12, 20, 28, 34]
+
+
+def test_hit_points_without_music_are_kept_for_music_that_comes_back(
+    written: Written, spotted: Spotted
+) -> None:
+    picture, _ = spotted
+    text = THREE.format(second="music = false") + '[[hit]]\nat = 15\nlabel = "gong"\n'
+    silent = obeyed(written(text), spotted)
+    assert 15.0 not in hits_of(silent)
+    assert "00:00:15.000 gong (1)" in text_of(picture, silent)
+    # Another look at what was made of them: nothing is lost.
+    back = obey(silent, read_notes(written(THREE.format(second="")), picture), picture)
+    assert hits_of(back)[15.0] == ("gong", 1.0)
 
 
 def test_silences_may_touch_overlap_and_end_with_the_picture(

@@ -27,6 +27,7 @@ from scorebed.model import (
     SpottingNotes,
     TimeRange,
     Transition,
+    cues_of,
 )
 
 Picture = NDArray[np.uint8]
@@ -149,12 +150,10 @@ def test_a_scene_that_starts_inside_of_a_shot_shows_its_own_start() -> None:
 
 def test_silence_speech_and_hit_points_are_seen(tmp_path: Path) -> None:
     notes = some_notes(3, 2)
-    hit = HitPoint(at_s=Fraction(6), label="door", weight=1.0)
-    cues = (
-        Cue(number="1M1", range=TimeRange.between(Fraction(0), Fraction(12)), hit_points=(hit,)),
-        Cue(number="1M2", range=TimeRange.between(Fraction(30), Fraction(36)), hit_points=()),
-    )
-    sheet = plan_sheet("film.mp4", replace(notes, cues=cues))
+    hits = (HitPoint(at_s=Fraction(6), label="door", weight=1.0),)
+    spans = [(Fraction(0), Fraction(12)), (Fraction(30), Fraction(36))]
+    cues = cues_of([TimeRange.between(*span) for span in spans], hits)
+    sheet = plan_sheet("film.mp4", replace(notes, cues=cues, hit_points=hits))
     _, rows = drawn(sheet, tmp_path / "sheet.png")
     papers = [tuple(int(value) for value in row[5, 5]) for row in rows]
     assert papers[0] == papers[2] == (255, 255, 255)

@@ -223,8 +223,7 @@ def _further(notes: SpottingNotes, span: TimeRange) -> list[str]:
     """Hit points that are neither cuts nor starts of scenes."""
     return [
         f"{to_stamp(hit.at_s)} {plain(hit.label)} ({hit.weight:.2g})"
-        for cue in notes.cues
-        for hit in cue.hit_points
+        for hit in notes.hit_points
         if hit.label not in {"scene", "cut"} and span.holds(hit.at_s)
     ]
 

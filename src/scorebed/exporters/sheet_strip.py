@@ -32,10 +32,9 @@ def draw_strip(canvas: Canvas, row: Row) -> None:
     _draw_shots(canvas, row)
     for silent in span.without(notes.music):
         canvas.box(*_ends(row, silent), top, bottom, color=SILENT, hatch="////")
-    for cue in notes.cues:
-        for hit in cue.hit_points:
-            if hit.label not in {"cut", "scene"} and span.holds(hit.at_s):
-                canvas.mark(row.x_px(float(hit.at_s)), top - 4, MUSIC)
+    for hit in notes.hit_points:
+        if hit.label not in {"cut", "scene"} and span.holds(hit.at_s):
+            canvas.mark(row.x_px(float(hit.at_s)), top - 4, MUSIC)
     _draw_times(canvas, row)
 
 

@@ -77,6 +77,8 @@ class SpottingNotes:
     """Motion and brightness over time."""
     cues: tuple[Cue, ...]
     """The pieces of music that are wanted, in order, not overlapping; at least one."""
+    hit_points: tuple[HitPoint, ...] = ()
+    """All moments that music may meet, in order, also where there is none; a cue has its own."""
     existing_music: tuple[MusicRegion, ...] = ()
     """Where the production audio has music already, if it was asked for; in order."""
     ending: Transition | None = None
@@ -138,6 +140,7 @@ class SpottingNotes:
             ),
             scenes=_within(self.scenes, span),
             speech=_within(self.speech, span),
+            hit_points=_hits_within(self.hit_points, span),
             existing_music=_within(self.existing_music, span),
             curve=replace(
                 self.curve,

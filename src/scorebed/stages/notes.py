@@ -46,7 +46,7 @@ def obey(spotted: SpottingNotes, notes: Notes, picture: Picture) -> SpottingNote
     scenes = spotted.scenes if not notes.scenes else _scenes(spotted, notes, grid)
     hits = _hits(spotted, scenes, notes, grid)
     cues = cues_of(_with_music(spotted, scenes, notes, grid), hits)
-    return replace(spotted, scenes=scenes, cues=cues)
+    return replace(spotted, scenes=scenes, hit_points=tuple(hits), cues=cues)
 
 
 class _Grid:
@@ -58,7 +58,7 @@ class _Grid:
         spans += [cue.range for cue in spotted.cues]
         known = {Fraction(0), spotted.duration_s}
         known |= {at_s for span in spans for at_s in (span.start_s, span.end_s)}
-        known |= {hit.at_s for cue in spotted.cues for hit in cue.hit_points}
+        known |= {hit.at_s for hit in spotted.hit_points}
         self._known = sorted(known)
         self._last = picture.frame_count - 1
         rate = picture.frame_rate
@@ -174,7 +174,7 @@ def _nearest(hits: Iterable[Fraction], at_s: Fraction) -> str:
 def _found_hits(spotted: SpottingNotes, scenes: Sequence[Scene]) -> dict[Fraction, HitPoint]:
     sure = {shot.range.start_s: shot.confidence for shot in spotted.shots}
     openings = {scene.range.start_s for scene in scenes}
-    hits = {hit.at_s: hit for cue in spotted.cues for hit in cue.hit_points}
+    hits = {hit.at_s: hit for hit in spotted.hit_points}
     for at_s, hit in list(hits.items()):
         if hit.label == "scene" and at_s not in openings:
             hits[at_s] = HitPoint.of_cut(at_s, sure.get(at_s, 1.0))

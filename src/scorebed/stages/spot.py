@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["STAGE", "VERSION", "find_speech", "spot"]
 
-VERSION = 6
+VERSION = 7
 _LEAST_CUE_S = Fraction(3)
 """Between two stretches that have music already, shorter ones stay without."""
 _R = TypeVar("_R", SpeechRegion, MusicRegion)
@@ -104,6 +104,7 @@ def spot(
             brightness=tuple(round(float(value), 4) for value in watched.brightness),
         ),
         cues=_cues(source, picture.duration_s, existing, hits),
+        hit_points=tuple(hits),
         existing_music=existing,
         ending=ending,
     )
