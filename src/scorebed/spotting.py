@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scorebed.cutlists import list_file
 from scorebed.delivery import publish, refuse_existing, require_folder, told_of
 from scorebed.errors import SettingsError
 from scorebed.exporters.drawing import check_plot
@@ -17,18 +18,20 @@ from scorebed.exporters.sheet import plan_sheet, write_sheet
 from scorebed.exporters.words import counted
 from scorebed.job import check_inputs
 from scorebed.media import identify
-from scorebed.model import Picture, SpottingNotes, StageRun
+from scorebed.model import Listed, LookNote, Picture, SpottingNotes, StageRun, Tell, no_words
+from scorebed.options import CHAPTERS
 from scorebed.pipeline import Watch, spotted
+from scorebed.remembered import edited_notes
 from scorebed.settings import Settings
 from scorebed.spotting_json import as_object
-from scorebed.stages.notes_file import read_notes
 from scorebed.stages.probe import probe
 from scorebed.stages.thumbnails import thumbnails
 from scorebed.timecode import to_clock, to_stamp
+from scorebed.wav import sha256_of
 from scorebed.workspace import Workspace, default_root, prune
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from scorebed.exporters.sheet import Sheet
     from scorebed.model import HitNote, Scene, SourceFile, TimeRange
@@ -52,8 +55,8 @@ class SpotJob:
     """The PNG to draw, if one is wanted."""
     overwrite: bool = False
     """Whether files of those names may be replaced."""
-    again: tuple[str, ...] = ()
-    """Options that the run which uses the notes needs too, as on a command line."""
+    tell: Tell = no_words
+    """Told, in a sentence, what a person should know at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,9 +131,11 @@ def spot_video(job: SpotJob, watch: Watch) -> Spotting:
     source = identify(job.video)
     with Workspace(job.workspace, source) as work:
         picture = work.run(probe, source, gives=Picture, progress=watch("probe"))
-        notes = spotted(job.settings, work, source, picture, watch)
+        edited = edited_notes(job.settings, picture, job.tell)
+        notes = spotted(job.settings, edited, work, source, picture, watch)
         stages = tuple(work.runs)
-    _deliver(job, source, picture, notes, watch)
+    hits = () if edited is None else edited.hits
+    _deliver(job, source, picture, notes, hits, watch)
     if job.workspace == default_root():
         prune(job.workspace)
     return Spotting(
@@ -179,7 +184,12 @@ def _same(path: Path, other: Path | None) -> bool:
 
 
 def _deliver(
-    job: SpotJob, source: SourceFile, picture: Picture, notes: SpottingNotes, watch: Watch
+    job: SpotJob,
+    source: SourceFile,
+    picture: Picture,
+    notes: SpottingNotes,
+    hits: Sequence[HitNote],
+    watch: Watch,
 ) -> None:
     """Writes all files under temporary names, then gives them their own."""
     parts: list[tuple[Path, Path]] = []
@@ -192,7 +202,8 @@ def _deliver(
             with told_of(job.output, stage=STAGE):
                 part = job.output.with_name(f".{job.output.name}.part")
                 parts.append((part, job.output))
-                part.write_text(_text(job, picture, notes), encoding="utf-8", newline="\n")
+                text = notes_text(notes, picture, _origin(job, job.output), hits)
+                part.write_text(text, encoding="utf-8", newline="\n")
         for part, final in parts:
             with told_of(final, stage=STAGE):
                 publish(part, final, overwrite=job.overwrite)
@@ -216,19 +227,32 @@ def _drawn(
     return write_sheet(path, sheet, seen)
 
 
-def _text(job: SpotJob, picture: Picture, notes: SpottingNotes) -> str:
-    assert job.output is not None
-    given = job.settings.notes
-    edited = None if given is None else read_notes(given, picture)
-    hits: tuple[HitNote, ...] = () if edited is None else edited.hits
-    origin = Origin(
+def _origin(job: SpotJob, output: Path) -> Origin:
+    want = job.settings
+    cuts = CHAPTERS if want.spot.chapters else want.cuts
+    return Origin(
         video=_text_of(job.video.name),
         shown_video=_text_of(shlex.quote(job.video.name)),
-        notes=_text_of(shlex.quote(job.output.name)),
-        max_scenes=(edited and edited.max_scenes) or job.settings.spot.max_scenes,
-        again="".join(f" {_text_of(shlex.quote(word))}" for word in job.again),
+        notes=_text_of(shlex.quote(output.name)),
+        look=LookNote(
+            max_scenes=want.spot.max_scenes,
+            accuracy=want.spot.accuracy,
+            production_audio="keep" if want.audio.keep_production else "drop",
+            cuts=None if cuts is None else _listed(cuts, output.parent),
+            speech=None if want.transcript is None else _listed(want.transcript, output.parent),
+        ),
     )
-    return notes_text(notes, picture, origin, hits)
+
+
+def _listed(path: Path, folder: Path) -> Listed:
+    """A list as notes name it: from their folder on where it lies in there: both can move."""
+    if path == CHAPTERS:
+        return Listed(path=path, sha256="", where="")
+    full, home = path.resolve(), folder.resolve()
+    named = full.relative_to(home) if full.is_relative_to(home) else full
+    return Listed(
+        path=Path(_text_of(str(named))), sha256=sha256_of(list_file(path)), where=str(folder)
+    )
 
 
 def _text_of(name: str) -> str:

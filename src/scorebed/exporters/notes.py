@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from scorebed.exporters.words import counted, plain
+from scorebed.model import LookNote
 from scorebed.timecode import (
     counts_frames,
     drops_frames,
@@ -75,10 +76,8 @@ class Origin:
     """The same as it stands on a command line."""
     notes: str
     """Name of the notes file, as it stands on a command line."""
-    max_scenes: int
-    """Most scenes that were looked for."""
-    again: str
-    """Options that the next run needs too, as they stand on a command line; may be empty."""
+    look: LookNote
+    """How the picture was spotted; paths as the notes name them."""
 
 
 def notes_text(
@@ -115,10 +114,8 @@ def has_music(scene: Scene, cues: Iterable[Cue]) -> bool:
 
 
 def _header(picture: Picture, origin: Origin) -> Iterator[str]:
-    score = f"scorebed score {origin.shown_video} --notes {origin.notes}{origin.again}"
-    look = (
-        f"scorebed spot {origin.shown_video} --notes {origin.notes}{origin.again} --sheet sheet.png"
-    )
+    score = f"scorebed score {origin.shown_video} --notes {origin.notes}"
+    look = f"scorebed spot {origin.shown_video} --notes {origin.notes} --sheet sheet.png"
     frames = ""
     if _has_timecode(picture):
         rate = picture.frame_rate
@@ -154,12 +151,24 @@ def _file(picture: Picture, origin: Origin) -> Iterator[str]:
         kept = said is not None and since_midnight_s(said, rate) == picture.timecode_s
         first = said if kept and said else _first_timecode(picture.timecode_s, rate)
         yield f"timecode = {_quoted(first)}"
-    yield "# Refuses other videos. Remove it to use the notes for the same cut, exported again."
+    yield "# A video of another length is refused; for another export of this one there is a note."
     yield f'picture = "{picture.packets_sha256}"'
     yield ""
+    yield from _look(origin.look)
+
+
+def _look(look: LookNote) -> Iterator[str]:
     yield "[spot]"
-    yield "# Most scenes that were looked for; another figure looks at the whole picture again."
-    yield f"max_scenes = {origin.max_scenes}"
+    yield "# How the picture was looked at, and will be again; what [[scene]], [[silence]] and"
+    yield "# [[hit]] say counts all the same. For other scenes run scorebed spot again."
+    for key in ("max_scenes", "accuracy", "production_audio"):
+        value = getattr(look, key)
+        if value is not None:
+            yield f"{key} = {value if isinstance(value, int) else _quoted(value)}"
+    for key, listed in (("cuts", look.cuts), ("speech", look.speech)):
+        if listed is not None:
+            yield f"{key} = {_quoted(listed.path.as_posix())}"
+            yield from [f'{key}_sha256 = "{listed.sha256}"'] if listed.sha256 else []
 
 
 def _has_timecode(picture: Picture) -> bool:

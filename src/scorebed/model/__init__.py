@@ -43,7 +43,7 @@ from scorebed.model.music import (
     Take,
     TakePiece,
 )
-from scorebed.model.notes import HitNote, Notes, SceneNote, SilenceNote
+from scorebed.model.notes import HitNote, Listed, LookNote, Notes, SceneNote, SilenceNote
 from scorebed.model.picture import Picture, Stem, TimeRange
 from scorebed.model.reels import Reel, ReelSet
 from scorebed.model.result import (
@@ -122,7 +122,9 @@ __all__ = [
     "LevelSettings",
     "Levelled",
     "Limits",
+    "Listed",
     "ListedCut",
+    "LookNote",
     "Loudness",
     "LoudnessTarget",
     "Mixed",

@@ -40,8 +40,6 @@ class SpotSettings:
     """A list of cuts that decides in place of the detector; None to look."""
     chapters: bool = False
     """Whether the file's own chapters are that list."""
-    skip_music: bool = False
-    """Whether no music is wanted where the production audio has some already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

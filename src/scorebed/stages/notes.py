@@ -42,14 +42,14 @@ def obey(spotted: SpottingNotes, notes: Notes, picture: Picture) -> SpottingNote
         SettingsError: If two scenes or hit points fall on one frame, a hit point is taken away that
             is not there, a piece of music is too short, or none is left.
     """
-    grid = _Grid(spotted, picture)
+    grid = Grid(spotted, picture)
     scenes = spotted.scenes if not notes.scenes else _scenes(spotted, notes, grid)
     hits = _hits(spotted, scenes, notes, grid)
     cues = cues_of(_with_music(spotted, scenes, notes, grid), hits)
     return replace(spotted, scenes=scenes, hit_points=tuple(hits), cues=cues)
 
 
-class _Grid:
+class Grid:
     """The moments that a written time can mean."""
 
     def __init__(self, spotted: SpottingNotes, picture: Picture) -> None:
@@ -92,7 +92,7 @@ class _Grid:
 # --- scenes ------------------------------------------------------------------------------------
 
 
-def _scenes(spotted: SpottingNotes, notes: Notes, grid: _Grid) -> tuple[Scene, ...]:
+def _scenes(spotted: SpottingNotes, notes: Notes, grid: Grid) -> tuple[Scene, ...]:
     starts_s = [grid.at(scene.start_s) for scene in notes.scenes]
     if starts_s[0] != 0:
         raise SettingsError(
@@ -142,7 +142,7 @@ def _measured(spotted: SpottingNotes, span: TimeRange) -> Scene:
 
 
 def _hits(
-    spotted: SpottingNotes, scenes: Sequence[Scene], notes: Notes, grid: _Grid
+    spotted: SpottingNotes, scenes: Sequence[Scene], notes: Notes, grid: Grid
 ) -> list[HitPoint]:
     """The found ones, moved with the scenes; then the user's, each in place of one found there."""
     hits = _found_hits(spotted, scenes)
@@ -188,10 +188,10 @@ def _found_hits(spotted: SpottingNotes, scenes: Sequence[Scene]) -> dict[Fractio
 
 
 def _with_music(
-    spotted: SpottingNotes, scenes: Sequence[Scene], notes: Notes, grid: _Grid
+    spotted: SpottingNotes, scenes: Sequence[Scene], notes: Notes, grid: Grid
 ) -> tuple[TimeRange, ...]:
     """What the silent scenes and ranges leave."""
-    spans = spotted.whole.without(_silent(spotted, scenes, notes, grid))
+    spans = spotted.whole.without(_silent(scenes, notes, grid))
     if not spans:
         raise SettingsError(
             f"{STAGE}: {notes.name} leaves no music at all: every scene has music = false, or lies "
@@ -208,17 +208,12 @@ def _with_music(
     return spans
 
 
-def _silent(
-    spotted: SpottingNotes, scenes: Sequence[Scene], notes: Notes, grid: _Grid
-) -> list[TimeRange]:
+def _silent(scenes: Sequence[Scene], notes: Notes, grid: Grid) -> list[TimeRange]:
     silent = [
         scene.range
         for scene, note in zip(scenes, notes.scenes, strict=bool(notes.scenes))
         if not note.music
     ]
-    if not notes.scenes:
-        # The file says nothing of what has music: what was found stays.
-        silent += spotted.whole.without(spotted.music)
     for note in notes.silences:
         one = TimeRange.between(grid.at(note.start_s), grid.end(note.end_s))
         if one.duration_s <= 0:

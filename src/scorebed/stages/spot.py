@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from scorebed.dsp.music import find_music
 from scorebed.dsp.speech import detect_speech
-from scorebed.errors import MediaError
 from scorebed.model import (
-    Cue,
     HitPoint,
-    MusicRegion,
     Picture,
     PictureCurve,
     Progress,
@@ -41,9 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["STAGE", "VERSION", "find_speech", "spot"]
 
 VERSION = 7
-_LEAST_CUE_S = Fraction(3)
-"""Between two stretches that have music already, shorter ones stay without."""
-_R = TypeVar("_R", SpeechRegion, MusicRegion)
 
 
 def spot(
@@ -66,9 +59,8 @@ def spot(
         progress: Called with the share that is done.
 
     Raises:
-        MediaError: If less than four fifths of the picture decode without damage, the transcript
-            or the list of cuts cannot be used, or music is wanted only where there is none and
-            there is some from end to end.
+        MediaError: If less than four fifths of the picture decode without damage, or the transcript
+            or the list of cuts cannot be used.
     """
     transcript = settings.transcript
     told = () if transcript is None else read_transcript(transcript, picture.duration_s)
@@ -89,7 +81,7 @@ def spot(
         speech = find_speech(
             picture.production, picture.duration_s, lambda share: progress(0.9 + 0.1 * share)
         )
-    existing = _existing_music(picture, speech) if settings.skip_music else ()
+    whole = TimeRange(start_s=Fraction(0), duration_s=picture.duration_s)
     hits = _once((*hit_points_of(watched, shots, scenes), *markers))
     return SpottingNotes(
         duration_s=picture.duration_s,
@@ -103,9 +95,8 @@ def spot(
             motion=tuple(round(float(value), 4) for value in watched.motion),
             brightness=tuple(round(float(value), 4) for value in watched.brightness),
         ),
-        cues=_cues(source, picture.duration_s, existing, hits),
+        cues=cues_of([whole], hits),
         hit_points=tuple(hits),
-        existing_music=existing,
         ending=ending,
     )
 
@@ -117,45 +108,6 @@ def _once(hits: tuple[HitPoint, ...]) -> list[HitPoint]:
         other = found.get(hit.at_s, hit)
         found[hit.at_s] = replace(hit, weight=max(hit.weight, other.weight))
     return [found[at_s] for at_s in sorted(found)]
-
-
-def _existing_music(picture: Picture, speech: tuple[SpeechRegion, ...]) -> tuple[MusicRegion, ...]:
-    dx = picture.production
-    if dx is None:
-        return ()
-    found = find_music(
-        read_wav(dx.audio.path),
-        dx.channels,
-        start_samples=dx.start_samples,
-        speech=[region.range for region in speech],
-    )
-    return _within(found, picture.duration_s)
-
-
-def _within(found: Iterable[_R], duration_s: Fraction) -> tuple[_R, ...]:
-    """What lies within the picture: before or after it no music plays."""
-    whole = TimeRange(start_s=Fraction(0), duration_s=duration_s)
-    inside = [(one, one.range.common(whole)) for one in found]
-    return tuple(replace(one, range=span) for one, span in inside if span is not None)
-
-
-def _cues(
-    source: SourceFile,
-    duration_s: Fraction,
-    existing: tuple[MusicRegion, ...],
-    hits: Sequence[HitPoint],
-) -> tuple[Cue, ...]:
-    """Music where there is none yet, but for gaps that are too short for it."""
-    spans = TimeRange(start_s=Fraction(0), duration_s=duration_s).without(
-        region.range for region in existing
-    )
-    wanted = [span for span in spans if not existing or span.duration_s >= _LEAST_CUE_S]
-    if not wanted:
-        raise MediaError(
-            f"{STAGE}: the sound of {source.path} has music already, from end to end",
-            remedy="Leave --skip-existing-music out to put music over it all the same.",
-        )
-    return cues_of(wanted, hits)
 
 
 def find_speech(
@@ -177,6 +129,7 @@ def find_speech(
             progress(done / max(dx.length_samples, 1))
             yield block
 
-    return _within(
-        detect_speech(watched(), dx.channels, start_samples=dx.start_samples), duration_s
-    )
+    whole = TimeRange(start_s=Fraction(0), duration_s=duration_s)
+    found = detect_speech(watched(), dx.channels, start_samples=dx.start_samples)
+    inside = [(one, one.range.common(whole)) for one in found]
+    return tuple(replace(one, range=span) for one, span in inside if span is not None)
