@@ -42,6 +42,7 @@ def test_pyscenedetect(read: Read, text: str, mark: str) -> None:
         "# mine\n\n0\n00:00:02.400\n0:05.2\n",
         "00:00:02:10\r\n00:00:05:05\r\n",
         "01:00:00:00\n01:00:02:10\n01:00:05:05\n",
+        "23:00:00:00\n23:00:02:10\n23:00:05:05\n",
         "frame\n0\n60\n130\n",
         "start_s,end_s\n0,2.4\n2.4,5.2\n5.2,10\n",
         "0 2.4\n2.4 5.2\n5.2 10\n",
@@ -63,6 +64,11 @@ def test_pyscenedetect(read: Read, text: str, mark: str) -> None:
 )
 def test_plain_lists(read: Read, text: str) -> None:
     assert read("times.txt", text, frames=250) == BOTH
+
+
+def test_timecodes_over_midnight(read: Read) -> None:
+    text = "23:59:57:00\n23:59:59:10\n00:00:02:05\n"
+    assert read("a.txt", text, frames=250, timecode_s=Fraction(86_397)) == BOTH
 
 
 def test_whole_seconds_in_columns_stay(read: Read) -> None:

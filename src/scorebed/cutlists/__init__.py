@@ -43,8 +43,8 @@ def read_cuts(
         duration_s: Length of the picture, in seconds.
 
     Raises:
-        MediaError: If it cannot be read, no cut lies within the picture, or the list ends more than
-            a tenth later than the picture.
+        MediaError: If it cannot be read, no cut lies within the picture and no clip fills it, or
+            the list ends more than a tenth later than the picture, or its clips so much earlier.
     """
     listing = _listing(path, frame_rate, duration_s)
     return laid(listing, path, timecode_s=timecode_s, duration_s=duration_s)

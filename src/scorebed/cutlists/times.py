@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import re
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
-from scorebed.cutlists.clock import clock_s, seconds
+from scorebed.cutlists.clock import HALF_DAY_S, clock_s, day_s, is_over_midnight, seconds
 from scorebed.cutlists.commas import points_for_commas
 from scorebed.cutlists.listing import HOUR_S, Listing, Unreadable
 from scorebed.model import ListedCut
@@ -101,6 +102,11 @@ def _is_clock(line: str) -> bool:
 
 def _listing(found: Sequence[ListedCut], frame_rate: Fraction, *, is_clock: bool) -> Listing:
     """Times of day may begin at a full hour; all others count from the first frame."""
+    if is_clock and is_over_midnight(cut.at_s for cut in found):
+        after_s = day_s(frame_rate)
+        found = [
+            replace(cut, at_s=cut.at_s + after_s) if cut.at_s < HALF_DAY_S else cut for cut in found
+        ]
     first = min((cut.at_s for cut in found), default=Fraction(0))
     hour = clock_s(f"{int(first // HOUR_S):02d}:00:00:00", frame_rate) if is_clock else None
     return Listing(
