@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scorebed.cutlists import list_file
-from scorebed.delivery import publish, refuse_existing, require_folder, told_of
+from scorebed.delivery import publish, refuse_existing, require_folder, temporary_name, told_of
 from scorebed.errors import SettingsError
 from scorebed.exporters.drawing import check_plot
 from scorebed.exporters.notes import Origin, has_music, notes_text
@@ -200,7 +200,7 @@ def _deliver(
                 parts.append(_drawn(job.sheet, sheet, source, picture, watch))
         if job.output is not None:
             with told_of(job.output, stage=STAGE):
-                part = job.output.with_name(f".{job.output.name}.part")
+                part = temporary_name(job.output)
                 parts.append((part, job.output))
                 text = notes_text(notes, picture, _origin(job, job.output), hits)
                 part.write_text(text, encoding="utf-8", newline="\n")

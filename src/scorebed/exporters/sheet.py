@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scorebed.delivery import temporary_name
 from scorebed.errors import SettingsError
 from scorebed.exporters.png import write_png
 from scorebed.exporters.sheet_layout import (
@@ -96,7 +97,7 @@ def write_sheet(
     Returns:
         Temporary and final name.
     """
-    part = path.with_name(f".{path.name}.part")
+    part = temporary_name(path)
     first = next(thumbnails, None)
     thumb_px = sheet.box_px[1] if first is None else first.shape[0]
     height_px = HEAD_PX + len(sheet.views) * row_height_px(thumb_px)
