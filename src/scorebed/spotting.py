@@ -17,7 +17,7 @@ from scorebed.exporters.notes import Origin, has_music, notes_text
 from scorebed.exporters.sheet import plan_sheet, write_sheet
 from scorebed.exporters.words import counted
 from scorebed.job import check_inputs
-from scorebed.media import identify
+from scorebed.media import identify, refuse_address
 from scorebed.model import Listed, LookNote, Picture, SpottingNotes, StageRun, Tell, no_words
 from scorebed.options import CHAPTERS
 from scorebed.pipeline import Watch, spotted
@@ -152,6 +152,7 @@ def spot_video(job: SpotJob, watch: Watch) -> Spotting:
 
 
 def _check(job: SpotJob) -> None:
+    refuse_address(job.video, stage="probe")
     check_inputs(job.settings)
     for path, flag in ((job.output, "-o"), (job.sheet, "--sheet")):
         if path is None:

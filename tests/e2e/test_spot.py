@@ -15,6 +15,7 @@ import pytest
 from matplotlib.image import imread
 
 import scorebed as package
+from scorebed.cli.main import _stopped
 
 Scorebed = Callable[..., subprocess.CompletedProcess[str]]
 SCHEMA = Path(package.__file__).parent / "schema" / "spotting-1.json"
@@ -250,6 +251,7 @@ WRONG: dict[str, tuple[list[str], str, int]] = {
     "no notes": (["--notes", "{tmp}/none.toml"], "cannot be read", 2),
     "typo": (["--notes", "{tmp}/typo.toml"], "Did you mean 'name'", 2),
     "both": (["--notes", "{notes}", "--max-scenes", "4"], "--max-scenes and --notes", 2),
+    "folder of cuts": (["--cuts", "{tmp}"], "the list of cuts {tmp} is a folder", 3),
 }
 WRONG_SPOT = WRONG | {
     "taken": (["-o", "{notes}"], "--overwrite", 2),
@@ -277,9 +279,24 @@ def test_what_cannot_be_is_refused_before_any_work(
     out = ["-o", str(tmp_path / "out.mp4")] if verb == "score" else []
     done = scorebed(verb, film, *out, *options, "--workspace", tmp_path / "work")
     assert done.returncode == code, done.stderr
-    assert told in done.stderr
+    assert told.format(tmp=tmp_path) in done.stderr
     assert "Traceback" not in done.stderr
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("verb", ["score", "spot"])
+def test_an_address_is_to_be_downloaded_first(verb: str, scorebed: Scorebed) -> None:
+    # The codec in capitals is one all the same.
+    codec = ["--audio-codec", "AAC"] if verb == "score" else []
+    done = scorebed(verb, "https://example.org/film.mp4", *codec)
+    assert done.returncode == 3
+    assert "is an address" in done.stderr
+    assert "Download it first" in done.stderr
+
+
+def test_who_stops_a_verb_is_told_what_bears_on_it() -> None:
+    assert "service" in _stopped(["score", "film.mp4"])
+    assert "nothing was written" in _stopped(["spot", "film.mp4"])
 
 
 @pytest.mark.parametrize("more", [[], ["--plan"]])
