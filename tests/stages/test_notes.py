@@ -20,6 +20,7 @@ from scorebed.exporters.notes import Origin, notes_text
 from scorebed.model import (
     HitPoint,
     LookNote,
+    MusicRegion,
     Picture,
     PictureCurve,
     Scene,
@@ -239,6 +240,16 @@ def test_gradual_transitions_and_found_silences_stay(written: Written, spotted: 
     assert "00:00:20.000 dissolve" in text
     # No frame lies at 5.0213 s: it is known all the same.
     assert obeyed(written(text), (picture, notes)) == notes
+
+
+def test_scenes_say_which_cue_they_are_in_and_what_music_is_there(spotted: Spotted) -> None:
+    picture, notes = spotted
+    there = MusicRegion(range=TimeRange.between(Fraction(10), Fraction(14)), confidence=0.8)
+    lines = text_of(picture, replace(notes, existing_music=(there,))).splitlines()
+    headings = [line for line in lines if line.startswith("# ---- scene")]
+    assert [heading.partition("cue ")[2][:3] for heading in headings] == ["1M1"] * 3
+    assert "# music   2.0 s: 0:10.0 to 0:12.0" in lines
+    assert "# music   2.0 s: 0:12.0 to 0:14.0" in lines
 
 
 def test_three_hours_are_still_readable(spotted: Spotted) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from scorebed.model import (
         Cue,
         HitNote,
+        MusicRegion,
         Picture,
         Scene,
         Shot,
@@ -48,7 +49,8 @@ A time between two frames means the nearest one.
                split one    add a [[scene]] with a start inside it, in its place
   name       what you call it
   brief      what its music should be, besides --prompt: "only piano, warm"
-  music      false: no music while it lasts. Scenes with music in a row share a cue (1M1, 1M2)
+  music      false: no music while it lasts. Scenes with music in a row share a cue: 1M1 is the
+             first cue, not the first scene
 
 [[silence]]  a range without music, anywhere: start, end
                [[silence]]
@@ -193,10 +195,11 @@ def _scene(notes: SpottingNotes, number: int) -> Iterator[str]:
         f"{to_stamp(span.start_s)} to {to_stamp(span.end_s)}",
         f"{to_clock(span.duration_s)} long",
         counted(scene.shots, "shot"),
-        *(cues or ["no music"]),
+        f"cue {', '.join(cues)}" if cues else "no music",
     ]
     yield f"# ---- scene {number + 1}: {', '.join(told)} ".ljust(_COLUMNS, "-")
-    yield from _listed("speech", _spoken(notes.speech, span), _OTHER_LINES)
+    yield from _listed("speech", _heard(notes.speech, span), _OTHER_LINES)
+    yield from _listed("music", _heard(notes.existing_music, span), _OTHER_LINES)
     yield from _listed("hits", _further(notes, span), _OTHER_LINES)
     yield from _listed("shots", _shown(notes.shots, span), _SHOT_LINES)
     yield "[[scene]]"
@@ -216,8 +219,9 @@ def _shown(shots: Sequence[Shot], span: TimeRange) -> list[str]:
     return listed
 
 
-def _spoken(speech: Sequence[SpeechRegion], span: TimeRange) -> list[str]:
-    common = (region.range.common(span) for region in speech)
+def _heard(regions: Sequence[SpeechRegion | MusicRegion], span: TimeRange) -> list[str]:
+    """What the production audio has within a range: how much in all, and where."""
+    common = (region.range.common(span) for region in regions)
     inside = [one for one in common if one is not None]
     if not inside:
         return []

@@ -103,7 +103,8 @@ def _draw_names(canvas: Canvas, row: Row, *, music: bool) -> None:
     cues = [cue.number for cue in row.notes.cues if has_music(scene, [cue])]
     if len(cues) > _MOST_CUES:
         cues[_MOST_CUES:] = ["..."]
-    told, colour = (", ".join(cues), MUSIC) if music else ("no music", FAINT)
+    # The large number is the scene's.
+    told, colour = (f"cue {', '.join(cues)}", MUSIC) if music else ("no music", FAINT)
     canvas.text(LEFT_PX - 16, 32, told, 11, weight="bold", color=colour, ha="right")
     y_px = 56
     for line in textwrap.wrap(plain(scene.name), _NAME_COLUMNS)[:2]:
