@@ -65,8 +65,10 @@ def test_full_and_fast_agree(film: Path, spot: Spot) -> None:
     assert not next(stage for stage in full["stages"] if stage["name"] == "spot")["cached"]
 
 
-def test_the_chapters_of_the_file_are_cuts(film: Path, spot: Spot) -> None:
-    assert starts(spot(film, "--cuts", "chapters")) == [0, 5, 9]
+def test_the_chapters_of_the_file_are_cuts(film: Path, spot: Spot, tmp_path: Path) -> None:
+    notes = tmp_path / "notes.toml"
+    assert starts(spot(film, "--cuts", "chapters", "-o", notes)) == [0, 5, 9]
+    assert starts(spot(film, "--notes", notes)) == [0, 5, 9]
 
 
 def test_a_list_decides(film: Path, spot: Spot, tmp_path: Path) -> None:
