@@ -31,10 +31,10 @@ from scorebed.wav import sha256_of
 from scorebed.workspace import Workspace, default_root, prune
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from scorebed.exporters.sheet import Sheet
-    from scorebed.model import HitNote, Scene, SourceFile, TimeRange
+    from scorebed.model import Scene, SourceFile, TimeRange
 
 STAGE = "spot"
 
@@ -129,13 +129,16 @@ def spot_video(job: SpotJob, watch: Watch) -> Spotting:
     """
     _check(job)
     source = identify(job.video)
+    # What lists hold is noted as they are read, not as they are when the work is done.
+    origin = None if job.output is None else _origin(job, job.output)
     with Workspace(job.workspace, source) as work:
         picture = work.run(probe, source, gives=Picture, progress=watch("probe"))
         edited = edited_notes(job.settings, picture, job.tell)
         notes = spotted(job.settings, edited, work, source, picture, watch)
         stages = tuple(work.runs)
     hits = () if edited is None else edited.hits
-    _deliver(job, source, picture, notes, hits, watch)
+    text = "" if origin is None else notes_text(notes, picture, origin, hits)
+    _deliver(job, source, picture, notes, text, watch)
     if job.workspace == default_root():
         prune(job.workspace)
     return Spotting(
@@ -189,7 +192,7 @@ def _deliver(
     source: SourceFile,
     picture: Picture,
     notes: SpottingNotes,
-    hits: Sequence[HitNote],
+    text: str,
     watch: Watch,
 ) -> None:
     """Writes all files under temporary names, then gives them their own."""
@@ -203,7 +206,6 @@ def _deliver(
             with told_of(job.output, stage=STAGE):
                 part = temporary_name(job.output)
                 parts.append((part, job.output))
-                text = notes_text(notes, picture, _origin(job, job.output), hits)
                 part.write_text(text, encoding="utf-8", newline="\n")
         for part, final in parts:
             with told_of(final, stage=STAGE):
