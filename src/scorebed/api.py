@@ -22,7 +22,7 @@ from scorebed.model import (
 from scorebed.options import DEFAULT_PRESET, DEFAULT_SEED, DEFAULT_STYLE, Options
 from scorebed.pipeline import Watch
 from scorebed.pipeline import score as run_job
-from scorebed.settings import resolve
+from scorebed.remembered import resolve_noted
 from scorebed.spotting import SpotJob, Spotting, spot_video
 from scorebed.workspace import default_root
 
@@ -168,7 +168,7 @@ def score(
     Raises:
         ScorebedError: One of its kinds; nothing is then left under a final name.
     """
-    settings = resolve(
+    settings = resolve_noted(
         Options(
             preset=preset,
             style=style,
@@ -220,7 +220,8 @@ def score(
             ledger=None if ledger is None else Path(ledger),
             buy_again=buy_again,
             fallback=fallback,
-        )
+        ),
+        tell,
     )
     job = Job(
         video=Path(video),
@@ -251,6 +252,7 @@ def spot(
     workspace: str | Path | None = None,
     overwrite: bool = False,
     watch: Watch = _unwatched,
+    tell: Tell = no_words,
 ) -> Spotting:
     """Finds shots, scenes, hit points and speech; ``score`` then need not look again.
 
@@ -262,13 +264,15 @@ def spot(
         cuts: A list of cuts (EDL, OTIO, FCPXML, Final Cut 7 XML, CSV, times), or ``"chapters"``, in
             place of the detector.
         skip_existing_music: No music where the video's own sound has some already.
-        notes: Spotting notes that were edited: what they make of what is found.
+        notes: Spotting notes that were edited: what they make of what is found. They say how it was
+            spotted, too; what is given here besides and is no default counts more.
         speech: Subtitles that say where somebody speaks, instead of listening.
         production_audio: With ``drop`` nobody listens for speech.
         sheet: A PNG: a row of thumbnails per scene, with shots, speech and motion.
         workspace: Root of the workspaces; by default the user's cache.
         overwrite: Whether files of those names may be replaced.
         watch: Told the name of each stage; returns what is told the share that is done.
+        tell: Told, in sentences, what a person should know at once.
 
     Returns:
         What was found; ``to_json()`` gives what the command line prints.
@@ -276,7 +280,7 @@ def spot(
     Raises:
         ScorebedError: One of its kinds; nothing is then left under a final name.
     """
-    settings = resolve(
+    settings = resolve_noted(
         Options(
             max_scenes=max_scenes,
             accuracy=accuracy,
@@ -285,7 +289,8 @@ def spot(
             notes=None if notes is None else Path(notes),
             speech=None if speech is None else Path(speech),
             production_audio=production_audio,
-        )
+        ),
+        tell,
     )
     job = SpotJob(
         video=Path(video),
@@ -294,6 +299,7 @@ def spot(
         output=None if output is None else Path(output),
         sheet=None if sheet is None else Path(sheet),
         overwrite=overwrite,
+        tell=tell,
     )
     return spot_video(job, watch)
 

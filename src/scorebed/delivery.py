@@ -216,9 +216,15 @@ def publish(part: Path, final: Path, *, overwrite: bool) -> None:
         part.unlink()
 
 
+def temporary_name(final: Path) -> Path:
+    """A name beside a file, and of this run alone: two that write the same file do not meet."""
+    name = hashlib.sha256(os.fsencode(final.name)).hexdigest()[:16]
+    return final.with_name(f".scorebed-{name}-{uuid.uuid4().hex[:8]}.part")
+
+
 def publish_text(text: str, final: Path) -> None:
     """Writes a small text file in one step; an older one is replaced."""
-    part = final.with_name(f".{final.name}.part")
+    part = temporary_name(final)
     try:
         part.write_text(text + "\n", encoding="utf-8")
         publish(part, final, overwrite=True)

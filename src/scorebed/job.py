@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scorebed.cutlists import check_list, list_file
 from scorebed.delivery import check_output, publish, publish_text, sidecar, told_of
 from scorebed.exporters.drawing import check_plot
 from scorebed.exporters.plot import write_plot
 from scorebed.exporters.stems import check_stems, remove_stale, write_stems
-from scorebed.media import identify
+from scorebed.media import identify, refuse_address
 from scorebed.model import MuxPlan, Picture, Tell, no_words
 from scorebed.providers.base import Service, find
 from scorebed.settings import Settings
@@ -61,11 +62,13 @@ def check_job(job: Job) -> None:
     """Refuses inputs that cannot be opened and outputs that could not be written in the end.
 
     Raises:
-        MediaError: If a track or a transcript that was given is missing or empty.
+        MediaError: If the video is an address, or a track, a transcript or a list of cuts that was
+            given is missing or empty.
         SettingsError: If a name is taken, wrong, or the input, the notes are no notes file, or the
             container does not hold the audio codec that was asked for.
         WorkspaceError: If a folder may not be written to.
     """
+    refuse_address(job.video, stage="probe")
     check_output(job.output, video=job.video, overwrite=job.overwrite)
     muxer = BY_EXTENSION.get(job.output.suffix.lower())
     if muxer is not None:
@@ -81,12 +84,15 @@ def check_inputs(want: Settings) -> None:
     """Refuses inputs, beside the video, that cannot be used.
 
     Raises:
-        MediaError: If a track or a transcript that was given is missing or empty.
+        MediaError: If a track, a transcript or a list of cuts that was given is missing or empty.
         SettingsError: If the notes that were given are no notes file.
     """
     for given in (want.music, want.transcript):
         if given is not None:
             identify(given)
+    if want.cuts is not None:
+        check_list(want.cuts)
+        identify(list_file(want.cuts))
     if want.notes is not None:
         read_notes(want.notes, None)
 

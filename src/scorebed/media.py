@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,8 @@ _STILL = (
     "ffmpeg -loop 1 -i FILE -t 10 -pix_fmt yuv420p NEW_FILE.mp4"
 )
 _PACKED = "Unpack it and give the video that is in it."
+# A path has lost one of the two strokes.
+_ADDRESS = re.compile(r"(https?|ftps?|sftp|rtmps?|rtsp|s3|gs):/", re.IGNORECASE)
 _NO_FILM = "Give the path of one video file."
 _OTHER_FILES = (
     (0, b"\x89PNG\r\n", "a PNG picture", _STILL),
@@ -101,6 +104,23 @@ def open_media(path: Path, *, stage: str) -> Iterator[av.container.InputContaine
             container.close()
 
 
+def refuse_address(path: Path, *, stage: str) -> None:
+    """Refuses an address in place of a file: scorebed fetches nothing.
+
+    Args:
+        path: What was given.
+        stage: Named in errors.
+
+    Raises:
+        MediaError: If it is one.
+    """
+    if _ADDRESS.match(str(path)) and not path.exists():
+        raise MediaError(
+            f"{stage}: {path} is an address, not a file",
+            remedy="Download it first, for example with: curl -LO ADDRESS - then give the file.",
+        )
+
+
 @contextmanager
 def open_source(path: Path, *, stage: str) -> Iterator[BinaryIO]:
     """Opens a user's file as bytes.
@@ -108,6 +128,7 @@ def open_source(path: Path, *, stage: str) -> Iterator[BinaryIO]:
     Raises:
         MediaError: If it is missing, a folder, or may not be read.
     """
+    refuse_address(path, stage=stage)
     try:
         # Opening a pipe that nobody writes to would wait for ever.
         mode = path.stat().st_mode

@@ -18,6 +18,7 @@ from scorebed.model import (
     LoudnessTarget,
     Mixed,
     MuxPlan,
+    Notes,
     Order,
     Picture,
     Production,
@@ -30,6 +31,7 @@ from scorebed.model import (
     Take,
 )
 from scorebed.providers.base import Service, find
+from scorebed.remembered import edited_notes
 from scorebed.result import Result
 from scorebed.settings import LOSSLESS_HEADROOM_DB, LOSSY_HEADROOM_DB, Settings
 from scorebed.stages.compose import announcement, compose, failed, known, require_key
@@ -42,9 +44,9 @@ from scorebed.stages.mux import mux
 from scorebed.stages.mux_plan import plan_mux
 from scorebed.stages.mux_sounds import stems_for
 from scorebed.stages.notes import obey
-from scorebed.stages.notes_file import read_notes
 from scorebed.stages.probe import probe
 from scorebed.stages.reel import reel
+from scorebed.stages.spare import spare
 from scorebed.stages.spot import spot
 from scorebed.stages.standing import to_pay
 from scorebed.workspace import Workspace, default_root, prune
@@ -133,7 +135,8 @@ def prepare(
 ) -> tuple[SpottingNotes, Order]:
     """Where the music goes, and what is ordered: all that comes before money is spent."""
     want = job.settings
-    notes = spotted(want, work, source, picture, watch).cued(want.music_s)
+    edited = edited_notes(want, picture, job.tell)
+    notes = spotted(want, edited, work, source, picture, watch).cued(want.music_s)
     # What is bought is for this picture, not for the first half of a recording that still runs.
     require_unchanged(source, stage="spot")
     limits = find(want.provider).limits(want.service)
@@ -153,18 +156,25 @@ def prepare(
 
 
 def spotted(
-    want: Settings, work: Workspace, source: SourceFile, picture: Picture, watch: Watch
+    want: Settings,
+    edited: Notes | None,
+    work: Workspace,
+    source: SourceFile,
+    picture: Picture,
+    watch: Watch,
 ) -> SpottingNotes:
     """What is found in the picture, and what the user has made of it."""
-    edited = None if want.notes is None else read_notes(want.notes, picture)
     asked = replace(
         want.spot,
         transcript=None if want.transcript is None else identify(want.transcript),
         cuts=None if want.cuts is None else identify(list_file(want.cuts)),
-        max_scenes=(edited and edited.max_scenes) or want.spot.max_scenes,
     )
     found = work.run(spot, source, picture, asked, gives=SpottingNotes, progress=watch("spot"))
-    return found if edited is None else obey(found, edited, picture)
+    if edited is not None:
+        return obey(found, edited, picture)
+    if not want.spare:
+        return found
+    return work.run(spare, source, picture, found, gives=SpottingNotes, progress=watch("spare"))
 
 
 def _compose(job: Job, work: Workspace, order: Order, watch: Watch) -> Take:

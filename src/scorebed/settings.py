@@ -71,6 +71,8 @@ class Settings:
     music: Path | None
     brief: Brief
     spot: SpotSettings
+    spare: bool
+    """Whether no music is wanted where the production audio has some already."""
     transcript: Path | None
     """Subtitles that say where somebody speaks; None to listen."""
     cuts: Path | None
@@ -106,11 +108,6 @@ def resolve(options: Options, *, defaults: Options | None = None) -> Settings:
     check_options(options)
     if options.production_audio == "drop":
         _refuse_speech_options(options)
-    if options.notes is not None and options.max_scenes != (defaults or Options()).max_scenes:
-        raise SettingsError(
-            "--max-scenes and --notes cannot go together: the notes have their own scenes",
-            remedy="Leave --max-scenes out, or change max_scenes in the notes file.",
-        )
     if options.notes is not None and options.skip_existing_music:
         raise SettingsError(
             "--notes and --skip-existing-music cannot go together: the notes say where music plays",
@@ -156,8 +153,8 @@ def resolve(options: Options, *, defaults: Options | None = None) -> Settings:
             listen=options.production_audio == "keep",
             accuracy=options.accuracy,
             chapters=options.cuts == CHAPTERS,
-            skip_music=options.skip_existing_music,
         ),
+        spare=options.skip_existing_music,
         transcript=options.speech,
         cuts=None if options.cuts == CHAPTERS else options.cuts,
         notes=options.notes,

@@ -9,28 +9,32 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scorebed.delivery import publish, refuse_existing, require_folder, told_of
+from scorebed.cutlists import list_file
+from scorebed.delivery import publish, refuse_existing, require_folder, temporary_name, told_of
 from scorebed.errors import SettingsError
 from scorebed.exporters.drawing import check_plot
 from scorebed.exporters.notes import Origin, has_music, notes_text
 from scorebed.exporters.sheet import plan_sheet, write_sheet
+from scorebed.exporters.words import counted
 from scorebed.job import check_inputs
-from scorebed.media import identify
-from scorebed.model import Picture, SpottingNotes, StageRun
+from scorebed.media import identify, refuse_address
+from scorebed.model import Listed, LookNote, Picture, SpottingNotes, StageRun, Tell, no_words
+from scorebed.options import CHAPTERS
 from scorebed.pipeline import Watch, spotted
+from scorebed.remembered import edited_notes
 from scorebed.settings import Settings
 from scorebed.spotting_json import as_object
-from scorebed.stages.notes_file import read_notes
 from scorebed.stages.probe import probe
 from scorebed.stages.thumbnails import thumbnails
 from scorebed.timecode import to_clock, to_stamp
+from scorebed.wav import sha256_of
 from scorebed.workspace import Workspace, default_root, prune
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from scorebed.exporters.sheet import Sheet
-    from scorebed.model import HitNote, Scene, SourceFile, TimeRange
+    from scorebed.model import Scene, SourceFile, TimeRange
 
 STAGE = "spot"
 
@@ -51,8 +55,8 @@ class SpotJob:
     """The PNG to draw, if one is wanted."""
     overwrite: bool = False
     """Whether files of those names may be replaced."""
-    again: tuple[str, ...] = ()
-    """Options that the run which uses the notes needs too, as on a command line."""
+    tell: Tell = no_words
+    """Told, in a sentence, what a person should know at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,13 +89,12 @@ class Spotting:
             f"{float(notes.frame_rate):.6g} per second"
         )
         kinds += [] if notes.ending is None else [notes.ending.kind]
-        told = ", ".join(_count(kinds.count(kind), kind) for kind in ("cut", "dissolve", "fade"))
+        told = ", ".join(counted(kinds.count(kind), kind) for kind in ("cut", "dissolve", "fade"))
         yield f"shots      {len(notes.shots)}: {told}"
-        hits = sum(len(cue.hit_points) for cue in notes.cues)
-        yield f"hit points {hits}"
-        spoken_s = float(sum(_lengths(notes), Fraction(0)))
+        yield f"hit points {len(notes.hit_points)}"
+        spoken_s = float(sum(_lengths(notes, notes.whole), Fraction(0)))
         yield (
-            f"speech     {_count(len(notes.speech), 'phrase')}, {spoken_s:.1f} s "
+            f"speech     {counted(len(notes.speech), 'phrase')}, {spoken_s:.1f} s "
             f"({spoken_s / float(notes.duration_s):.0%})"
         )
         for region in notes.existing_music:
@@ -126,11 +129,16 @@ def spot_video(job: SpotJob, watch: Watch) -> Spotting:
     """
     _check(job)
     source = identify(job.video)
+    # What lists hold is noted as they are read, not as they are when the work is done.
+    origin = None if job.output is None else _origin(job, job.output)
     with Workspace(job.workspace, source) as work:
         picture = work.run(probe, source, gives=Picture, progress=watch("probe"))
-        notes = spotted(job.settings, work, source, picture, watch)
+        edited = edited_notes(job.settings, picture, job.tell)
+        notes = spotted(job.settings, edited, work, source, picture, watch)
         stages = tuple(work.runs)
-    _deliver(job, source, picture, notes, watch)
+    hits = () if edited is None else edited.hits
+    text = "" if origin is None else notes_text(notes, picture, origin, hits)
+    _deliver(job, source, picture, notes, text, watch)
     if job.workspace == default_root():
         prune(job.workspace)
     return Spotting(
@@ -143,14 +151,11 @@ def spot_video(job: SpotJob, watch: Watch) -> Spotting:
     )
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' if number != 1 else ''}"
-
-
 # --- files -------------------------------------------------------------------------------------
 
 
 def _check(job: SpotJob) -> None:
+    refuse_address(job.video, stage="probe")
     check_inputs(job.settings)
     for path, flag in ((job.output, "-o"), (job.sheet, "--sheet")):
         if path is None:
@@ -183,7 +188,12 @@ def _same(path: Path, other: Path | None) -> bool:
 
 
 def _deliver(
-    job: SpotJob, source: SourceFile, picture: Picture, notes: SpottingNotes, watch: Watch
+    job: SpotJob,
+    source: SourceFile,
+    picture: Picture,
+    notes: SpottingNotes,
+    text: str,
+    watch: Watch,
 ) -> None:
     """Writes all files under temporary names, then gives them their own."""
     parts: list[tuple[Path, Path]] = []
@@ -194,9 +204,9 @@ def _deliver(
                 parts.append(_drawn(job.sheet, sheet, source, picture, watch))
         if job.output is not None:
             with told_of(job.output, stage=STAGE):
-                part = job.output.with_name(f".{job.output.name}.part")
+                part = temporary_name(job.output)
                 parts.append((part, job.output))
-                part.write_text(_text(job, picture, notes), encoding="utf-8", newline="\n")
+                part.write_text(text, encoding="utf-8", newline="\n")
         for part, final in parts:
             with told_of(final, stage=STAGE):
                 publish(part, final, overwrite=job.overwrite)
@@ -220,19 +230,32 @@ def _drawn(
     return write_sheet(path, sheet, seen)
 
 
-def _text(job: SpotJob, picture: Picture, notes: SpottingNotes) -> str:
-    assert job.output is not None
-    given = job.settings.notes
-    edited = None if given is None else read_notes(given, picture)
-    hits: tuple[HitNote, ...] = () if edited is None else edited.hits
-    origin = Origin(
+def _origin(job: SpotJob, output: Path) -> Origin:
+    want = job.settings
+    cuts = CHAPTERS if want.spot.chapters else want.cuts
+    return Origin(
         video=_text_of(job.video.name),
         shown_video=_text_of(shlex.quote(job.video.name)),
-        notes=_text_of(shlex.quote(job.output.name)),
-        max_scenes=(edited and edited.max_scenes) or job.settings.spot.max_scenes,
-        again="".join(f" {_text_of(shlex.quote(word))}" for word in job.again),
+        notes=_text_of(shlex.quote(output.name)),
+        look=LookNote(
+            max_scenes=want.spot.max_scenes,
+            accuracy=want.spot.accuracy,
+            production_audio="keep" if want.audio.keep_production else "drop",
+            cuts=None if cuts is None else _listed(cuts, output.parent),
+            speech=None if want.transcript is None else _listed(want.transcript, output.parent),
+        ),
     )
-    return notes_text(notes, picture, origin, hits)
+
+
+def _listed(path: Path, folder: Path) -> Listed:
+    """A list as notes name it: from their folder on where it lies in there: both can move."""
+    if path == CHAPTERS:
+        return Listed(path=path, sha256="", where="")
+    full, home = path.resolve(), folder.resolve()
+    named = full.relative_to(home) if full.is_relative_to(home) else full
+    return Listed(
+        path=Path(_text_of(str(named))), sha256=sha256_of(list_file(path)), where=str(folder)
+    )
 
 
 def _text_of(name: str) -> str:
@@ -240,10 +263,9 @@ def _text_of(name: str) -> str:
     return name.encode(errors="replace").decode()
 
 
-def _lengths(notes: SpottingNotes, span: TimeRange | None = None) -> Iterator[Fraction]:
-    """How long each phrase is, within a range if one is given."""
+def _lengths(notes: SpottingNotes, span: TimeRange) -> Iterator[Fraction]:
+    """How long each phrase is within a range."""
     for region in notes.speech:
-        start_s, end_s = region.range.start_s, region.range.end_s
-        if span is not None:
-            start_s, end_s = max(start_s, span.start_s), min(end_s, span.end_s)
-        yield max(end_s - start_s, Fraction(0))
+        inside = region.range.common(span)
+        if inside is not None:
+            yield inside.duration_s

@@ -46,8 +46,7 @@ def as_object(spotting: Spotting) -> dict[str, Any]:
         ],
         "hit_points": [
             {"at_s": _seconds(hit.at_s), "label": hit.label, "weight": hit.weight}
-            for cue in notes.cues
-            for hit in cue.hit_points
+            for hit in notes.hit_points
         ],
         "speech": [speech_figures(region) for region in notes.speech],
         "existing_music": [speech_figures(region) for region in notes.existing_music],

@@ -61,7 +61,7 @@ def test_every_scene_starts_on_a_downbeat(kit: Any, shown: Any, lengths: tuple[f
     notes = kit.notes([shown(seconds=length) for length in lengths])
     for style in kit.styles if sum(lengths) < 1000 else kit.styles[:2]:
         plan = compose(notes, kit.brief(style))
-        downbeats = set(plan.downbeats_samples)
+        downbeats = {bar.start_samples for bar in plan.bars}
         for scene in notes.scenes:
             # Not merely within a frame: on the sample.
             assert to_samples(scene.range.start_s) in downbeats

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -201,6 +202,24 @@ def test_a_timecode_of_midnight_that_means_nothing_is_left_alone(read: Read) -> 
     assert [cut[0] for cut in read("a.edl", spans, frames=250, timecode_s=Fraction(0))] == [150]
 
 
+def test_one_event_that_fills_the_picture_is_one_shot(read: Read) -> None:
+    assert read("a.edl", one_event_each(("01:00:00:00", "01:00:04:00")), frames=100) == []
+
+
+@pytest.mark.parametrize(("rate", "drop"), [(Fraction(25), False), (NTSC, True), (NTSC, False)])
+def test_a_list_over_midnight(read: Read, rate: Fraction, *, drop: bool) -> None:
+    day = 2_589_408 if drop else 86_400 * round(rate)
+    marks = [
+        timecode(at % day, rate, drop=drop) for at in (day - 150, day - 50, day + 50, day + 150)
+    ]
+    assert marks[2] < marks[0]
+    text = f"FCM: {'DROP' if drop else 'NON-DROP'} FRAME\n" + one_event_each(*pairwise(marks))
+    assert [cut[0] for cut in read("a.edl", text, frames=300, rate=rate)] == [100, 200]
+    start_s = (day - 150) / rate
+    found = read("a.edl", text, frames=300, rate=rate, timecode_s=start_s)
+    assert [cut[0] for cut in found] == [100, 200]
+
+
 def test_gaps_are_black(read: Read) -> None:
     spans = one_event_each(("00:00:00:00", "00:00:01:00"), ("00:00:02:00", "00:00:03:00"))
     assert [cut[0] for cut in read("a.edl", spans, frames=75)] == [25, 50]
@@ -228,7 +247,7 @@ def test_a_list_at_half_the_rate_of_the_picture(read: Read) -> None:
             "line 2: there is no",
         ),
         ("001  AX  V  Q  00:00:00:00 00:00:01:00 00:00:00:00 00:00:01:00\n", "line 1: no kind"),
-        (one_event_each(("00:00:00:00", "00:00:04:00")), "no cut"),
+        (one_event_each(("00:00:00:00", "00:00:02:00")), "ends 2.00 s before"),
         (
             one_event_each(("00:00:00:00", "00:00:04:00"), ("00:00:04:00", "00:02:00:00")),
             "116.00 s",

@@ -171,7 +171,7 @@ def test_fcpxml_bundles_are_folders(read: Read, tmp_path: Path) -> None:
         tmp_path / "b.fcpxmld", frame_rate=NTSC, timecode_s=None, duration_s=600 / NTSC
     )
     assert found == ((30 / NTSC, "hit"),)
-    with pytest.raises(MediaError, match="folder without"):
+    with pytest.raises(MediaError, match="is a folder"):
         read_markers(tmp_path, frame_rate=NTSC, timecode_s=None, duration_s=Fraction(1))
 
 

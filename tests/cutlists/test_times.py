@@ -42,20 +42,52 @@ def test_pyscenedetect(read: Read, text: str, mark: str) -> None:
         "# mine\n\n0\n00:00:02.400\n0:05.2\n",
         "00:00:02:10\r\n00:00:05:05\r\n",
         "01:00:00:00\n01:00:02:10\n01:00:05:05\n",
+        "23:00:00:00\n23:00:02:10\n23:00:05:05\n",
         "frame\n0\n60\n130\n",
         "start_s,end_s\n0,2.4\n2.4,5.2\n5.2,10\n",
         "0 2.4\n2.4 5.2\n5.2 10\n",
         "2.4s\n5.2s\n",
+        # As spreadsheets write decimals where commas stand for points.
+        "start_s;end_s;name\n0;2,4;a, b\n2,4;5,2;\n5,2;10;\n",
+        "start_s\n0\n2,4\n5,2\n",
+        'start_s,end_s\n0,"2,4"\n"2,4","5,2"\n"5,2",10\n',
+        "0;2,4\n2,4;5,2\n5,2;10,0\n",
+        "2,4;\n5,2;\n",
+        "2,4\t\n5,2\t\n",
+        "00:00:02,400\n00:00:05,200\n",
+        "0:02,4\n0:05,2\n",
+        "2,4\n5,2\n",
+        # Columns all the same.
+        "0,2.4\n2.4,5.2\n5.2,10\n",
+        "2.4;1\n5.2;2\n",
     ],
 )
 def test_plain_lists(read: Read, text: str) -> None:
     assert read("times.txt", text, frames=250) == BOTH
 
 
+def test_timecodes_over_midnight(read: Read) -> None:
+    text = "23:59:57:00\n23:59:59:10\n00:00:02:05\n"
+    assert read("a.txt", text, frames=250, timecode_s=Fraction(86_397)) == BOTH
+
+
+def test_whole_seconds_in_columns_stay(read: Read) -> None:
+    followed = [(50, None, "cut", ""), (100, None, "cut", "")]
+    assert read("a.txt", "0,2\n2,4\n4,10\n", frames=250) == followed
+    assert read("a.csv", "start_s,end_s,name\n0,2,\n2,4,a\n4,10,'b'\n", frames=250) == [
+        (50, None, "cut", "a"),
+        (100, None, "cut", "'b'"),
+    ]
+
+
 def test_names_and_kinds(read: Read) -> None:
     assert read("a.txt", "2.4 the sea\n5.2\t6\tat home\n", frames=250) == [
         (60, None, "cut", "the sea"),
         (130, None, "cut", "at home"),
+    ]
+    assert read("b.txt", "2,4;the sea\n5,2;at home, at last\n", frames=250) == [
+        (60, None, "cut", "the sea"),
+        (130, None, "cut", "at home, at last"),
     ]
     table = 'kind,time_s,end_s,note\ncut,2.4,,a\ndissolve,5.2,6.0,"b, c"\nfade_out,9.2,10,\n'
     assert read("a.csv", table, frames=250) == [
@@ -74,6 +106,11 @@ def test_names_and_kinds(read: Read) -> None:
         ("2.4\nlater\n", "line 2"),
         ("start_s\n1\nx\n", "line 3"),
         ("frame\n-1\n", "line 2"),
+        ("2,1\n4,2\n", "line 1: in .2,1. the comma may"),
+        ("2,4\n6,8\n", "line 1: in .2,4. the comma may"),
+        ("12,5,20,3\n", "the comma may"),
+        ("0:05,2\n0:07,3\n", "the comma may"),
+        ("start_s,name\n2,4,a\n", "line 2: it has more columns"),
         ("0\n10\n11\n", "no cut"),
         ("2.4\n100\n", "90.00 s after"),
     ],

@@ -15,6 +15,7 @@ import pytest
 from matplotlib.image import imread
 
 import scorebed as package
+from scorebed.cli.main import _stopped
 
 Scorebed = Callable[..., subprocess.CompletedProcess[str]]
 SCHEMA = Path(package.__file__).parent / "schema" / "spotting-1.json"
@@ -153,6 +154,11 @@ def test_fewer_scenes_are_found_again_from_the_notes(
     told = json.loads(done.stdout)
     assert len(told["scenes"]) <= 3
     assert stages_of(told) == {"probe": True, "spot": True}
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("max_scenes = 3", "max_scenes = 1"), encoding="utf-8")
+    done = spot("--notes", path, "--json")
+    assert "max_scenes = 1 does not" in done.stderr
+    assert len(json.loads(done.stdout)["scenes"]) == len(told["scenes"])
 
 
 def test_what_was_edited_is_written_again(
@@ -168,22 +174,84 @@ def test_what_was_edited_is_written_again(
         assert second[name] == first[name]
 
 
-def test_the_header_says_what_has_to_be_said_again(
-    spot: Callable[..., Any], tmp_path: Path
+EDL = """TITLE: film
+FCM: NON-DROP FRAME
+001  AX V C  00:00:00:00 00:00:07:00 01:00:00:00 01:00:07:00
+002  AX V C  00:00:00:00 00:00:11:00 01:00:07:00 01:00:18:00
+* LOC: 01:00:05:00 RED     the gate
+"""
+
+
+@pytest.fixture
+def told_apart(film: Path, tmp_path: Path) -> tuple[Path, Path, Path]:
+    """The film in a folder of its own, with a list of cuts and subtitles."""
+    folder = tmp_path / "edit"
+    folder.mkdir()
+    (folder / "film.mp4").hardlink_to(film)
+    (folder / "my list.edl").write_text(EDL, encoding="utf-8")
+    words = "1\n00:00:01,000 --> 00:00:03,000\nHello.\n"
+    (folder / "my words.srt").write_text(words, encoding="utf-8")
+    return folder / "film.mp4", folder / "my list.edl", folder / "my words.srt"
+
+
+def test_notes_remember_how_they_were_spotted(
+    told_apart: tuple[Path, Path, Path], scorebed: Scorebed, work: Path, tmp_path: Path
 ) -> None:
-    words = tmp_path / "my words.srt"
-    words.write_text("1\n00:00:01,000 --> 00:00:03,000\nHello.\n", encoding="utf-8")
-    path = tmp_path / "notes.toml"
-    spot("--speech", words, "-o", path)
-    text = path.read_text(encoding="utf-8")
-    assert f"scorebed score film.mp4 --notes notes.toml --speech '{words}'" in text
+    video, cuts, words = told_apart
+    notes = video.with_name("notes.toml")
+    first = scorebed(
+        *("spot", video, "--cuts", cuts, "--accuracy", "full", "--speech", words, "-o", notes),
+        *("--json", "--workspace", work),
+    )
+    assert first.returncode == 0, first.stderr
+    found = json.loads(first.stdout)
+    assert [hit["label"] for hit in found["hit_points"]] == ["scene", "the gate", "scene"]
+    text = notes.read_text(encoding="utf-8")
     assert "# speech  2.0 s: 0:01.0 to 0:03.0" in text
+    # The cut's hit point is taken away: only with the same list is it there.
+    notes.write_text(text + "[[hit]]\nat = 7.007\nweight = 0\n", encoding="utf-8")
+    # Notes and lists move together.
+    moved = tmp_path / "moved"
+    video.parent.rename(moved)
+    notes, cuts = moved / notes.name, moved / cuts.name
+    alone = ["spot", moved / "film.mp4", "--notes", notes, "--json", "--workspace", work]
+    done = scorebed(*alone)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    for name in ("shots", "scenes", "speech"):
+        assert told[name] == found[name]
+    assert [hit["label"] for hit in told["hit_points"]] == ["scene", "the gate"]
+    assert stages_of(told) == {"probe": True, "spot": True}
+    # What is said now counts, and is told; the same again is not.
+    assert "counts" not in scorebed(*alone, "--cuts", cuts).stderr
+    said = scorebed(*alone, "--accuracy", "fast")
+    assert said.returncode == 0, said.stderr
+    assert f"--accuracy fast counts, not full, with which {notes} was spotted" in said.stderr
+    for content, reason in ((EDL + "* more\n", "has changed since"), (None, "cannot be read")):
+        cuts.unlink()
+        if content is not None:
+            cuts.write_text(content, encoding="utf-8")
+        lost = scorebed("score", moved / "film.mp4", "--notes", notes, "--workspace", work)
+        assert lost.returncode == 2
+        assert reason in lost.stderr
+        assert "Give the same list with --cuts FILE" in lost.stderr
+
+
+def test_what_was_spotted_without_its_sound_is_told(
+    spot: Callable[..., Any], film: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "notes.toml"
+    spot("--production-audio", "drop", "-o", path)
+    assert "--production-audio keep keeps it" in spot("--notes", path).stderr
+    kept = spot("--notes", path, "--production-audio", "keep").stderr
+    assert "--production-audio keep counts, not drop" in kept
 
 
 WRONG: dict[str, tuple[list[str], str, int]] = {
     "no notes": (["--notes", "{tmp}/none.toml"], "cannot be read", 2),
     "typo": (["--notes", "{tmp}/typo.toml"], "Did you mean 'name'", 2),
     "both": (["--notes", "{notes}", "--max-scenes", "4"], "--max-scenes and --notes", 2),
+    "folder of cuts": (["--cuts", "{tmp}"], "the list of cuts {tmp} is a folder", 3),
 }
 WRONG_SPOT = WRONG | {
     "taken": (["-o", "{notes}"], "--overwrite", 2),
@@ -211,9 +279,24 @@ def test_what_cannot_be_is_refused_before_any_work(
     out = ["-o", str(tmp_path / "out.mp4")] if verb == "score" else []
     done = scorebed(verb, film, *out, *options, "--workspace", tmp_path / "work")
     assert done.returncode == code, done.stderr
-    assert told in done.stderr
+    assert told.format(tmp=tmp_path) in done.stderr
     assert "Traceback" not in done.stderr
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("verb", ["score", "spot"])
+def test_an_address_is_to_be_downloaded_first(verb: str, scorebed: Scorebed) -> None:
+    # The codec in capitals is one all the same.
+    codec = ["--audio-codec", "AAC"] if verb == "score" else []
+    done = scorebed(verb, "https://example.org/film.mp4", *codec)
+    assert done.returncode == 3
+    assert "is an address" in done.stderr
+    assert "Download it first" in done.stderr
+
+
+def test_who_stops_a_verb_is_told_what_bears_on_it() -> None:
+    assert "service" in _stopped(["score", "film.mp4"])
+    assert "nothing was written" in _stopped(["spot", "film.mp4"])
 
 
 @pytest.mark.parametrize("more", [[], ["--plan"]])
@@ -224,10 +307,10 @@ def test_notes_of_another_picture_are_refused(
     done = scorebed(*words, "--workspace", tmp_path / "work")
     assert done.returncode == 2, done.stderr
     assert "notes of another picture (film.mp4)" in done.stderr
-    assert "remove the line `picture = ...`" in done.stderr
-    # By the user's word it is the same cut, exported again: then its times are looked at.
+    assert "remove the line `duration = ...`" in done.stderr
+    # By the user's word it is the same cut: then its times are looked at.
     lines = notes.read_text(encoding="utf-8").splitlines()
-    kept = [line for line in lines if not line.startswith("picture =")]
+    kept = [line for line in lines if not line.startswith("duration =")]
     notes.write_text("\n".join(kept), encoding="utf-8")
     done = scorebed("spot", short_talk, "--notes", notes, "--workspace", tmp_path / "work")
     assert done.returncode == 2

@@ -65,8 +65,10 @@ def test_full_and_fast_agree(film: Path, spot: Spot) -> None:
     assert not next(stage for stage in full["stages"] if stage["name"] == "spot")["cached"]
 
 
-def test_the_chapters_of_the_file_are_cuts(film: Path, spot: Spot) -> None:
-    assert starts(spot(film, "--cuts", "chapters")) == [0, 5, 9]
+def test_the_chapters_of_the_file_are_cuts(film: Path, spot: Spot, tmp_path: Path) -> None:
+    notes = tmp_path / "notes.toml"
+    assert starts(spot(film, "--cuts", "chapters", "-o", notes)) == [0, 5, 9]
+    assert starts(spot(film, "--notes", notes)) == [0, 5, 9]
 
 
 def test_a_list_decides(film: Path, spot: Spot, tmp_path: Path) -> None:
@@ -163,6 +165,20 @@ def test_no_music_where_there_is_some(
         assert container.streams.video[0].frames == 1000
 
 
+def test_music_is_looked_for_once(half_scored: Path, spot: Spot, tmp_path: Path) -> None:
+    notes = tmp_path / "notes.toml"
+    found = spot(half_scored, "--skip-existing-music", "-o", notes)
+    assert [stage["name"] for stage in found["stages"]] == ["probe", "spot", "spare"]
+    told = spot(half_scored, "--notes", notes)
+    assert [(stage["name"], stage["cached"]) for stage in told["stages"]] == [
+        ("probe", True),
+        ("spot", True),
+    ]
+    assert len(told["cues"]) == 2
+    assert told["cues"] == found["cues"]
+    assert told["hit_points"] == found["hit_points"]
+
+
 def test_music_from_end_to_end_leaves_nothing_to_do(
     half_scored: Path, scorebed: Callable[..., Any], make_media: Any, tmp_path: Path
 ) -> None:
@@ -175,6 +191,7 @@ def test_music_from_end_to_end_leaves_nothing_to_do(
 def test_notes_say_themselves_where_music_plays(
     film: Path, scorebed: Callable[..., Any], tmp_path: Path
 ) -> None:
+    (tmp_path / "n.toml").write_text("[[silence]]\nstart = 0\nend = 1\n")
     done = scorebed("score", film, "--notes", tmp_path / "n.toml", "--skip-existing-music")
     assert done.returncode == 2
     assert "--skip-existing-music" in done.stderr

@@ -10,22 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.providers.films import film_of, spans_of
 
 from scorebed.ledger import Ledger
 from scorebed.model import (
     Artifact,
     Brief,
-    Cue,
     Order,
     PictureCurve,
     Purse,
     Reel,
     ReelSet,
     Scene,
-    Shot,
-    SpeechRegion,
     SpottingNotes,
-    TimeRange,
 )
 from scorebed.presets import load_preset
 from scorebed.providers.elevenlabs.video import ElevenLabsProvider
@@ -71,13 +68,8 @@ def proxies(make_media: Callable[..., Path]) -> tuple[Path, ...]:
 
 @pytest.fixture(scope="session")
 def notes() -> SpottingNotes:
-    ranges = [TimeRange.between(Fraction(start), Fraction(end)) for start, end in pairwise(CUTS_S)]
-    whole = TimeRange.between(Fraction(0), Fraction(CUTS_S[-1]))
-    return SpottingNotes(
-        duration_s=whole.duration_s,
-        frame_rate=Fraction(25),
-        shots=tuple(Shot(range=span, confidence=1.0) for span in ranges),
-        scenes=tuple(
+    return film_of(
+        [
             Scene(
                 range=span,
                 shots=1,
@@ -86,11 +78,10 @@ def notes() -> SpottingNotes:
                 saturation=0.3,
                 warmth=0.0,
             )
-            for number, span in enumerate(ranges)
-        ),
-        speech=(SpeechRegion(range=TimeRange.between(Fraction(1), Fraction(2)), confidence=0.9),),
+            for number, span in enumerate(spans_of(CUTS_S))
+        ],
+        speech=(1, 2),
         curve=PictureCurve(hop_s=Fraction(1, 10), motion=(0.2,) * 80, brightness=(0.4,) * 80),
-        cues=(Cue(number="1M1", range=whole, hit_points=()),),
     )
 
 

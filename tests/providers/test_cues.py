@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import soundfile
+from tests.providers.films import film_of, spans_of
 
 from scorebed.model import (
     Brief,
-    Cue,
     Order,
     PictureCurve,
     Purse,
@@ -21,10 +20,9 @@ from scorebed.model import (
     ReelSet,
     Scene,
     Shot,
-    SpeechRegion,
-    SpottingNotes,
     Take,
     TimeRange,
+    cues_of,
 )
 from scorebed.providers.base import Service, find
 from scorebed.providers.elevenlabs.text import ElevenLabsTextProvider
@@ -51,10 +49,10 @@ def long_order(
     service = find(name)
     assert isinstance(service, Service)
     settings = replace(service.settings(), base_url="https://api.elevenlabs.io", api_form=form)  # type: ignore[arg-type]
-    starts = [Fraction(at) for at in (0, 100, 300, 590, 700)]
-    scenes = tuple(
+    starts = [0, 100, 300, 590, 700]
+    scenes = [
         Scene(
-            range=TimeRange.between(start_s, end_s),
+            range=span,
             shots=2 if number == 2 else 1,
             motion=0.1,
             brightness=0.5,
@@ -62,23 +60,17 @@ def long_order(
             warmth=0.0,
             brief=brief if number == 2 else "",
         )
-        for number, (start_s, end_s) in enumerate(pairwise([*starts, Fraction(1000)]))
-    )
-    opens = sorted([*starts, Fraction(450)])
-    notes = SpottingNotes(
-        duration_s=Fraction(1000),
-        frame_rate=Fraction(25),
-        shots=tuple(
-            Shot(range=TimeRange.between(*pair), confidence=1.0 if pair[0] in {0, 450} else 0.8)
-            for pair in pairwise([*opens, Fraction(1000)])
-        ),
-        scenes=scenes,
-        speech=(SpeechRegion(range=TimeRange.between(Fraction(20), Fraction(30)), confidence=0.9),),
+        for number, span in enumerate(spans_of([*starts, 1000]))
+    ]
+    notes = film_of(
+        scenes,
+        shots=[
+            Shot(range=span, confidence=1.0 if span.start_s in {0, 450} else 0.8)
+            for span in spans_of([0, 100, 300, 450, 590, 700, 1000])
+        ],
+        speech=(20, 30),
         curve=PictureCurve(hop_s=Fraction(1, 2), motion=(), brightness=()),
-        cues=tuple(
-            Cue(number=f"1M{n}", range=TimeRange.between(Fraction(a), b), hit_points=())
-            for n, (a, b) in enumerate(marks, start=1)
-        ),
+        cues=[TimeRange.between(Fraction(a), b) for a, b in marks],
     )
     planned = plan_reels(notes, service.limits(settings))
     return Order(
@@ -176,8 +168,7 @@ def with_rest(order: Order) -> Order:
     """The order of three scenes, the second of which has no music."""
     reels = (order.reels.reels[0], order.reels.reels[2])
     cues = tuple(reel.range for reel in reels)
-    marks = tuple(Cue(number=f"1M{n}", range=one, hit_points=()) for n, one in enumerate(cues, 1))
-    notes = replace(order.notes, cues=marks)
+    notes = replace(order.notes, cues=cues_of(cues, ()))
     return replace(order, notes=notes, reels=ReelSet(cues=cues, reels=reels))
 
 
@@ -269,10 +260,9 @@ def test_a_short_cue_has_the_least_section_and_its_music_lies_right(
 ) -> None:
     order = make_order(provider=ElevenLabsTextProvider())
     cues = tuple(TimeRange.between(Fraction(a), Fraction(b)) for a, b in ((0, 2), (3, 4), (5, 8)))
-    marks = tuple(Cue(number=f"1M{n}", range=one, hit_points=()) for n, one in enumerate(cues, 1))
     order = replace(
         order,
-        notes=replace(order.notes, cues=marks),
+        notes=replace(order.notes, cues=cues_of(cues, ())),
         reels=ReelSet(cues=cues, reels=tuple(Reel(range=one, proxy=None) for one in cues)),
     )
     (tmp_path / "a").mkdir()

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from scorebed.errors import SettingsError
 from scorebed.exporters.notes import Origin, notes_text
 from scorebed.model import (
-    Cue,
     HitPoint,
+    LookNote,
+    MusicRegion,
     Picture,
     PictureCurve,
     Scene,
@@ -28,6 +29,7 @@ from scorebed.model import (
     SpottingNotes,
     TimeRange,
     Transition,
+    cues_of,
 )
 from scorebed.stages.notes import obey
 from scorebed.stages.notes_file import read_notes
@@ -101,7 +103,8 @@ def found_in(picture: Picture, cuts: list[int], openings: list[int]) -> Spotting
             motion=tuple(n % 10 / 10 for n in range(hops)),
             brightness=tuple(n % 4 / 4 for n in range(hops)),
         ),
-        cues=(Cue(number="1M1", range=whole, hit_points=hits),),
+        cues=cues_of([whole], hits),
+        hit_points=hits,
     )
 
 
@@ -124,7 +127,7 @@ def written(tmp_path: Path) -> Written:
 
 def text_of(picture: Picture, notes: SpottingNotes, **more: Any) -> str:
     origin = Origin(
-        video="film.mp4", shown_video="film.mp4", notes="notes.toml", max_scenes=10, again=""
+        video="film.mp4", shown_video="film.mp4", notes="notes.toml", look=LookNote(max_scenes=10)
     )
     return notes_text(notes, picture, origin, **more)
 
@@ -188,11 +191,9 @@ def films(draw: st.DrawFn) -> tuple[Spotted, SpottingNotes]:
             )
         )
     edges = sorted(dice.sample(range(0, frames, 61), 2 * dice.randint(0, 2)))
-    cues = [
-        Cue(number=f"1M{n}", range=TimeRange.between(a / rate, b / rate), hit_points=())
-        for n, (a, b) in enumerate(zip(edges[::2], edges[1::2], strict=True), start=1)
-    ]
-    edited = replace(notes, scenes=tuple(scenes), cues=tuple(cues) or notes.cues)
+    spans = zip(edges[::2], edges[1::2], strict=True)
+    cues = cues_of([TimeRange.between(a / rate, b / rate) for a, b in spans], ())
+    edited = replace(notes, scenes=tuple(scenes), cues=cues or notes.cues)
     return (picture, notes), edited
 
 
@@ -221,7 +222,6 @@ def test_what_is_written_is_read_to_the_frame(
 
 def test_notes_that_were_not_changed_change_nothing(written: Written, spotted: Spotted) -> None:
     assert obeyed(written(text_of(*spotted)), spotted) == spotted[1]
-    assert obeyed(written(""), spotted) == spotted[1]
 
 
 def test_gradual_transitions_and_found_silences_stay(written: Written, spotted: Spotted) -> None:
@@ -233,23 +233,23 @@ def test_gradual_transitions_and_found_silences_stay(written: Written, spotted: 
     )
     shots = [*notes.shots]
     shots[3] = replace(shots[3], transition=change)
-    cue = notes.cues[0]
-    cues = tuple(
-        Cue(
-            number=f"1M{number}",
-            range=TimeRange.between(start_s, end_s),
-            hit_points=tuple(hit for hit in cue.hit_points if start_s <= hit.at_s < end_s),
-        )
-        for number, (start_s, end_s) in enumerate(
-            [(Fraction(0), Fraction("5.0213")), (Fraction(13), Fraction(40))], start=1
-        )
-    )
+    spans = [(Fraction(0), Fraction("5.0213")), (Fraction(13), Fraction(40))]
+    cues = cues_of([TimeRange.between(*span) for span in spans], notes.hit_points)
     notes = replace(notes, shots=tuple(shots), cues=cues)
     text = text_of(picture, notes)
     assert "00:00:20.000 dissolve" in text
     # No frame lies at 5.0213 s: it is known all the same.
     assert obeyed(written(text), (picture, notes)) == notes
-    assert obeyed(written(""), (picture, notes)) == notes
+
+
+def test_scenes_say_which_cue_they_are_in_and_what_music_is_there(spotted: Spotted) -> None:
+    picture, notes = spotted
+    there = MusicRegion(range=TimeRange.between(Fraction(10), Fraction(14)), confidence=0.8)
+    lines = text_of(picture, replace(notes, existing_music=(there,))).splitlines()
+    headings = [line for line in lines if line.startswith("# ---- scene")]
+    assert [heading.partition("cue ")[2][:3] for heading in headings] == ["1M1"] * 3
+    assert "# music   2.0 s: 0:10.0 to 0:12.0" in lines
+    assert "# music   2.0 s: 0:12.0 to 0:14.0" in lines
 
 
 def test_three_hours_are_still_readable(spotted: Spotted) -> None:
@@ -316,10 +316,20 @@ def test_silent_scenes_and_ranges_leave_gaps(written: Written, spotted: Spotted)
     assert music_of(notes) == [("1M1", 0, 12), ("1M2", 28, 30), ("1M3", 32, 40)]
     assert starts_of(notes) == [0, 12, 28]
     assert sorted(hits_of(notes)) == [0, 4, 28, 34]
-    assert set(hits_of(notes)) == {
-        float(hit.at_s) for cue in notes.cues for hit in cue.hit_points
-        if cue.range.start_s <= hit.at_s < cue.range.end_s
-    }  # fmt: skip
+    assert [float(hit.at_s) for hit in notes.hit_points] == [0, 4, 12, 20, 28, 34]
+
+
+def test_hit_points_without_music_are_kept_for_music_that_comes_back(
+    written: Written, spotted: Spotted
+) -> None:
+    picture, _ = spotted
+    text = THREE.format(second="music = false") + '[[hit]]\nat = 15\nlabel = "gong"\n'
+    silent = obeyed(written(text), spotted)
+    assert 15.0 not in hits_of(silent)
+    assert "00:00:15.000 gong (1)" in text_of(picture, silent)
+    # Another look at what was made of them: nothing is lost.
+    back = obey(silent, read_notes(written(THREE.format(second="")), picture), picture)
+    assert hits_of(back)[15.0] == ("gong", 1.0)
 
 
 def test_silences_may_touch_overlap_and_end_with_the_picture(
@@ -456,9 +466,14 @@ WRONG = {
         "1 s",
     ),
     "version": ("version = 2", "version 2", "update"),
-    "another": (f"[file]\nname = 'b.mov'\npicture = '{'cd' * 32}'", "b.mov", "picture = ..."),
+    "another": ("[file]\nname = 'b.mov'\nduration = 39.9", "b.mov", "duration = ..."),
+    "empty": ("", "no [[scene]]", "Leave --notes out"),
+    "gutted": ("[file]\nname = 'b.mov'\n[spot]\nmax_scenes = 3", "no [[scene]]", "scorebed spot"),
     "timecode": ("[file]\ntimecode = '1 h'", "no timecode", "01:00:00:00"),
     "spot": ("[spot]\nmax_scenes = 0", "max_scenes is 0", "1 to 1000"),
+    "look": ("[spot]\naccuracy = 'best'", "accuracy is 'best'", "fast, full"),
+    "no list": ("[spot]\ncuts_sha256 = ''\ncuts = 3", "cuts is 3", "cuts_sha256"),
+    "no hash": ("[spot]\nspeech = 'a.srt'\nspeech_sha256 = 'x'", "no hash", "remove"),
     "spot bool": ("[spot]\nmax_scenes = true", "max_scenes is True", "1 to 1000"),
 }  # fmt: skip
 
@@ -472,6 +487,20 @@ def test_what_is_wrong_is_told_with_a_remedy(case: str, written: Written, spotte
     assert "notes.toml" in caught.value.message
     assert told in caught.value.message
     assert remedy in caught.value.remedy
+
+
+def test_another_export_of_the_same_length_is_told_not_refused(
+    written: Written, spotted: Spotted
+) -> None:
+    picture, found = spotted
+    path = written(text_of(picture, found))
+    assert read_notes(path, picture).doubts == ()
+    # In Matroska a film may be a thousandth longer; its packets are others.
+    again = replace(picture, packets_sha256="cd" * 32, duration_s=Fraction("40.001"))
+    (doubt,) = read_notes(path, again).doubts
+    assert "another export (film.mp4)" in doubt
+    with pytest.raises(SettingsError, match=r"00:00:40.000 long, this one 00:00:41.000"):
+        read_notes(path, replace(picture, duration_s=Fraction(41)))
 
 
 def test_the_line_of_a_table_is_told(written: Written, spotted: Spotted) -> None:

@@ -136,8 +136,8 @@ def test_the_input_is_not_drawn_over(tone: Path, tmp_path: Path) -> None:
 def test_nothing_is_left_when_drawing_fails(
     tone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_args: Any, **_how: Any) -> None:
-        (tmp_path / ".plot.png.part").write_bytes(b"half")
+    def fail(_figure: object, part: Path, **_how: Any) -> None:
+        part.write_bytes(b"half")
         raise MemoryError
 
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", fail)

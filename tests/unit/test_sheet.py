@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
+from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib import cbook
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 from numpy.typing import NDArray
 
+from scorebed.delivery import publish
 from scorebed.errors import SettingsError
+from scorebed.exporters import fonts
 from scorebed.exporters.png import write_png
 from scorebed.exporters.sheet import MOST_VIEWS, Sheet, plan_sheet, write_sheet
 from scorebed.exporters.sheet_layout import HEAD_PX, LEFT_PX, RIGHT_PX, WIDTH_PX, row_height_px
@@ -27,6 +32,7 @@ from scorebed.model import (
     SpottingNotes,
     TimeRange,
     Transition,
+    cues_of,
 )
 
 Picture = NDArray[np.uint8]
@@ -149,12 +155,10 @@ def test_a_scene_that_starts_inside_of_a_shot_shows_its_own_start() -> None:
 
 def test_silence_speech_and_hit_points_are_seen(tmp_path: Path) -> None:
     notes = some_notes(3, 2)
-    hit = HitPoint(at_s=Fraction(6), label="door", weight=1.0)
-    cues = (
-        Cue(number="1M1", range=TimeRange.between(Fraction(0), Fraction(12)), hit_points=(hit,)),
-        Cue(number="1M2", range=TimeRange.between(Fraction(30), Fraction(36)), hit_points=()),
-    )
-    sheet = plan_sheet("film.mp4", replace(notes, cues=cues))
+    hits = (HitPoint(at_s=Fraction(6), label="door", weight=1.0),)
+    spans = [(Fraction(0), Fraction(12)), (Fraction(30), Fraction(36))]
+    cues = cues_of([TimeRange.between(*span) for span in spans], hits)
+    sheet = plan_sheet("film.mp4", replace(notes, cues=cues, hit_points=hits))
     _, rows = drawn(sheet, tmp_path / "sheet.png")
     papers = [tuple(int(value) for value in row[5, 5]) for row in rows]
     assert papers[0] == papers[2] == (255, 255, 255)
@@ -196,6 +200,29 @@ def test_nothing_is_left_when_drawing_fails(tmp_path: Path) -> None:
     with pytest.raises(SettingsError):
         write_sheet(tmp_path / "sheet.png", sheet, broken())
     assert not list(tmp_path.iterdir())
+
+
+def test_two_that_draw_one_sheet_do_not_meet(tmp_path: Path) -> None:
+    sheet = plan_sheet("film.mp4", some_notes(1, 1))
+    path = tmp_path / "sheet.png"
+    (one, _), (other, _) = (write_sheet(path, sheet, iter([None] * 4)) for _ in range(2))
+    publish(one, path, overwrite=True)
+    publish(other, path, overwrite=True)
+    assert [*tmp_path.iterdir()] == [path]
+
+
+def test_signs_that_no_font_has_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    stix = str(cbook._get_data_path("fonts", "ttf", "STIXGeneral.ttf"))
+    monkeypatch.setattr(fonts, "_fonts", lambda: iter([(stix, "STIXGeneral")]))
+    fonts._families.cache_clear()
+    figure = Figure()
+    text = figure.text(0, 0, "A\u0438 \u540d\u524d \u30b7\u30fc\u30f3 \U0001f3ac \u2322")
+    fonts.settle(figure)
+    # Cyrillic is in the usual font, the frown in another.
+    assert text.get_text() == "A\u0438 [2 CJK] [3 Katakana] [clapper board] \u2322"
+    assert text.get_fontfamily()[-1] == "STIXGeneral"
+    figure.savefig(BytesIO())  # a warning is an error
+    fonts._families.cache_clear()
 
 
 def test_a_png_is_what_was_written(tmp_path: Path) -> None:

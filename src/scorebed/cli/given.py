@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     import typer
 
+    from scorebed.model import Tell
     from scorebed.options import Options
 
 _RENAMED = {
@@ -33,8 +34,10 @@ def default_options(file: Path | None) -> Options:
     return Options() if path is None else load_options(path, Options, Options())
 
 
-def given_options(context: typer.Context, defaults: Options) -> Options:
-    """The defaults with what stands on the command line."""
+def given_options(context: typer.Context, defaults: Options, tell: Tell) -> Options:
+    """The defaults with what stands in the notes, if they are given, and on the command line."""
+    from scorebed.remembered import with_notes  # noqa: PLC0415 - as above
+
     known = {field.name for field in dataclasses.fields(defaults)}
     given: dict[str, Any] = {}
     for name, value in context.params.items():
@@ -42,7 +45,7 @@ def given_options(context: typer.Context, defaults: Options) -> Options:
         source = context.get_parameter_source(name)
         if option in known and source is not None and source.name == "COMMANDLINE":
             given[option] = _plain_value(name, value)
-    return dataclasses.replace(defaults, **given)
+    return with_notes(dataclasses.replace(defaults, **given), given.keys(), tell)
 
 
 def _plain_value(name: str, value: object) -> object:

@@ -86,6 +86,17 @@ def _usage_remedy(arguments: list[str]) -> str:
     return f"Run: {' '.join(['scorebed', *verb, '--help'])}"
 
 
+def _stopped(arguments: list[str]) -> str:
+    """What a person has to know who has stopped a verb: only one of them buys."""
+    again = "\nstopped; run the same command again"
+    if "score" not in arguments[:1]:
+        return f"{again}; nothing was written"
+    return (
+        f"{again} to go on where it stopped (what was on its way to a service is not sent again "
+        "unasked: scorebed ledger list)"
+    )
+
+
 def _run(arguments: list[str]) -> int:
     try:
         code = app(args=arguments or ["--help"], standalone_mode=False)
@@ -103,10 +114,7 @@ def _run(arguments: list[str]) -> int:
         # A second signal must not cut the clean-up short.
         for number in _ENDING:
             signal.signal(number, signal.SIG_IGN)
-        say(
-            "\nstopped; run the same command again to go on where it stopped (what was on its way "
-            "to a service is not sent again unasked: scorebed ledger list)"
-        )
+        say(_stopped(arguments))
         return INTERRUPTED_EXIT_CODE
     except BrokenPipeError:
         # Whoever read our output has left (``| head``); there is nobody to tell.

@@ -280,6 +280,7 @@ Output = Annotated[
 AudioCodecOption = Annotated[
     AudioCodec | None,
     typer.Option(
+        case_sensitive=False,
         help="Codec of the sound that is made, of those that the container holds.",
         show_default="the container's usual one: AAC in MP4, Opus in WebM",
         rich_help_panel=_OUTPUT,

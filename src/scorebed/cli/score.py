@@ -98,10 +98,11 @@ def score(
             "--plan and --dry-mux cannot go together", remedy="Run one, then the other."
         )
     defaults = default_options(settings)
+    asked = given_options(context, defaults, no_words if quiet else say)
     job = Job(
         video=video,
         output=output or default_output(video),
-        settings=resolve(given_options(context, defaults), defaults=defaults),
+        settings=resolve(asked, defaults=defaults),
         workspace=workspace or default_root(),
         stems=stems,
         plot=plot,

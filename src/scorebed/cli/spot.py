@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from scorebed.cli import options
 from scorebed.cli.console import progress_watch, put, say
 from scorebed.cli.given import default_options, given_options
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from scorebed.options import Options
-
-_AGAIN = ("accuracy", "cuts", "speech", "production_audio")
-"""What ``score`` has to be told too, to find with ``--notes`` what was found here. How many scenes
-were looked for is in the notes."""
 
 
 def spot(
@@ -63,12 +54,13 @@ def spot(
 ) -> None:
     """Spots VIDEO: its shots, scenes, hit points and speech, as notes that you can edit."""
     # Imported here: `--help` must not wait for numpy and ffmpeg.
+    from scorebed.model import no_words  # noqa: PLC0415
     from scorebed.settings import resolve  # noqa: PLC0415
     from scorebed.spotting import SpotJob, spot_video  # noqa: PLC0415
     from scorebed.workspace import default_root  # noqa: PLC0415
 
     defaults = default_options(settings)
-    asked = given_options(context, defaults)
+    asked = given_options(context, defaults, no_words if quiet else say)
     job = SpotJob(
         video=video,
         settings=resolve(asked, defaults=defaults),
@@ -76,7 +68,7 @@ def spot(
         output=output,
         sheet=sheet,
         overwrite=overwrite,
-        again=tuple(_again(asked, defaults)),
+        tell=no_words if quiet else say,
     )
     with progress_watch(quiet=quiet) as watch:
         found = spot_video(job, watch)
@@ -88,13 +80,3 @@ def spot(
     for written in (output, sheet) if not quiet else ():
         if written is not None:
             say(f"written    {written}")
-
-
-def _again(asked: Options, defaults: Options) -> Iterator[str]:
-    """What was said here and has to be said again."""
-    from scorebed.options import flag_of  # noqa: PLC0415 - as above
-
-    for name in _AGAIN:
-        value = getattr(asked, name)
-        if value != getattr(defaults, name):
-            yield from (flag_of(name), str(value))

@@ -233,11 +233,6 @@ class Composition:
         return tuple(bar for section in self.sections for bar in section.bars)
 
     @property
-    def downbeats_samples(self) -> tuple[int, ...]:
-        """Position of every downbeat."""
-        return tuple(bar.start_samples for bar in self.bars)
-
-    @property
     def beats_samples(self) -> tuple[int, ...]:
         """Position of every beat."""
         return tuple(beat for bar in self.bars for beat in bar.beats_samples)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from scorebed.model import ListedCut
 
-__all__ = ["chapter_cuts", "list_file", "read_cuts", "read_markers"]
+__all__ = ["chapter_cuts", "check_list", "list_file", "read_cuts", "read_markers"]
 
 _BUNDLED = "Info.fcpxml"
 _MOST_BYTES = 500_000_000
@@ -43,8 +43,8 @@ def read_cuts(
         duration_s: Length of the picture, in seconds.
 
     Raises:
-        MediaError: If it cannot be read, no cut lies within the picture, or the list ends more than
-            a tenth later than the picture.
+        MediaError: If it cannot be read, no cut lies within the picture and no clip fills it, or
+            the list ends more than a tenth later than the picture, or its clips so much earlier.
     """
     listing = _listing(path, frame_rate, duration_s)
     return laid(listing, path, timecode_s=timecode_s, duration_s=duration_s)
@@ -70,7 +70,21 @@ def read_markers(
 
 def list_file(path: Path) -> Path:
     """The file that holds a list: of an FCPXML bundle, which is a folder, the one inside."""
-    return path / _BUNDLED if path.suffix == ".fcpxmld" else path
+    return path / _BUNDLED if path.is_dir() else path
+
+
+def check_list(path: Path) -> None:
+    """Refuses a folder that is no FCPXML bundle.
+
+    Raises:
+        MediaError: If it is one.
+    """
+    if path.is_dir() and not list_file(path).is_file():
+        raise MediaError(
+            f"spot: the list of cuts {path} is a folder",
+            remedy="Give --cuts the list that is in it: an EDL, OTIO, FCPXML or XML file, a CSV, "
+            "or a text with a time a line.",
+        )
 
 
 def _listing(path: Path, frame_rate: Fraction, duration_s: Fraction) -> Listing:
@@ -96,9 +110,8 @@ def _listing(path: Path, frame_rate: Fraction, duration_s: Fraction) -> Listing:
 
 
 def _content(path: Path) -> bytes:
-    inside = path / _BUNDLED if path.is_dir() else path
-    if path.is_dir() and not inside.is_file():
-        raise Unreadable(f"it is a folder without {_BUNDLED}")
+    check_list(path)
+    inside = list_file(path)
     if inside.stat().st_size > _MOST_BYTES:
         raise Unreadable(f"it has more than {_MOST_BYTES} bytes: it is a film, not a list")
     return inside.read_bytes()

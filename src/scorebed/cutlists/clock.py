@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from scorebed.timecode import since_midnight_s
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 _NTSC = Fraction(1000, 1001)
 _NEAR = Fraction(1, 200)
+HALF_DAY_S = Fraction(43_200)
 _LONGEST = 40
 """Digits of a number that may be a time."""
 
@@ -39,6 +44,23 @@ def clock_s(timecode: str, rate: Fraction, *, drop: bool = False) -> Fraction | 
     dropping = drop or any(mark in timecode for mark in ";.")
     head = ":".join(part.zfill(2) for part in parts[:3])
     return since_midnight_s(f"{head}{';' if dropping else ':'}{parts[3].zfill(2)}", rate)
+
+
+def day_s(rate: Fraction, *, drop: bool = False) -> Fraction:
+    """What a timecode counts until it begins anew, in seconds of running time.
+
+    Args:
+        rate: Frames per second.
+        drop: Whether it is drop-frame.
+    """
+    last = clock_s(f"23:59:59:{max(round(rate), 1) - 1:02d}", rate, drop=drop)
+    return Fraction(86_400) if last is None else last + 1 / rate
+
+
+def is_over_midnight(times_s: Iterable[Fraction]) -> bool:
+    """Whether timecodes of one film begin anew in between: no film lasts half a day."""
+    known = [*times_s]
+    return bool(known) and max(known) - min(known) > HALF_DAY_S
 
 
 def seconds(text: str) -> Fraction | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from scorebed.cutlists.clock import clock_s
+from scorebed.cutlists.clock import HALF_DAY_S, clock_s, day_s, is_over_midnight
 from scorebed.cutlists.layers import Blend, Piece, changes, seen, track
 from scorebed.cutlists.listing import HOUR_S, Listing, Unreadable
 from scorebed.model import ListedCut
@@ -58,6 +58,8 @@ class _Said:
     notes: list[tuple[int, str, str]] = field(default_factory=list)
     codes: list[str] = field(default_factory=list)
     sound_only: int = 0
+    day_s: Fraction = Fraction(0)
+    """What is to be added to times after midnight, where some are before it."""
 
 
 def is_edl(text: str) -> bool:
@@ -85,6 +87,9 @@ def read_edl(text: str, frame_rate: Fraction) -> Listing:
             remedy="Export the EDL of the video track, as CMX 3600.",
         )
     rate = _rate(said.codes, frame_rate)
+    times_s = [clock_s(code, rate, drop=bool(said.drop)) for code in said.codes]
+    if is_over_midnight(at_s for at_s in times_s if at_s is not None):
+        said.day_s = day_s(rate, drop=bool(said.drop))
     clips = [event for event in said.events if event.mark is None]
     markers = [*_markers(said, rate)]
     shown = seen(_tracks(clips, rate, said))
@@ -100,6 +105,7 @@ def read_edl(text: str, frame_rate: Fraction) -> Listing:
         start_s=first,
         end_s=max(ends),
         zeros_s=(*([first] if clips else []), *_hours(first, rate, said), Fraction(0)),
+        whole=bool(clips),
     )
 
 
@@ -200,7 +206,7 @@ def _time(code: str, rate: Fraction, said: _Said, line: int) -> Fraction:
             f"line {line}: there is no {code} at {float(rate):.6g} frames per second",
             remedy="Export the EDL from a timeline that has the picture's frame rate.",
         )
-    return at_s
+    return at_s + said.day_s if at_s < HALF_DAY_S else at_s
 
 
 def _markers(said: _Said, rate: Fraction) -> Iterator[tuple[Fraction, str]]:

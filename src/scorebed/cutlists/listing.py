@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 HOUR_S = Fraction(3600)
 _LONGER = Fraction(11, 10)
-"""A list that ends later than this times the picture's length is another programme's."""
+"""A list that ends later than this times the picture's length is another programme's; one of whole
+clips that ends as much earlier too."""
 _SLACK_S = Fraction(1)
 """And by more than this: a list of a short film may count a slate or a tail."""
 
@@ -51,6 +52,8 @@ class Listing:
     """Where its last clip ends."""
     zeros_s: tuple[Fraction, ...]
     """Times of the list that may be the picture's first frame, the likeliest first."""
+    whole: bool = False
+    """Whether it lists clips with their ends, and so the whole programme; else moments alone."""
 
 
 def of_sequence(
@@ -70,6 +73,7 @@ def of_sequence(
         start_s=start_s,
         end_s=max((piece.end_s for piece in moved), default=start_s),
         zeros_s=(start_s,),
+        whole=bool(moved),
     )
 
 
@@ -110,14 +114,20 @@ def laid(
         duration_s: Length of the picture, in seconds.
 
     Raises:
-        MediaError: If no cut lies within the picture, or the list is another programme's.
+        MediaError: If no cut lies within the picture and no clip fills it, or the list is another
+            programme's.
     """
     zero = zero_s(listing, timecode_s, duration_s)
-    excess_s = listing.end_s - zero - duration_s
-    if zero != timecode_s and excess_s > max(duration_s * (_LONGER - 1), _SLACK_S):
+    amiss_s = listing.end_s - zero - duration_s
+    late = amiss_s > 0
+    if (
+        zero != timecode_s
+        and (late or listing.whole)
+        and abs(amiss_s) > max(duration_s * (_LONGER - 1), _SLACK_S)
+    ):
         raise MediaError(
-            f"spot: {path} ends {float(excess_s):.2f} s after the picture: it lists another cut of "
-            "the film, or another frame rate",
+            f"spot: {path} ends {float(abs(amiss_s)):.2f} s {'after' if late else 'before'} the "
+            "picture: it lists another film, another cut of it, or another frame rate",
             remedy="Export the list of this very cut, or leave out --cuts.",
         )
     found: dict[Fraction, ListedCut] = {}
@@ -129,7 +139,9 @@ def laid(
         before = found.get(placed.at_s)
         if before is None or before.end_s is None:
             found[placed.at_s] = placed
-    if not found:
+    # A list of one clip that fills the picture is one of a single shot.
+    filled = listing.whole and listing.start_s <= zero and amiss_s >= -_SLACK_S
+    if not found and not filled:
         raise MediaError(
             f"spot: no cut of {path} lies within the picture",
             remedy="Export the list of this very cut with its video track, or leave out --cuts.",

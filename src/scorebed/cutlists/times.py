@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import re
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
-from scorebed.cutlists.clock import clock_s, seconds
+from scorebed.cutlists.clock import HALF_DAY_S, clock_s, day_s, is_over_midnight, seconds
+from scorebed.cutlists.commas import points_for_commas
 from scorebed.cutlists.listing import HOUR_S, Listing, Unreadable
 from scorebed.model import ListedCut
 
@@ -24,7 +26,11 @@ _KINDS = ("kind", "transition", "type")
 _NAMES = ("name", "label", "title", "comment", "note")
 _FRAMES = ("start frame", "frame")
 _LONGEST = 12
-_PLAIN = re.compile(r"\s*([\d:;.]+)s?(?:[\s,;]+(?:to\s+)?([\d:;.]+)s?(?=[\s,;]|$))?[\s,;]*(.*)")
+_TIMECODES = "timecode list:"
+_TIME = r"\d+[:;.]\d\d[:;.]\d\d[:;.]\d\d|(?:\d+:){0,2}\d+(?:\.\d+)?"
+_PLAIN = re.compile(
+    rf'"?({_TIME})s?"?(?:[\s,;]+(?:to\s+)?"?(?:{_TIME})s?"?(?=[\s,;]|$))?(?:[\s,;]+(.*))?', re.ASCII
+)
 _TOLD: dict[str, Literal["cut", "dissolve", "fade"]] = {"dissolve": "dissolve", "fade": "fade"}
 
 
@@ -68,23 +74,24 @@ def _read(text: str, frame_rate: Fraction) -> Listing:
         for number, line in enumerate(text.splitlines(), 1)
         if line.strip() and not line.lstrip().startswith("#")
     ]
-    if lines and lines[0][1].lower().startswith("timecode list"):
+    if lines and lines[0][1].lower().startswith(_TIMECODES):
         if len(lines) == 1:
             return _listing(_row(lines[0], frame_rate), frame_rate, is_clock=False)
         lines = lines[1:]
     if not lines:
         raise Unreadable("it is empty")
-    heading = _cells(lines[0][1])
+    heading = [cell.lower() for cell in _cells(lines[0][1], _mark(lines[0][1]))]
     column = next((name for name in (*_STARTS, *_FRAMES) if name in heading), None)
     if column is not None:
-        found = [_entry(heading, column, line, frame_rate) for line in lines[1:]]
+        mark = _mark(lines[0][1])
+        found = [_entry(heading, column, line, mark, frame_rate) for line in lines[1:]]
     elif not any(letter.isdigit() for letter in lines[0][1]):
         raise Unreadable(
             f"line {lines[0][0]}: no column of it is one of times",
             remedy='Head the column of times "start_s", or give a time a line.',
         )
     else:
-        found = [_plain(line, frame_rate) for line in lines]
+        found = [_plain(line, frame_rate) for line in points_for_commas(lines)]
     is_clock = any(_is_clock(line) for _, line in lines)
     return _listing(found, frame_rate, is_clock=is_clock)
 
@@ -95,6 +102,11 @@ def _is_clock(line: str) -> bool:
 
 def _listing(found: Sequence[ListedCut], frame_rate: Fraction, *, is_clock: bool) -> Listing:
     """Times of day may begin at a full hour; all others count from the first frame."""
+    if is_clock and is_over_midnight(cut.at_s for cut in found):
+        after_s = day_s(frame_rate)
+        found = [
+            replace(cut, at_s=cut.at_s + after_s) if cut.at_s < HALF_DAY_S else cut for cut in found
+        ]
     first = min((cut.at_s for cut in found), default=Fraction(0))
     hour = clock_s(f"{int(first // HOUR_S):02d}:00:00:00", frame_rate) if is_clock else None
     return Listing(
@@ -106,22 +118,45 @@ def _listing(found: Sequence[ListedCut], frame_rate: Fraction, *, is_clock: bool
     )
 
 
-def _cells(line: str) -> list[str]:
-    mark = max(",;\t", key=line.count)
-    return [cell.strip().lower() for cell in next(csv.reader([line], delimiter=mark))]
+def _mark(heading: str) -> str | None:
+    """What parts the columns, by the heading: in the lines below commas may be decimal."""
+    mark = max(",;\t", key=heading.count)
+    return mark if mark in heading else None
+
+
+def _cells(line: str, mark: str | None) -> list[str]:
+    cells = [line] if mark is None else next(csv.reader([line], delimiter=mark))
+    return [cell.strip() for cell in cells]
 
 
 def _row(line: tuple[int, str], frame_rate: Fraction) -> list[ListedCut]:
-    cells = [cell for cell in _cells(line[1])[1:] if cell]
-    return [_plain((line[0], cell), frame_rate) for cell in cells]
+    """PySceneDetect's line of cuts: the sign after its name parts them."""
+    times = line[1][len(_TIMECODES) :].lstrip(" ")
+    cells = [cell for cell in _cells(times, times[:1] or None) if cell]
+    found = [_time(cell, frame_rate) for cell in cells]
+    if None in found:
+        raise _no_time(line)
+    return [
+        ListedCut(at_s=at_s, end_s=None, kind="cut", name="") for at_s in found if at_s is not None
+    ]
 
 
 def _entry(
-    heading: list[str], column: str, line: tuple[int, str], frame_rate: Fraction
+    heading: list[str],
+    column: str,
+    line: tuple[int, str],
+    mark: str | None,
+    frame_rate: Fraction,
 ) -> ListedCut:
-    mark = max(",;\t", key=line[1].count)
-    cells = next(csv.reader([line[1]], delimiter=mark))
-    row = dict(zip(heading, (cell.strip() for cell in cells), strict=False))
+    cells = _cells(line[1], mark)
+    place = heading.index(column)
+    if mark == "," and len(cells) > len(heading) and _is_split(cells[place : place + 2]):
+        raise Unreadable(
+            f"line {line[0]}: it has more columns than its heading: its commas may be decimal",
+            remedy="Write 12.5, or put ; between columns, in the heading too; text that has "
+            "commas goes in quotation marks.",
+        )
+    row = dict(zip(heading, cells, strict=False))
     if column in _FRAMES:
         number = row.get(column, "")
         at_s = (
@@ -148,7 +183,12 @@ def _plain(line: tuple[int, str], frame_rate: Fraction) -> ListedCut:
     at_s = _time(match[1], frame_rate) if match else None
     if match is None or at_s is None:
         raise _no_time(line)
-    return ListedCut(at_s=at_s, end_s=None, kind="cut", name=match[3].strip().strip('"'))
+    return ListedCut(at_s=at_s, end_s=None, kind="cut", name=(match[2] or "").strip().strip('"'))
+
+
+def _is_split(cells: list[str]) -> bool:
+    """Whether two cells may be one time, cut at its decimal comma."""
+    return len(cells) > 1 and cells[0].replace(":", "").isdecimal() and cells[1].isdecimal()
 
 
 def _time(text: str, frame_rate: Fraction) -> Fraction | None:

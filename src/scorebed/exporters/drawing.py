@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scorebed.delivery import refuse_existing, require_folder
+from scorebed.delivery import refuse_existing, require_folder, temporary_name
 from scorebed.errors import SettingsError
+from scorebed.exporters.fonts import settle
 from scorebed.timecode import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
@@ -119,13 +119,11 @@ def save(figure: Figure, path: Path) -> tuple[Path, Path]:
     Returns:
         Temporary and final name.
     """
-    part = path.with_name(f".{path.name}.part")
+    part = temporary_name(path)
+    settle(figure)
     try:
         # No program name and date inside: the same result gives the same file.
-        with warnings.catch_warnings():
-            # A name in a script that matplotlib's font lacks: boxes in the picture, no talk of it.
-            warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
-            figure.savefig(part, format="png", metadata={"Software": None})
+        figure.savefig(part, format="png", metadata={"Software": None})
     except BaseException:
         part.unlink(missing_ok=True)
         raise

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from scorebed.exporters.words import counted, plain
+from scorebed.model import LookNote
 from scorebed.timecode import (
     counts_frames,
     drops_frames,
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from scorebed.model import (
         Cue,
         HitNote,
+        MusicRegion,
         Picture,
         Scene,
         Shot,
@@ -46,7 +49,8 @@ A time between two frames means the nearest one.
                split one    add a [[scene]] with a start inside it, in its place
   name       what you call it
   brief      what its music should be, besides --prompt: "only piano, warm"
-  music      false: no music while it lasts. Scenes with music in a row share a cue (1M1, 1M2)
+  music      false: no music while it lasts. Scenes with music in a row share a cue: 1M1 is the
+             first cue, not the first scene
 
 [[silence]]  a range without music, anywhere: start, end
                [[silence]]
@@ -74,10 +78,8 @@ class Origin:
     """The same as it stands on a command line."""
     notes: str
     """Name of the notes file, as it stands on a command line."""
-    max_scenes: int
-    """Most scenes that were looked for."""
-    again: str
-    """Options that the next run needs too, as they stand on a command line; may be empty."""
+    look: LookNote
+    """How the picture was spotted; paths as the notes name them."""
 
 
 def notes_text(
@@ -98,7 +100,7 @@ def notes_text(
     for number in range(len(notes.scenes)):
         lines += ["", "", *_scene(notes, number)]
     for span in _silences(notes):
-        lines += ["", "[[silence]]", _time("start", span[0]), _time("end", span[1])]
+        lines += ["", "[[silence]]", _time("start", span.start_s), _time("end", span.end_s)]
     for hit in hits:
         lines += ["", "[[hit]]", _time("at", hit.at_s), f"label = {_quoted(hit.label)}"]
         lines += [f"weight = {hit.weight!r}"]
@@ -107,20 +109,15 @@ def notes_text(
 
 def has_music(scene: Scene, cues: Iterable[Cue]) -> bool:
     """Whether any music plays in a scene."""
-    return any(
-        cue.range.start_s < scene.range.end_s and scene.range.start_s < cue.range.end_s
-        for cue in cues
-    )
+    return any(cue.range.common(scene.range) is not None for cue in cues)
 
 
 # --- header ------------------------------------------------------------------------------------
 
 
 def _header(picture: Picture, origin: Origin) -> Iterator[str]:
-    score = f"scorebed score {origin.shown_video} --notes {origin.notes}{origin.again}"
-    look = (
-        f"scorebed spot {origin.shown_video} --notes {origin.notes}{origin.again} --sheet sheet.png"
-    )
+    score = f"scorebed score {origin.shown_video} --notes {origin.notes}"
+    look = f"scorebed spot {origin.shown_video} --notes {origin.notes} --sheet sheet.png"
     frames = ""
     if _has_timecode(picture):
         rate = picture.frame_rate
@@ -156,12 +153,24 @@ def _file(picture: Picture, origin: Origin) -> Iterator[str]:
         kept = said is not None and since_midnight_s(said, rate) == picture.timecode_s
         first = said if kept and said else _first_timecode(picture.timecode_s, rate)
         yield f"timecode = {_quoted(first)}"
-    yield "# Refuses other videos. Remove it to use the notes for the same cut, exported again."
+    yield "# A video of another length is refused; for another export of this one there is a note."
     yield f'picture = "{picture.packets_sha256}"'
     yield ""
+    yield from _look(origin.look)
+
+
+def _look(look: LookNote) -> Iterator[str]:
     yield "[spot]"
-    yield "# Most scenes that were looked for; another figure looks at the whole picture again."
-    yield f"max_scenes = {origin.max_scenes}"
+    yield "# How the picture was looked at, and will be again; what [[scene]], [[silence]] and"
+    yield "# [[hit]] say counts all the same. For other scenes run scorebed spot again."
+    for key in ("max_scenes", "accuracy", "production_audio"):
+        value = getattr(look, key)
+        if value is not None:
+            yield f"{key} = {value if isinstance(value, int) else _quoted(value)}"
+    for key, listed in (("cuts", look.cuts), ("speech", look.speech)):
+        if listed is not None:
+            yield f"{key} = {_quoted(listed.path.as_posix())}"
+            yield from [f'{key}_sha256 = "{listed.sha256}"'] if listed.sha256 else []
 
 
 def _has_timecode(picture: Picture) -> bool:
@@ -185,11 +194,12 @@ def _scene(notes: SpottingNotes, number: int) -> Iterator[str]:
     told = [
         f"{to_stamp(span.start_s)} to {to_stamp(span.end_s)}",
         f"{to_clock(span.duration_s)} long",
-        f"{scene.shots} shot{'s' if scene.shots != 1 else ''}",
-        *(cues or ["no music"]),
+        counted(scene.shots, "shot"),
+        f"cue {', '.join(cues)}" if cues else "no music",
     ]
     yield f"# ---- scene {number + 1}: {', '.join(told)} ".ljust(_COLUMNS, "-")
-    yield from _listed("speech", _spoken(notes.speech, span), _OTHER_LINES)
+    yield from _listed("speech", _heard(notes.speech, span), _OTHER_LINES)
+    yield from _listed("music", _heard(notes.existing_music, span), _OTHER_LINES)
     yield from _listed("hits", _further(notes, span), _OTHER_LINES)
     yield from _listed("shots", _shown(notes.shots, span), _SHOT_LINES)
     yield "[[scene]]"
@@ -203,34 +213,31 @@ def _shown(shots: Sequence[Shot], span: TimeRange) -> list[str]:
     """When shots start; where they do not start with a cut, how they do."""
     listed = []
     for shot in shots:
-        if span.start_s <= shot.range.start_s < span.end_s:
+        if span.holds(shot.range.start_s):
             kind = "" if shot.opened_by == "cut" else f" {shot.opened_by}"
             listed.append(to_stamp(shot.range.start_s) + kind)
     return listed
 
 
-def _spoken(speech: Sequence[SpeechRegion], span: TimeRange) -> list[str]:
-    inside = [
-        (max(region.range.start_s, span.start_s), min(region.range.end_s, span.end_s))
-        for region in speech
-        if region.range.start_s < span.end_s and span.start_s < region.range.end_s
-    ]
+def _heard(regions: Sequence[SpeechRegion | MusicRegion], span: TimeRange) -> list[str]:
+    """What the production audio has within a range: how much in all, and where."""
+    common = (region.range.common(span) for region in regions)
+    inside = [one for one in common if one is not None]
     if not inside:
         return []
-    total_s = sum((end_s - start_s for start_s, end_s in inside), Fraction(0))
+    total_s = sum((one.duration_s for one in inside), Fraction(0))
     return [
         f"{float(total_s):.1f} s:",
-        *(f"{to_clock(start_s)} to {to_clock(end_s)}" for start_s, end_s in inside),
+        *(f"{to_clock(one.start_s)} to {to_clock(one.end_s)}" for one in inside),
     ]
 
 
 def _further(notes: SpottingNotes, span: TimeRange) -> list[str]:
     """Hit points that are neither cuts nor starts of scenes."""
     return [
-        f"{to_stamp(hit.at_s)} {_plain(hit.label)} ({hit.weight:.2g})"
-        for cue in notes.cues
-        for hit in cue.hit_points
-        if hit.label not in {"scene", "cut"} and span.start_s <= hit.at_s < span.end_s
+        f"{to_stamp(hit.at_s)} {plain(hit.label)} ({hit.weight:.2g})"
+        for hit in notes.hit_points
+        if hit.label not in {"scene", "cut"} and span.holds(hit.at_s)
     ]
 
 
@@ -256,20 +263,11 @@ def _listed(name: str, entries: list[str], most: int) -> Iterator[str]:
 # --- silences ----------------------------------------------------------------------------------
 
 
-def _silences(notes: SpottingNotes) -> Iterator[tuple[Fraction, Fraction]]:
+def _silences(notes: SpottingNotes) -> Iterator[TimeRange]:
     """What has no music inside of scenes that have some."""
     for scene in notes.scenes:
-        if not has_music(scene, notes.cues):
-            continue
-        at_s = scene.range.start_s
-        for cue in notes.cues:
-            if cue.range.end_s <= at_s or cue.range.start_s >= scene.range.end_s:
-                continue
-            if cue.range.start_s > at_s:
-                yield at_s, cue.range.start_s
-            at_s = cue.range.end_s
-        if at_s < scene.range.end_s:
-            yield at_s, scene.range.end_s
+        if has_music(scene, notes.cues):
+            yield from scene.range.without(notes.music)
 
 
 # --- words -------------------------------------------------------------------------------------
@@ -284,11 +282,6 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _plain(text: str) -> str:
-    """What may stand in a comment."""
-    return "".join(sign if sign.isprintable() else " " for sign in text)
-
-
 def _commented(lines: Iterable[str]) -> Iterator[str]:
     for line in lines:
-        yield f"# {_plain(line)}".rstrip()
+        yield f"# {plain(line)}".rstrip()

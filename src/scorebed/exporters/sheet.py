@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scorebed.delivery import temporary_name
 from scorebed.errors import SettingsError
 from scorebed.exporters.png import write_png
 from scorebed.exporters.sheet_layout import (
@@ -96,7 +97,7 @@ def write_sheet(
     Returns:
         Temporary and final name.
     """
-    part = path.with_name(f".{path.name}.part")
+    part = temporary_name(path)
     first = next(thumbnails, None)
     thumb_px = sheet.box_px[1] if first is None else first.shape[0]
     height_px = HEAD_PX + len(sheet.views) * row_height_px(thumb_px)
@@ -155,9 +156,10 @@ def _views(scene: Scene, notes: SpottingNotes) -> tuple[View, ...]:
 
 def _opening(shot: Shot, scene: TimeRange) -> View | None:
     """What a scene shows of a shot, from where its opening transition is over."""
-    start_s, end_s = max(shot.range.start_s, scene.start_s), min(shot.range.end_s, scene.end_s)
-    if start_s >= end_s:
+    common = shot.range.common(scene)
+    if common is None:
         return None
+    start_s, end_s = common.start_s, common.end_s
     opens = shot.range.start_s >= scene.start_s
     if opens and shot.transition is not None:
         start_s = min(shot.transition.range.end_s, start_s + (end_s - start_s) * Fraction(9, 10))

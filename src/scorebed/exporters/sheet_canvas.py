@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scorebed.exporters.drawing import FAINT, INK
+from scorebed.exporters.fonts import settle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,8 +69,6 @@ class Canvas:
 
     def band(self) -> Band:
         """What was drawn."""
-        with warnings.catch_warnings():
-            # A name in a script that matplotlib's font lacks: boxes in the picture, no talk of it.
-            warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
-            self._agg.draw()
+        settle(self._agg.figure)
+        self._agg.draw()
         return np.array(np.asarray(self._agg.buffer_rgba())[..., :3])

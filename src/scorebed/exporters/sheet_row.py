@@ -22,6 +22,7 @@ from scorebed.exporters.sheet_layout import (
     row_height_px,
 )
 from scorebed.exporters.sheet_strip import draw_strip
+from scorebed.exporters.words import counted, plain
 from scorebed.timecode import to_clock, to_stamp
 
 if TYPE_CHECKING:
@@ -45,9 +46,9 @@ def draw_head(title: str, notes: SpottingNotes) -> Band:
     canvas.text(16, 26, _clipped(title, 90), 13, weight="bold")
     rate = f"{float(notes.frame_rate):.6g} frames per second"
     counts = [
-        _count(len(notes.shots), "shot"),
-        _count(len(notes.scenes), "scene"),
-        _count(len(notes.cues), "cue"),
+        counted(len(notes.shots), "shot"),
+        counted(len(notes.scenes), "scene"),
+        counted(len(notes.cues), "cue"),
     ]
     told = ", ".join([to_stamp(notes.duration_s), rate, *counts])
     canvas.text(16, 50, told, 9, color=FAINT)
@@ -65,10 +66,6 @@ def draw_head(title: str, notes: SpottingNotes) -> Band:
         x_px += 54 + 8 * len(label)
     canvas.text(x_px, 49, "| shot", 9)
     return canvas.band()
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' if number != 1 else ''}"
 
 
 # --- rows --------------------------------------------------------------------------------------
@@ -106,19 +103,20 @@ def _draw_names(canvas: Canvas, row: Row, *, music: bool) -> None:
     cues = [cue.number for cue in row.notes.cues if has_music(scene, [cue])]
     if len(cues) > _MOST_CUES:
         cues[_MOST_CUES:] = ["..."]
-    told, colour = (", ".join(cues), MUSIC) if music else ("no music", FAINT)
+    # The large number is the scene's.
+    told, colour = (f"cue {', '.join(cues)}", MUSIC) if music else ("no music", FAINT)
     canvas.text(LEFT_PX - 16, 32, told, 11, weight="bold", color=colour, ha="right")
     y_px = 56
-    for line in textwrap.wrap(_plain(scene.name), _NAME_COLUMNS)[:2]:
+    for line in textwrap.wrap(plain(scene.name), _NAME_COLUMNS)[:2]:
         canvas.text(16, y_px, line, 10, weight="bold")
         y_px += 17
     canvas.text(16, y_px, to_stamp(span.start_s), 10, family="monospace")
     canvas.text(
-        16, y_px + 17, f"{to_clock(span.duration_s)} long, {_count(scene.shots, 'shot')}", 8.5,
+        16, y_px + 17, f"{to_clock(span.duration_s)} long, {counted(scene.shots, 'shot')}", 8.5,
         color=FAINT,
     )  # fmt: skip
     room = (row_height_px(row.thumb_px) - y_px - 30) // 14
-    lines = textwrap.wrap(_plain(scene.brief), _BRIEF_COLUMNS)
+    lines = textwrap.wrap(plain(scene.brief), _BRIEF_COLUMNS)
     for number, line in enumerate(lines[: max(room, 0)]):
         more = " ..." if number + 1 == room < len(lines) else ""
         canvas.text(16, y_px + 36 + 14 * number, line + more, 8.5, style="italic")
@@ -149,10 +147,6 @@ def _places(wanted_px: list[float], width_px: int) -> list[float]:
     return places
 
 
-def _plain(text: str) -> str:
-    return "".join(sign if sign.isprintable() else " " for sign in text)
-
-
 def _clipped(text: str, most: int) -> str:
-    plain = _plain(text)
-    return plain if len(plain) <= most else plain[: most - 3] + "..."
+    line = plain(text)
+    return line if len(line) <= most else line[: most - 3] + "..."

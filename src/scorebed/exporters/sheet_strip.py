@@ -26,16 +26,15 @@ def draw_strip(canvas: Canvas, row: Row) -> None:
     notes, span = row.notes, row.scene.range
     canvas.box(LEFT_PX, RIGHT_PX, top, bottom, color=STRIP)
     for region in notes.speech:
-        if _meets(region.range, span):
+        if region.range.common(span) is not None:
             canvas.box(*_ends(row, region.range), top, bottom, color=SPEECH, alpha=0.45)
     _draw_motion(canvas, row)
     _draw_shots(canvas, row)
-    for left_s, right_s in _silent(row):
-        canvas.box(row.x_px(left_s), row.x_px(right_s), top, bottom, color=SILENT, hatch="////")
-    for cue in notes.cues:
-        for hit in cue.hit_points:
-            if hit.label not in {"cut", "scene"} and span.start_s <= hit.at_s < span.end_s:
-                canvas.mark(row.x_px(float(hit.at_s)), top - 4, MUSIC)
+    for silent in span.without(notes.music):
+        canvas.box(*_ends(row, silent), top, bottom, color=SILENT, hatch="////")
+    for hit in notes.hit_points:
+        if hit.label not in {"cut", "scene"} and span.holds(hit.at_s):
+            canvas.mark(row.x_px(float(hit.at_s)), top - 4, MUSIC)
     _draw_times(canvas, row)
 
 
@@ -43,36 +42,18 @@ def _draw_shots(canvas: Canvas, row: Row) -> None:
     top, bottom = row.strip_px
     span = row.scene.range
     for change in (*(shot.transition for shot in row.notes.shots), row.notes.ending):
-        if change is not None and _meets(change.range, span):
+        if change is not None and change.range.common(span) is not None:
             canvas.box(*_ends(row, change.range), top, bottom, color=GRADUAL, alpha=0.4)
     # Where they stand close, what lies behind them is to be seen all the same.
     width, alpha = (0.8, 1.0) if row.scene.shots <= _DENSE_SHOTS else (0.5, 0.35)
     for shot in row.notes.shots:
-        if span.start_s <= shot.range.start_s < span.end_s:
+        if span.holds(shot.range.start_s):
             x_px = row.x_px(float(shot.range.start_s))
             canvas.line([x_px, x_px], [top, bottom], color=INK, lw=width, alpha=alpha)
 
 
-def _meets(one: TimeRange, other: TimeRange) -> bool:
-    return one.start_s < other.end_s and other.start_s < one.end_s
-
-
 def _ends(row: Row, span: TimeRange) -> tuple[float, float]:
     return row.x_px(float(span.start_s)), row.x_px(float(span.end_s))
-
-
-def _silent(row: Row) -> list[tuple[float, float]]:
-    """The parts of a scene that no cue covers, in seconds."""
-    span = row.scene.range
-    gaps = []
-    at_s = span.start_s
-    for cue in row.notes.cues:
-        if cue.range.start_s > at_s:
-            gaps.append((float(at_s), float(min(cue.range.start_s, span.end_s))))
-        at_s = max(at_s, cue.range.end_s)
-        if at_s >= span.end_s:
-            return gaps
-    return [*gaps, (float(at_s), float(span.end_s))]
 
 
 def _draw_motion(canvas: Canvas, row: Row) -> None:

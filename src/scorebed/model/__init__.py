@@ -16,6 +16,18 @@ from scorebed.model.files import (
     no_progress,
     no_words,
 )
+from scorebed.model.found import (
+    Cue,
+    HitPoint,
+    MusicRegion,
+    PictureCurve,
+    Scene,
+    Shot,
+    SpeechRegion,
+    Transition,
+    TransitionKind,
+    cues_of,
+)
 from scorebed.model.line import CuedLine
 from scorebed.model.music import (
     MAX_SPECTRAL_STEP_DB,
@@ -31,8 +43,9 @@ from scorebed.model.music import (
     Take,
     TakePiece,
 )
-from scorebed.model.notes import HitNote, Notes, SceneNote, SilenceNote
+from scorebed.model.notes import HitNote, Listed, LookNote, Notes, SceneNote, SilenceNote
 from scorebed.model.picture import Picture, Stem, TimeRange
+from scorebed.model.reels import Reel, ReelSet
 from scorebed.model.result import (
     Change,
     DeliveredSound,
@@ -68,23 +81,7 @@ from scorebed.model.sound import (
     PowerSeries,
     Programme,
 )
-from scorebed.model.spotting import (
-    Accuracy,
-    Cue,
-    HitPoint,
-    MusicRegion,
-    PictureCurve,
-    Production,
-    Reel,
-    ReelSet,
-    Scene,
-    Shot,
-    SpeechRegion,
-    SpotSettings,
-    SpottingNotes,
-    Transition,
-    TransitionKind,
-)
+from scorebed.model.spotting import Accuracy, Production, SpotSettings, SpottingNotes
 from scorebed.model.streams import (
     AudioFormat,
     Chapter,
@@ -125,7 +122,9 @@ __all__ = [
     "LevelSettings",
     "Levelled",
     "Limits",
+    "Listed",
     "ListedCut",
+    "LookNote",
     "Loudness",
     "LoudnessTarget",
     "Mixed",
@@ -173,6 +172,7 @@ __all__ = [
     "TransitionKind",
     "Upload",
     "VideoFormat",
+    "cues_of",
     "no_progress",
     "no_words",
 ]

@@ -8,8 +8,9 @@ from typing import Literal
 
 from scorebed.model.files import Artifact, SourceFile
 from scorebed.model.picture import Stem, TimeRange
+from scorebed.model.reels import Reel, ReelSet
 from scorebed.model.service import PROXY_HEIGHT_PX, ServiceSettings, Upload
-from scorebed.model.spotting import Reel, ReelSet, SpottingNotes
+from scorebed.model.spotting import SpottingNotes
 from scorebed.style import Style
 
 Quality = Literal["draft", "standard", "high"]

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+from scorebed.model.spotting import Accuracy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,34 @@ class HitNote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A file that was read when the picture was spotted: a list of cuts, a transcript."""
+
+    path: Path
+    """Where it lay; ``chapters`` in the notes' folder for the film's own."""
+    sha256: str
+    """Hash of its content; empty where the notes do not say, or there is none."""
+    where: str
+    """File, line and table, for errors."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookNote:
+    """How the picture was spotted when the notes were written; None where they do not say."""
+
+    max_scenes: int | None = None
+    """Most scenes that were looked for."""
+    accuracy: Accuracy | None = None
+    """Whether every frame was decoded."""
+    production_audio: Literal["keep", "drop"] | None = None
+    """Whether the video's own sound counted."""
+    cuts: Listed | None = None
+    """Where the cuts came from; None for the detector."""
+    speech: Listed | None = None
+    """Subtitles that said where somebody speaks; None for listening."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Notes:
     """A notes file, read and checked."""
 
@@ -60,5 +92,7 @@ class Notes:
     """As they were written."""
     hits: tuple[HitNote, ...] = ()
     """As they were written."""
-    max_scenes: int | None = None
-    """Most scenes that were looked for when it was written; None where it does not say."""
+    look: LookNote = LookNote()
+    """How the picture was spotted when it was written."""
+    doubts: tuple[str, ...] = ()
+    """What the user should know of it, in sentences."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from scorebed.model.files import Artifact
 from scorebed.model.streams import Chapter, SoundStream, StreamInfo, StreamKind
 from scorebed.timecode import to_samples
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +37,21 @@ class TimeRange:
         """What both hold; None for nothing."""
         start_s, end_s = max(self.start_s, other.start_s), min(self.end_s, other.end_s)
         return TimeRange.between(start_s, end_s) if start_s < end_s else None
+
+    def holds(self, at_s: Fraction) -> bool:
+        """Whether a moment, in seconds, belongs to it."""
+        return self.start_s <= at_s < self.end_s
+
+    def without(self, others: Iterable[TimeRange]) -> tuple[TimeRange, ...]:
+        """What others leave of it, in order; they may overlap, and reach beyond it."""
+        left: list[TimeRange] = []
+        at_s = self.start_s
+        for other in sorted(others, key=lambda other: other.start_s):
+            if other.duration_s > 0:
+                end_s = min(other.start_s, self.end_s)
+                left += [TimeRange.between(at_s, end_s)] if at_s < end_s else []
+                at_s = max(at_s, other.end_s)
+        return (*left, *([TimeRange.between(at_s, self.end_s)] if at_s < self.end_s else []))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

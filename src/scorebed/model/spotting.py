@@ -1,15 +1,24 @@
-"""What was seen and heard of the picture, and its parts that are sent to providers."""
+"""Where the music goes and what it has to meet: what was found, as a whole."""
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal, Protocol, TypeVar
 
-from scorebed.errors import ScorebedError, SettingsError
-from scorebed.model.files import Artifact, SourceFile
+from scorebed.errors import SettingsError
+from scorebed.model.files import SourceFile
+from scorebed.model.found import (
+    Cue,
+    HitPoint,
+    MusicRegion,
+    PictureCurve,
+    Scene,
+    Shot,
+    SpeechRegion,
+    Transition,
+)
 from scorebed.model.picture import Stem, TimeRange
 
 Accuracy = Literal["fast", "full"]
@@ -31,99 +40,6 @@ class SpotSettings:
     """A list of cuts that decides in place of the detector; None to look."""
     chapters: bool = False
     """Whether the file's own chapters are that list."""
-    skip_music: bool = False
-    """Whether no music is wanted where the production audio has some already."""
-
-
-TransitionKind = Literal["cut", "dissolve", "fade"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transition:
-    """A gradual change from one shot to the next, or from and to a plain colour."""
-
-    kind: TransitionKind
-    """``dissolve``: both shots at once; ``fade``: through, from or to a plain colour."""
-    range: TimeRange
-    """From the first changed frame to the first one that has changed no more."""
-    confidence: float
-    """How sure the detector is, 0 to 1."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shot:
-    """Frames between two cuts."""
-
-    range: TimeRange
-    """Where it is shown; a gradual transition belongs half to the shot before it, half to this."""
-    confidence: float
-    """How sure the detector is of the transition that opens it, 0 to 1; 1 for the first shot."""
-    transition: Transition | None = None
-    """The gradual transition that opens it; None for a cut."""
-
-    @property
-    def opened_by(self) -> TransitionKind:
-        """What opens it."""
-        return "cut" if self.transition is None else self.transition.kind
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
-    """Shots that belong together, with what was measured of their picture."""
-
-    range: TimeRange
-    """Where it is shown; scenes tile the picture."""
-    shots: int
-    """How many shots it holds, at least 1."""
-    motion: float
-    """Mean motion, 0 (still) to 1 (very busy)."""
-    brightness: float
-    """Mean luma, 0 (black) to 1 (white)."""
-    saturation: float
-    """Mean colourfulness, 0 (grey) to 1."""
-    warmth: float
-    """Mean colour balance, -1 (blue) to 1 (orange)."""
-    name: str = ""
-    """What the user calls it."""
-    brief: str = ""
-    """What the music of this scene should be, beside the brief of the whole."""
-
-    @property
-    def cuts_per_minute(self) -> float:
-        """Cuts inside the scene, per minute."""
-        return 60.0 * (self.shots - 1) / max(float(self.range.duration_s), 1e-3)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HitPoint:
-    """A moment that the music may meet."""
-
-    at_s: Fraction
-    """Picture time in seconds."""
-    label: str
-    """Why: ``cut``, ``scene``, ``motion`` for its onset, or what the user or a list wrote."""
-    weight: float
-    """How much it matters, 0 to 1."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpeechRegion:
-    """A phrase of speech in the production audio."""
-
-    range: TimeRange
-    """From its first to its last sound."""
-    confidence: float
-    """Mean probability of speech, 0 to 1."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MusicRegion:
-    """A stretch of the production audio that has music already."""
-
-    range: TimeRange
-    """From its first to its last tone."""
-    confidence: float
-    """How sure the detector is, 0.5 to 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,30 +52,6 @@ class Production:
     """Its sound, or None where there is none."""
     speech: tuple[SpeechRegion, ...]
     """Its own phrases of speech, in order, not overlapping."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PictureCurve:
-    """What the picture does over time, on an even grid."""
-
-    hop_s: Fraction
-    """Distance of two values, in seconds."""
-    motion: tuple[float, ...]
-    """Motion per hop, 0 to 1, cuts left out."""
-    brightness: tuple[float, ...]
-    """Luma per hop, 0 to 1."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cue:
-    """A continuous piece of music in the programme."""
-
-    number: str
-    """Reel, M, cue: ``1M1``."""
-    range: TimeRange
-    """Where it plays."""
-    hit_points: tuple[HitPoint, ...]
-    """What it meets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,10 +75,17 @@ class SpottingNotes:
     """Motion and brightness over time."""
     cues: tuple[Cue, ...]
     """The pieces of music that are wanted, in order, not overlapping; at least one."""
+    hit_points: tuple[HitPoint, ...] = ()
+    """All moments that music may meet, in order, also where there is none; a cue has its own."""
     existing_music: tuple[MusicRegion, ...] = ()
     """Where the production audio has music already, if it was asked for; in order."""
     ending: Transition | None = None
     """The fade at the end of the picture; None where it ends with a cut."""
+
+    @property
+    def whole(self) -> TimeRange:
+        """All of the picture."""
+        return TimeRange(start_s=Fraction(0), duration_s=self.duration_s)
 
     @property
     def music(self) -> tuple[TimeRange, ...]:
@@ -239,6 +138,7 @@ class SpottingNotes:
             ),
             scenes=_within(self.scenes, span),
             speech=_within(self.speech, span),
+            hit_points=_hits_within(self.hit_points, span),
             existing_music=_within(self.existing_music, span),
             curve=replace(
                 self.curve,
@@ -265,10 +165,9 @@ def _within(found: tuple[_R, ...], span: TimeRange) -> tuple[_R, ...]:
     """What lies in a part of the picture, cut at its ends and moved to its start."""
     kept = []
     for one in found:
-        start_s = max(one.range.start_s, span.start_s)
-        end_s = min(one.range.end_s, span.end_s)
-        if start_s < end_s:
-            moved = TimeRange.between(start_s - span.start_s, end_s - span.start_s)
+        common = one.range.common(span)
+        if common is not None:
+            moved = replace(common, start_s=common.start_s - span.start_s)
             kept.append(replace(one, range=moved))  # type: ignore[type-var]
     return tuple(kept)
 
@@ -283,69 +182,4 @@ def _moved(transition: Transition | None, by_s: Fraction) -> Transition | None:
 
 
 def _hits_within(hits: tuple[HitPoint, ...], span: TimeRange) -> tuple[HitPoint, ...]:
-    return tuple(
-        replace(hit, at_s=hit.at_s - span.start_s)
-        for hit in hits
-        if span.start_s <= hit.at_s < span.end_s
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reel:
-    """A consecutive part of the picture that is sent as one file."""
-
-    range: TimeRange
-    """Which part; starts and ends on frames."""
-    proxy: Artifact | None
-    """Small H.264 file, or None for a provider that needs no picture."""
-    width_px: int = 0
-    """Width of the proxy in pixels."""
-    height_px: int = 0
-    """Height of the proxy in pixels."""
-    audio: bool = False
-    """Whether the proxy carries sound."""
-    part: int = 0
-    """Number of the request that it goes with, from 0."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReelSet:
-    """Reels that tile the cues: no gap, no overlap, and nothing of what is not scored.
-
-    Raises:
-        ScorebedError: If they do not.
-    """
-
-    cues: tuple[TimeRange, ...]
-    """Where the music plays, in order."""
-    reels: tuple[Reel, ...]
-    """In order."""
-
-    @property
-    def duration_s(self) -> Fraction:
-        """Length of the cued picture in seconds: of all cues together."""
-        return sum((cue.duration_s for cue in self.cues), Fraction(0))
-
-    @property
-    def parts(self) -> tuple[tuple[Reel, ...], ...]:
-        """The reels of each request, in order."""
-        grouped = itertools.groupby(self.reels, key=lambda reel: reel.part)
-        return tuple(tuple(reels) for _, reels in grouped)
-
-    def __post_init__(self) -> None:
-        left = list(self.reels)
-        for cue in self.cues:
-            at_s = cue.start_s
-            while at_s < cue.end_s and left and left[0].range.start_s == at_s:
-                at_s = left.pop(0).range.end_s
-            if at_s != cue.end_s:
-                raise _untiled(at_s)
-        if left or not self.reels:
-            raise _untiled(left[0].range.start_s if left else Fraction(0))
-
-
-def _untiled(at_s: Fraction) -> ScorebedError:
-    return ScorebedError(
-        f"reel: the reels do not tile the cues (gap or overlap at {float(at_s):.3f} s)",
-        remedy="Report this: it is a fault of scorebed, not of the file.",
-    )
+    return tuple(replace(hit, at_s=hit.at_s - span.start_s) for hit in hits if span.holds(hit.at_s))

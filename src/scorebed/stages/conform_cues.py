@@ -24,7 +24,7 @@ ALIKE_SAMPLES = SAMPLE_RATE_HZ // 2
 """A track whose length differs from the picture's by no more was made for it."""
 _AFTER_SAMPLES = SAMPLE_RATE_HZ * 8 // 100
 _BEFORE_SAMPLES = SAMPLE_RATE_HZ * 4 // 100
-_ALIVE_SAMPLES = SAMPLE_RATE_HZ // 20
+ALIVE_SAMPLES = SAMPLE_RATE_HZ // 20
 """Music that is heard up to 50 ms before it is cut has not come to its end."""
 _RISE = 10.0
 """Music whose power rises by 10 dB where it is entered sets in there by itself."""
@@ -158,7 +158,7 @@ def _heard(cut: _Cut, lufs: float | None) -> Heard:
         reaches_samples=(last if cut.own and not cut.in_time else stop) - start,
         exact=cut.exact,
         entered=start > recording.first_samples and not _sets_in(recording, first),
-        broken_off=stop < recording.last_samples and stop - last < _ALIVE_SAMPLES,
+        broken_off=stop < recording.last_samples and stop - last < ALIVE_SAMPLES,
         lufs=lufs,
     )
 

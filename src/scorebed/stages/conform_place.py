@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from scorebed.dsp.joins import LATEST_ONSET_SAMPLES, begins_at_once, first_onset
+from scorebed.stages.conform_cues import ALIVE_SAMPLES
 from scorebed.stages.conform_joins import QUIET_SAMPLES, Meeting, kind_of
 from scorebed.stages.conform_lay import DELAY_SAMPLES, ENTER_SAMPLES, RING_SAMPLES, dies_away, lay
 from scorebed.timecode import SAMPLE_RATE_HZ
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from scorebed.stages.conform_lay import Heard, Laid
     from scorebed.wav import WavPart
 
-_ALIVE_SAMPLES = SAMPLE_RATE_HZ // 20
 _HEAD_SAMPLES = SAMPLE_RATE_HZ
 """Most of its own silence that a piece keeps where it enters after a rest."""
 
@@ -66,7 +66,7 @@ def placed(
 
 def _ended(laid: Laid, end: int, fade_samples: int) -> Laid:
     """Music that would break off where its cue ends is faded; an ending of its own is kept."""
-    reaches = laid.end_samples > end - _ALIVE_SAMPLES
+    reaches = laid.end_samples > end - ALIVE_SAMPLES
     if laid.fade_samples or not reaches or dies_away(laid.part):
         return laid
     return replace(laid, fade_samples=min(fade_samples, laid.sounding_samples // 2))

@@ -16,21 +16,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scorebed.errors import SettingsError
-from scorebed.model import Cue, HitPoint, Scene, TimeRange
+from scorebed.model import HitPoint, Scene, TimeRange, cues_of
 from scorebed.timecode import to_stamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from scorebed.model import Notes, Picture, Shot, SpottingNotes
+    from scorebed.model import Notes, Picture, SpottingNotes
 
 STAGE = "notes"
 LEAST_CUE_S = Fraction(1)
 """Shorter music is a noise: it would fade out before it has faded in."""
 _SAME_S = Fraction(1, 2000)
-_SCENE_WEIGHT = 1.0
-_CUT_WEIGHT = 0.6
-"""Of a cut that is sure, where no scene starts."""
 
 
 def obey(spotted: SpottingNotes, notes: Notes, picture: Picture) -> SpottingNotes:
@@ -45,21 +42,14 @@ def obey(spotted: SpottingNotes, notes: Notes, picture: Picture) -> SpottingNote
         SettingsError: If two scenes or hit points fall on one frame, a hit point is taken away that
             is not there, a piece of music is too short, or none is left.
     """
-    grid = _Grid(spotted, picture)
+    grid = Grid(spotted, picture)
     scenes = spotted.scenes if not notes.scenes else _scenes(spotted, notes, grid)
     hits = _hits(spotted, scenes, notes, grid)
-    cues = [
-        Cue(
-            number=f"1M{number}",
-            range=span,
-            hit_points=tuple(hit for hit in hits if span.start_s <= hit.at_s < span.end_s),
-        )
-        for number, span in enumerate(_with_music(spotted, scenes, notes, grid), start=1)
-    ]
-    return replace(spotted, scenes=scenes, cues=tuple(cues))
+    cues = cues_of(_with_music(spotted, scenes, notes, grid), hits)
+    return replace(spotted, scenes=scenes, hit_points=tuple(hits), cues=cues)
 
 
-class _Grid:
+class Grid:
     """The moments that a written time can mean."""
 
     def __init__(self, spotted: SpottingNotes, picture: Picture) -> None:
@@ -68,7 +58,7 @@ class _Grid:
         spans += [cue.range for cue in spotted.cues]
         known = {Fraction(0), spotted.duration_s}
         known |= {at_s for span in spans for at_s in (span.start_s, span.end_s)}
-        known |= {hit.at_s for cue in spotted.cues for hit in cue.hit_points}
+        known |= {hit.at_s for hit in spotted.hit_points}
         self._known = sorted(known)
         self._last = picture.frame_count - 1
         rate = picture.frame_rate
@@ -102,7 +92,7 @@ class _Grid:
 # --- scenes ------------------------------------------------------------------------------------
 
 
-def _scenes(spotted: SpottingNotes, notes: Notes, grid: _Grid) -> tuple[Scene, ...]:
+def _scenes(spotted: SpottingNotes, notes: Notes, grid: Grid) -> tuple[Scene, ...]:
     starts_s = [grid.at(scene.start_s) for scene in notes.scenes]
     if starts_s[0] != 0:
         raise SettingsError(
@@ -134,12 +124,13 @@ def _measured(spotted: SpottingNotes, span: TimeRange) -> Scene:
     last = len(curve.motion) - 1
     first = min(int(span.start_s / curve.hop_s), last)
     part = slice(first, max(first + 1, int(span.end_s / curve.hop_s)))
-    shares = [_shared_s(scene.range, span) for scene in spotted.scenes]
+    shared = [scene.range.common(span) for scene in spotted.scenes]
+    shares = [0.0 if one is None else float(one.duration_s) for one in shared]
     saturations = [scene.saturation for scene in spotted.scenes]
     warmths = [scene.warmth for scene in spotted.scenes]
     return Scene(
         range=span,
-        shots=sum(_shared_s(shot.range, span) > 0 for shot in spotted.shots),
+        shots=sum(shot.range.common(span) is not None for shot in spotted.shots),
         motion=round(float(np.mean(curve.motion[part])), 4),
         brightness=round(float(np.mean(curve.brightness[part])), 4),
         saturation=round(float(np.average(saturations, weights=shares)), 4),
@@ -147,16 +138,11 @@ def _measured(spotted: SpottingNotes, span: TimeRange) -> Scene:
     )
 
 
-def _shared_s(one: TimeRange, other: TimeRange) -> float:
-    start_s, end_s = max(one.start_s, other.start_s), min(one.end_s, other.end_s)
-    return max(float(end_s - start_s), 0.0)
-
-
 # --- hit points --------------------------------------------------------------------------------
 
 
 def _hits(
-    spotted: SpottingNotes, scenes: Sequence[Scene], notes: Notes, grid: _Grid
+    spotted: SpottingNotes, scenes: Sequence[Scene], notes: Notes, grid: Grid
 ) -> list[HitPoint]:
     """The found ones, moved with the scenes; then the user's, each in place of one found there."""
     hits = _found_hits(spotted, scenes)
@@ -186,32 +172,26 @@ def _nearest(hits: Iterable[Fraction], at_s: Fraction) -> str:
 
 
 def _found_hits(spotted: SpottingNotes, scenes: Sequence[Scene]) -> dict[Fraction, HitPoint]:
-    shots = {shot.range.start_s: shot for shot in spotted.shots}
+    sure = {shot.range.start_s: shot.confidence for shot in spotted.shots}
     openings = {scene.range.start_s for scene in scenes}
-    hits = {hit.at_s: hit for cue in spotted.cues for hit in cue.hit_points}
+    hits = {hit.at_s: hit for hit in spotted.hit_points}
     for at_s, hit in list(hits.items()):
         if hit.label == "scene" and at_s not in openings:
-            hits[at_s] = _as_cut(hit, shots.get(at_s))
+            hits[at_s] = HitPoint.of_cut(at_s, sure.get(at_s, 1.0))
     for at_s in openings:
         if at_s not in hits or hits[at_s].label != "scene":
-            hits[at_s] = HitPoint(at_s=at_s, label="scene", weight=_SCENE_WEIGHT)
+            hits[at_s] = HitPoint.of_scene(at_s)
     return hits
-
-
-def _as_cut(hit: HitPoint, shot: Shot | None) -> HitPoint:
-    """A scene's start that is one no more."""
-    sure = 1.0 if shot is None else shot.confidence
-    return replace(hit, label="cut", weight=round(_CUT_WEIGHT * sure, 4))
 
 
 # --- music -------------------------------------------------------------------------------------
 
 
 def _with_music(
-    spotted: SpottingNotes, scenes: Sequence[Scene], notes: Notes, grid: _Grid
-) -> list[TimeRange]:
+    spotted: SpottingNotes, scenes: Sequence[Scene], notes: Notes, grid: Grid
+) -> tuple[TimeRange, ...]:
     """What the silent scenes and ranges leave."""
-    spans = _gaps(_silent(spotted, scenes, notes, grid), spotted.duration_s)
+    spans = spotted.whole.without(_silent(scenes, notes, grid))
     if not spans:
         raise SettingsError(
             f"{STAGE}: {notes.name} leaves no music at all: every scene has music = false, or lies "
@@ -228,17 +208,12 @@ def _with_music(
     return spans
 
 
-def _silent(
-    spotted: SpottingNotes, scenes: Sequence[Scene], notes: Notes, grid: _Grid
-) -> list[TimeRange]:
+def _silent(scenes: Sequence[Scene], notes: Notes, grid: Grid) -> list[TimeRange]:
     silent = [
         scene.range
         for scene, note in zip(scenes, notes.scenes, strict=bool(notes.scenes))
         if not note.music
     ]
-    if not notes.scenes:
-        # The file says nothing of what has music: what was found stays.
-        silent += _gaps([cue.range for cue in spotted.cues], spotted.duration_s)
     for note in notes.silences:
         one = TimeRange.between(grid.at(note.start_s), grid.end(note.end_s))
         if one.duration_s <= 0:
@@ -248,16 +223,3 @@ def _silent(
             )
         silent.append(one)
     return silent
-
-
-def _gaps(spans: Sequence[TimeRange], duration_s: Fraction) -> list[TimeRange]:
-    """What ranges leave of the picture."""
-    left: list[TimeRange] = []
-    at_s = Fraction(0)
-    for span in sorted(spans, key=lambda span: span.start_s):
-        if span.start_s > at_s:
-            left.append(TimeRange.between(at_s, span.start_s))
-        at_s = max(at_s, span.end_s)
-    if at_s < duration_s:
-        left.append(TimeRange.between(at_s, duration_s))
-    return left

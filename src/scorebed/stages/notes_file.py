@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from scorebed.errors import SettingsError
 from scorebed.model import HitNote, Notes, SceneNote, SilenceNote
+from scorebed.stages.notes_look import KEYS as LOOK_KEYS
+from scorebed.stages.notes_look import read_look
 from scorebed.stages.notes_times import TIME_FORMS, Times, check_times, shown
+from scorebed.timecode import to_stamp
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,11 +25,12 @@ if TYPE_CHECKING:
 STAGE = "notes"
 NOTES_VERSION = 1
 DEFAULT_LABEL = "hit"
-_MOST_SCENES = 1000
+_CLOCK_S = Fraction(1, 500)
+"""Containers count in thousandths: the same film is that much longer in another."""
 _KEYS: dict[str, tuple[str, ...]] = {
     "": ("version", "file", "spot", "scene", "silence", "hit"),
     "[file]": ("name", "duration", "frame_rate", "timecode", "picture"),
-    "[spot]": ("max_scenes",),
+    "[spot]": LOOK_KEYS,
     "[[scene]]": ("start", "name", "brief", "music"),
     "[[silence]]": ("start", "end"),
     "[[hit]]": ("at", "label", "weight"),
@@ -95,6 +99,7 @@ class _Reader:
         self._whole = _Table("", f"{STAGE}: {path}", table)
         self._picture = picture
         self._times = Times(picture)
+        self._doubts: list[str] = []
 
     def read(self) -> Notes:
         self._check_keys(self._whole)
@@ -106,13 +111,22 @@ class _Reader:
                 "`scorebed spot`, or update scorebed.",
             )
         self._check_file(self._single("file"))
+        look = self._single("spot")
         notes = Notes(
             name=str(self._path),
-            max_scenes=self._max_scenes(self._single("spot")),
+            look=read_look(look.values, look.where, self._path.parent),
             scenes=tuple(self._scene(one) for one in self._many("scene")),
             silences=tuple(self._silence(one) for one in self._many("silence")),
             hits=tuple(self._hit(one) for one in self._many("hit")),
+            doubts=tuple(self._doubts),
         )
+        if not (notes.scenes or notes.silences or notes.hits):
+            raise SettingsError(
+                f"{self._whole.where} has no [[scene]], no [[silence]] and no [[hit]]: it says "
+                "nothing of the music",
+                remedy="Leave --notes out for what is found, or write the notes anew: "
+                f"scorebed spot VIDEO -o {self._path} --overwrite",
+            )
         if self._picture is not None:
             check_times(notes, self._picture.duration_s)
         return notes
@@ -169,30 +183,33 @@ class _Reader:
     # --- what they say -------------------------------------------------------------------------
 
     def _check_file(self, table: _Table) -> None:
-        picture = self._picture
-        told = self._text_of(table, "picture")
-        if picture is not None and told and told != picture.packets_sha256:
-            name = self._text_of(table, "name")
-            raise SettingsError(
-                f"{table.where}: these are the notes of another picture"
-                + (f" ({name})" if name else ""),
-                remedy="Give the video that they were written for. If it is the same cut exported "
-                "again, remove the line `picture = ...` from [file].",
-            )
+        if self._picture is not None:
+            self._check_picture(table, self._picture)
         first = self._text_of(table, "timecode")
         if first:
             self._times.start_at(first, f"{table.where}: timecode")
 
-    def _max_scenes(self, table: _Table) -> int | None:
-        value = table.values.get("max_scenes")
-        if value is not None and (
-            not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= _MOST_SCENES
-        ):
-            raise SettingsError(
-                f"{table.where}: max_scenes is {shown(value)}",
-                remedy=f"Give a whole number from 1 to {_MOST_SCENES}, or remove the line.",
+    def _check_picture(self, table: _Table, picture: Picture) -> None:
+        """Another length is another cut; other packets of the same length are told."""
+        name = self._text_of(table, "name")
+        of = f" ({name})" if name else ""
+        if "duration" in table.values:
+            told_s = self._time(table, "duration")
+            if abs(told_s - picture.duration_s) > max(1 / picture.frame_rate / 2, _CLOCK_S):
+                raise SettingsError(
+                    f"{table.where}: these are the notes of another picture{of}: it is "
+                    f"{to_stamp(max(told_s, Fraction(0)))} long, this one "
+                    f"{to_stamp(picture.duration_s)}",
+                    remedy="Give the video that they were written for, or spot this one: "
+                    "scorebed spot VIDEO -o NOTES.toml. To use them all the same, remove the "
+                    "line `duration = ...` from [file].",
+                )
+        told = self._text_of(table, "picture")
+        if told and told != picture.packets_sha256:
+            self._doubts.append(
+                f"{self._path} was written for another export{of}, as long as this one: check that "
+                "it is the same cut (scorebed spot VIDEO --notes NOTES --sheet SHEET.png shows it)"
             )
-        return value
 
     def _scene(self, table: _Table) -> SceneNote:
         name = self._text_of(table, "name")

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scorebed.dsp.music import find_music
 from scorebed.dsp.speech import detect_speech
-from scorebed.errors import MediaError
 from scorebed.model import (
-    Cue,
     HitPoint,
-    MusicRegion,
     Picture,
     PictureCurve,
     Progress,
@@ -24,6 +20,7 @@ from scorebed.model import (
     SpottingNotes,
     Stem,
     TimeRange,
+    cues_of,
     no_progress,
 )
 from scorebed.stages.spot_frames import STAGE
@@ -39,9 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["STAGE", "VERSION", "find_speech", "spot"]
 
-VERSION = 7
-_LEAST_CUE_S = Fraction(3)
-"""Between two stretches that have music already, shorter ones stay without."""
+VERSION = 8
 
 
 def spot(
@@ -64,9 +59,8 @@ def spot(
         progress: Called with the share that is done.
 
     Raises:
-        MediaError: If less than four fifths of the picture decode without damage, the transcript
-            or the list of cuts cannot be used, or music is wanted only where there is none and
-            there is some from end to end.
+        MediaError: If less than four fifths of the picture decode without damage, or the transcript
+            or the list of cuts cannot be used.
     """
     transcript = settings.transcript
     told = () if transcript is None else read_transcript(transcript, picture.duration_s)
@@ -87,7 +81,7 @@ def spot(
         speech = find_speech(
             picture.production, picture.duration_s, lambda share: progress(0.9 + 0.1 * share)
         )
-    existing = _existing_music(picture, speech) if settings.skip_music else ()
+    whole = TimeRange(start_s=Fraction(0), duration_s=picture.duration_s)
     hits = _once((*hit_points_of(watched, shots, scenes), *markers))
     return SpottingNotes(
         duration_s=picture.duration_s,
@@ -101,8 +95,8 @@ def spot(
             motion=tuple(round(float(value), 4) for value in watched.motion),
             brightness=tuple(round(float(value), 4) for value in watched.brightness),
         ),
-        cues=_cues(source, picture.duration_s, existing, hits),
-        existing_music=existing,
+        cues=cues_of([whole], hits),
+        hit_points=tuple(hits),
         ending=ending,
     )
 
@@ -116,53 +110,10 @@ def _once(hits: tuple[HitPoint, ...]) -> list[HitPoint]:
     return [found[at_s] for at_s in sorted(found)]
 
 
-def _existing_music(picture: Picture, speech: tuple[SpeechRegion, ...]) -> tuple[MusicRegion, ...]:
-    dx = picture.production
-    if dx is None:
-        return ()
-    found = find_music(
-        read_wav(dx.audio.path),
-        dx.channels,
-        start_samples=dx.start_samples,
-        speech=[region.range for region in speech],
-    )
-    whole = TimeRange(start_s=Fraction(0), duration_s=picture.duration_s)
-    inside = [(one, one.range.common(whole)) for one in found]
-    return tuple(replace(one, range=span) for one, span in inside if span is not None)
-
-
-def _cues(
-    source: SourceFile,
-    duration_s: Fraction,
-    existing: tuple[MusicRegion, ...],
-    hits: Sequence[HitPoint],
-) -> tuple[Cue, ...]:
-    """Music where there is none yet, but for gaps that are too short for it."""
-    bounds_s = [Fraction(0)]
-    for region in existing:
-        bounds_s += [region.range.start_s, region.range.end_s]
-    bounds_s.append(duration_s)
-    spans = [TimeRange.between(a, b) for a, b in zip(bounds_s[::2], bounds_s[1::2], strict=True)]
-    wanted = [span for span in spans if not existing or span.duration_s >= _LEAST_CUE_S]
-    if not wanted:
-        raise MediaError(
-            f"{STAGE}: the sound of {source.path} has music already, from end to end",
-            remedy="Leave --skip-existing-music out to put music over it all the same.",
-        )
-    return tuple(
-        Cue(
-            number=f"1M{number}",
-            range=span,
-            hit_points=tuple(hit for hit in hits if span.start_s <= hit.at_s < span.end_s),
-        )
-        for number, span in enumerate(wanted, start=1)
-    )
-
-
 def find_speech(
     dx: Stem, duration_s: Fraction, progress: Progress = no_progress
 ) -> tuple[SpeechRegion, ...]:
-    """Speech within the picture; what lies before or after it carries no music.
+    """Speech within the picture.
 
     Args:
         dx: The production audio.
@@ -178,13 +129,7 @@ def find_speech(
             progress(done / max(dx.length_samples, 1))
             yield block
 
-    regions = detect_speech(watched(), dx.channels, start_samples=dx.start_samples)
-    inside = []
-    for region in regions:
-        start_s = max(region.range.start_s, Fraction(0))
-        end_s = min(region.range.end_s, duration_s)
-        if start_s < end_s:
-            inside.append(
-                SpeechRegion(range=TimeRange.between(start_s, end_s), confidence=region.confidence)
-            )
-    return tuple(inside)
+    whole = TimeRange(start_s=Fraction(0), duration_s=duration_s)
+    found = detect_speech(watched(), dx.channels, start_samples=dx.start_samples)
+    inside = [(one, one.range.common(whole)) for one in found]
+    return tuple(replace(one, range=span) for one, span in inside if span is not None)

@@ -134,12 +134,9 @@ def hit_points_of(
     """Scenes, cuts and strong motion onsets, in order, with their weights."""
     starts = {scene.range.start_s for scene in scenes}
     cuts = tuple(
-        HitPoint(
-            at_s=shot.range.start_s,
-            label="scene" if shot.range.start_s in starts else "cut",
-            weight=1.0 if shot.range.start_s in starts else round(0.6 * shot.confidence, 4),
-        )
+        HitPoint.of_scene(at_s) if at_s in starts else HitPoint.of_cut(at_s, shot.confidence)
         for shot in shots
+        for at_s in [shot.range.start_s]
     )
     return tuple(sorted((*cuts, *_onsets(watched, shots)), key=lambda hit: hit.at_s))
 
