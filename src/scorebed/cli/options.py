@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from scorebed.delivery import folder_named
+
 
 class Quality(StrEnum):
     """How much work goes into the sound."""
@@ -288,6 +290,7 @@ AudioCodecOption = Annotated[
 Stems = Annotated[
     Path | None,
     typer.Option(
+        parser=folder_named,
         metavar="DIR",
         help="Write DX, MX-dry, MX-ducked and MIX as WAV.",
         show_default=False,
@@ -314,6 +317,7 @@ Json = Annotated[
 Workspace = Annotated[
     Path | None,
     typer.Option(
+        parser=folder_named,
         metavar="DIR",
         help="Where finished stages are kept.",
         show_default="the user's cache",
