@@ -15,8 +15,12 @@ import pytest
 
 from scorebed.errors import MediaError
 from scorebed.model import AudioSettings, Change, MuxPlan, Picture, ScoredVideo, SourceFile
+from scorebed.stages import mux_check, mux_reframed
+from scorebed.stages.mux import mux
 from scorebed.stages.mux_plan import plan_mux
+from scorebed.stages.mux_reframed import same_units
 from scorebed.stages.mux_trial import dry_mux, is_doubtful
+from scorebed.stages.probe import extract
 
 SETTINGS = AudioSettings(streams="default", keep_production=True, keep_original=False, music=False)
 ONE_MS = 48
@@ -104,8 +108,6 @@ def test_sound_that_begins_before_the_picture_stays_in_step(
 @pytest.fixture
 def scored_sound(plan: Any, heard: Any, locate_burst: Any, tmp_path: Path) -> Any:
     """Where the film's burst is after the mux, in samples from the first shown frame."""
-    from scorebed.stages.mux import mux  # noqa: PLC0415
-    from scorebed.stages.probe import extract  # noqa: PLC0415
 
     def run(film: Path, output: str) -> float:
         source, picture, planned = plan(film, output)
@@ -249,3 +251,21 @@ def test_the_test_sound_is_as_long_as_the_film(
     levels = [float(np.abs(audio[at * 48_000 : (at + 1) * 48_000]).max()) for at in range(43)]
     loud = [at for at, level in enumerate(levels) if level > 0.005]
     assert loud == [0, 1, 20, 21, 40, 41]
+
+
+def test_a_picture_that_is_framed_otherwise_is_proved_once(
+    make_video: Any, plan: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """Each proof reads both files to their end."""
+    source, picture, planned = plan(make_video("a.mp4", sound="aac"), "out.ts")
+    asked = []
+
+    def ask(before: tuple[Path, int], *args: Any, **options: Any) -> bool:
+        asked.append(before[1])
+        return same_units(before, *args, **options)
+
+    for module in (mux_check, mux_reframed):
+        monkeypatch.setattr(module, "same_units", ask)
+    scored = dry_mux(source, picture, planned, part=tmp_path / "part", folder=tmp_path)
+    assert asked == [picture.video_index]
+    assert [change.loss for change in scored.changed if change.what == "packets"] == [False]

@@ -76,6 +76,8 @@ def reframed_streams(
 ) -> frozenset[int]:
     """The copied streams whose packets are others and whose units are the same.
 
+    Those of the picture are: ``check_picture`` has refused any others.
+
     Args:
         path: The user's file.
         picture: What it is.
@@ -88,5 +90,8 @@ def reframed_streams(
         for index, number in placed.items()
         if picture.streams[index].codec == contents.streams[number].codec
         and picture.streams[index].packets_sha256 != contents.streams[number].packets_sha256
-        and same_units((path, index), (part, number), picture.streams[index].codec)
+        and (
+            index == picture.video_index
+            or same_units((path, index), (part, number), picture.streams[index].codec)
+        )
     )
