@@ -269,3 +269,21 @@ def test_a_picture_that_is_framed_otherwise_is_proved_once(
     scored = dry_mux(source, picture, planned, part=tmp_path / "part", folder=tmp_path)
     assert asked == [picture.video_index]
     assert [change.loss for change in scored.changed if change.what == "packets"] == [False]
+
+
+def test_hevc_from_a_transport_stream_is_the_same_picture(
+    make_media: Any, try_mux: Any, tmp_path: Path
+) -> None:
+    """The filter repeats the parameter sets of Matroska's header before every key frame."""
+    x265 = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none:keyint=10")
+    look = ("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25:duration=2", "-threads", "1")
+    film = make_media("a.ts", *look, *x265)
+    scored = try_mux(film, "out.mkv")
+    assert [change.loss for change in scored.changed if change.what == "packets"] == [False]
+    again = make_media("b.mkv", "-i", film, "-c", "copy")
+    assert same_units((film, 0), (again, 0), "hevc")
+    # The same slices under other parameter sets, and other slices under the same.
+    full = make_media("c.mkv", "-i", film, "-c", "copy", "-bsf:v", "hevc_metadata=level=6")
+    assert not same_units((film, 0), (full, 0), "hevc")
+    other = make_media("d.mkv", *look, "-vf", "hue=h=90", *x265)
+    assert not same_units((film, 0), (other, 0), "hevc")
