@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scorebed.boxes import timecode_base
+from scorebed.boxes import protected_tracks, timecode_base
 from scorebed.clock import PictureClock, clock_of
 from scorebed.described import (
     audio_of,
@@ -123,7 +123,7 @@ def read_contents(path: Path, *, stage: str, progress: Progress = no_progress) -
             timecode_s=_timecode_s(path, timecode, clock, nominal),
             tags=tags_of(container.metadata),
             chapters=_chapters(container),
-            encrypted=tuple(reading.encrypted),
+            encrypted=_encrypted(path, container, reading),
         )
 
 
@@ -342,8 +342,7 @@ class _StreamReading:
 
     def note(self, packet: Packet[Any]) -> None:
         self.digest.update(packet)
-        if not self.packets:
-            self.encrypted = packet.has_sidedata("encryption_info")
+        self.encrypted = self.encrypted or packet.has_sidedata("encryption_info")
         self.packets += 1
         at = _time_of(packet, is_video=self.is_video)
         if packet.is_discard:
@@ -364,9 +363,17 @@ class _StreamReading:
 class _Reading:
     of: dict[int, _StreamReading]
 
-    @property
-    def encrypted(self) -> list[int]:
-        return [index for index, read in self.of.items() if read.encrypted]
+
+def _encrypted(path: Path, container: InputContainer, reading: _Reading) -> tuple[int, ...]:
+    """Streams with an encrypted packet, and those that say that they have some."""
+    found = {index for index, read in reading.of.items() if read.encrypted}
+    if container.format.name.startswith("mov,"):
+        with path.open("rb") as file:
+            found |= set(protected_tracks(file))
+    if container.format.name.startswith("matroska"):
+        # So libav calls what ContentEncryption says.
+        found |= {one.index for one in container.streams if "enc_key_id" in one.metadata}
+    return tuple(sorted(found))
 
 
 def _read(
