@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from scorebed.delivery import default_output
+from scorebed.delivery import default_output, folder_named
 from scorebed.job import Job
 from scorebed.measurement import measure as measure_path
 from scorebed.model import (
@@ -217,7 +217,7 @@ def score(
             price_per_minute=price_per_minute,
             max_spend=max_spend,
             purse=purse,
-            ledger=None if ledger is None else Path(ledger),
+            ledger=None if ledger is None else folder_named(ledger),
             buy_again=buy_again,
             fallback=fallback,
         ),
@@ -227,8 +227,8 @@ def score(
         video=Path(video),
         output=default_output(Path(video)) if output is None else Path(output),
         settings=settings,
-        workspace=default_root() if workspace is None else Path(workspace),
-        stems=None if stems is None else Path(stems),
+        workspace=default_root() if workspace is None else folder_named(workspace),
+        stems=None if stems is None else folder_named(stems),
         plot=None if plot is None else Path(plot),
         overwrite=overwrite,
         tell=tell,
@@ -295,7 +295,7 @@ def spot(
     job = SpotJob(
         video=Path(video),
         settings=settings,
-        workspace=default_root() if workspace is None else Path(workspace),
+        workspace=default_root() if workspace is None else folder_named(workspace),
         output=None if output is None else Path(output),
         sheet=None if sheet is None else Path(sheet),
         overwrite=overwrite,

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 _INSIDE = {b"moov", b"trak", b"edts", b"mdia", b"minf", b"stbl"}
+_PROTECTED = {b"encv", b"enca", b"encs", b"enct", b"drms", b"drmi"}
 _HEADER_BYTES, _LONG_HEADER_BYTES = 8, 16
 _DEEPEST = 8
 
@@ -41,6 +42,32 @@ def timecode_base(file: BinaryIO) -> int | None:
             if inner.name == b"stsd" and entry is not None and entry.name == b"tmcd":
                 return read(file, entry.at + 24, 1) or None
     return None
+
+
+def protected_tracks(file: BinaryIO) -> Iterator[int]:
+    """Tracks of which some or all samples are encrypted: the kind of one of their samples says so.
+
+    A clear beginning does not matter (ISO/IEC 14496-12, 8.12; ``drms`` and ``drmi`` are iTunes').
+
+    Args:
+        file: An MP4 or QuickTime file; any other has none.
+
+    Yields:
+        Their numbers in the file, from 0.
+    """
+    for moov in boxes_in(file, 0, file.seek(0, os.SEEK_END)):
+        if moov.name != b"moov":
+            continue
+        traks = [box for box in boxes_in(file, moov.at, moov.end) if box.name == b"trak"]
+        for number, trak in enumerate(traks):
+            kinds = {
+                entry.name
+                for box in all_boxes(file, trak)
+                if box.name == b"stsd"
+                for entry in boxes_in(file, box.at + 8, box.end)
+            }
+            if kinds & _PROTECTED:
+                yield number
 
 
 def all_boxes(file: BinaryIO, box: Box, depth: int = 0) -> Iterator[Box]:

@@ -102,6 +102,10 @@ def check_output(output: Path, *, video: Path, overwrite: bool) -> None:
         SettingsError: If the name is taken, is the input, or its folder is missing.
         WorkspaceError: If the folder is not writable.
     """
+    if output.is_dir():
+        raise SettingsError(
+            f"mux: the output {output} is a folder", remedy="Give the name of a file with -o."
+        )
     folder = output.parent
     if len(os.fsencode(f".{sidecar(output).name}.part")) > _MAX_NAME_BYTES:
         raise SettingsError(
@@ -113,13 +117,23 @@ def check_output(output: Path, *, video: Path, overwrite: bool) -> None:
         raise SettingsError(
             f"mux: the output {output} is the input", remedy="Give another name with -o."
         )
-    if output.is_dir():
-        raise SettingsError(
-            f"mux: the output {output} is a folder", remedy="Give the name of a file with -o."
-        )
     refuse_existing(output, overwrite=overwrite)
     # One without its video was left by a run that was stopped between the two.
     refuse_existing(sidecar(output), overwrite=overwrite or _is_ours(sidecar(output)))
+
+
+def folder_named(given: str | Path) -> Path:
+    """A folder that an option names; an empty name, of an unset variable, is not the one we are in.
+
+    Raises:
+        SettingsError: If the name is empty.
+    """
+    if given == "":
+        raise SettingsError(
+            "an option that takes a folder was given an empty name",
+            remedy="Name the folder; the current one is: .",
+        )
+    return Path(given)
 
 
 def require_folder(folder: Path, *, stage: str = "mux") -> None:

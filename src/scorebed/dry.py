@@ -101,5 +101,7 @@ def try_mux(job: Job, watch: Watch) -> DryMux:
             audio=job.settings.audio,
         )
         check_rooms(job, picture, plan)
-        scored = dry_mux(source, picture, plan, part, folder=work.folder, progress=watch("mux"))
+        scored = dry_mux(
+            source, picture, plan, part=part, folder=work.folder, progress=watch("mux")
+        )
     return DryMux(job=job, picture=picture, scored=scored)

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scorebed.boxes import timecode_base
+from scorebed.boxes import protected_tracks, timecode_base
 from scorebed.clock import PictureClock, clock_of
 from scorebed.described import (
     audio_of,
@@ -29,11 +29,15 @@ from scorebed.model import Chapter, Progress, SoundStream, StreamInfo, StreamKin
 from scorebed.timecode import since_midnight_s
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
     from av.container import InputContainer
     from av.packet import Packet
     from av.stream import Stream
 
 _DEFAULT = 0x0001
+_NO_TEXT = b"\0\0"
+"""How a packet of MP4's subtitles begins that only fills the time between two of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,9 @@ def read_contents(path: Path, *, stage: str, progress: Progress = no_progress) -
         reading = _Reading(
             {
                 stream.index: _StreamReading(
-                    time_base=Fraction(stream.time_base or 0), is_video=stream.type == "video"
+                    time_base=Fraction(stream.time_base or 0),
+                    is_video=stream.type == "video",
+                    is_mov_text=codec_of(stream) == "mov_text",
                 )
                 for stream in container.streams
             }
@@ -117,7 +123,7 @@ def read_contents(path: Path, *, stage: str, progress: Progress = no_progress) -
             timecode_s=_timecode_s(path, timecode, clock, nominal),
             tags=tags_of(container.metadata),
             chapters=_chapters(container),
-            encrypted=tuple(reading.encrypted),
+            encrypted=_encrypted(path, container, reading),
         )
 
 
@@ -157,6 +163,26 @@ def first_packet(path: Path, index: int, *, stage: str) -> bytes:
     raise MediaError(
         f"{stage}: stream {index} of {path} is empty", remedy="Export or copy the file again."
     )
+
+
+def packet_times(
+    path: Path, indexes: AbstractSet[int], *, stage: str
+) -> Iterator[tuple[int, int | None]]:
+    """The times of the packets of some streams, in ticks of each, in the order of the file.
+
+    Args:
+        path: The file.
+        indexes: Of the streams.
+        stage: Named in errors.
+
+    Raises:
+        MediaError: If it cannot be read.
+    """
+    with open_media(path, stage=stage) as container:
+        video = {stream.index for stream in container.streams if stream.type == "video"}
+        for packet in _packets(container):
+            if packet.stream_index in indexes:
+                yield packet.stream_index, _time_of(packet, is_video=packet.stream_index in video)
 
 
 # --- streams -----------------------------------------------------------------------------------
@@ -292,6 +318,7 @@ class _StreamReading:
 
     time_base: Fraction
     is_video: bool
+    is_mov_text: bool = False
     digest: hashlib._Hash = field(default_factory=hashlib.sha256)
     packets: int = 0
     hidden: int = 0
@@ -315,14 +342,13 @@ class _StreamReading:
 
     def note(self, packet: Packet[Any]) -> None:
         self.digest.update(packet)
-        if not self.packets:
-            self.encrypted = packet.has_sidedata("encryption_info")
+        self.encrypted = self.encrypted or packet.has_sidedata("encryption_info")
         self.packets += 1
-        at = packet.pts if packet.pts is not None or not self.is_video else packet.dts
+        at = _time_of(packet, is_video=self.is_video)
         if packet.is_discard:
             # Frames that an edit list hides are sent for decoding only.
             self.hidden += 1
-        elif at is not None:
+        elif at is not None and not (self.is_mov_text and bytes(packet)[:2] == _NO_TEXT):
             end = at + (packet.duration or 0)
             self.first = at if self.first is None else min(self.first, at)
             self.last = end if self.last is None else max(self.last, end)
@@ -337,9 +363,17 @@ class _StreamReading:
 class _Reading:
     of: dict[int, _StreamReading]
 
-    @property
-    def encrypted(self) -> list[int]:
-        return [index for index, read in self.of.items() if read.encrypted]
+
+def _encrypted(path: Path, container: InputContainer, reading: _Reading) -> tuple[int, ...]:
+    """Streams with an encrypted packet, and those that say that they have some."""
+    found = {index for index, read in reading.of.items() if read.encrypted}
+    if container.format.name.startswith("mov,"):
+        with path.open("rb") as file:
+            found |= set(protected_tracks(file))
+    if container.format.name.startswith("matroska"):
+        # So libav calls what ContentEncryption says.
+        found |= {one.index for one in container.streams if "enc_key_id" in one.metadata}
+    return tuple(sorted(found))
 
 
 def _read(
@@ -350,6 +384,10 @@ def _read(
             progress(min(packet.pos / max(size_bytes, 1), 1.0))
         if packet.stream_index in reading.of:
             reading.of[packet.stream_index].note(packet)
+
+
+def _time_of(packet: Packet[Any], *, is_video: bool) -> int | None:
+    return packet.pts if packet.pts is not None or not is_video else packet.dts
 
 
 def _packets(container: InputContainer, index: int | None = None) -> Iterator[Packet[Any]]:

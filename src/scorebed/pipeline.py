@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from scorebed.cutlists import list_file
 from scorebed.delivery import claim
@@ -25,6 +26,7 @@ from scorebed.model import (
     Programme,
     Progress,
     ReelSet,
+    ScoredVideo,
     SourceFile,
     SpottingNotes,
     Stem,
@@ -43,6 +45,7 @@ from scorebed.stages.mix import mix
 from scorebed.stages.mux import mux
 from scorebed.stages.mux_plan import plan_mux
 from scorebed.stages.mux_sounds import stems_for
+from scorebed.stages.mux_trial import dry_mux, is_doubtful
 from scorebed.stages.notes import obey
 from scorebed.stages.probe import probe
 from scorebed.stages.reel import reel
@@ -88,7 +91,12 @@ def score(job: Job, watch: Watch) -> Result:
             audio=want.audio,
         )
         check_rooms(job, picture, plan)
+        doubtful = is_doubtful(picture, plan)
+        if doubtful:
+            _prove(work, source, picture, plan, part, watch)
         notes, order = prepare(job, work, source, picture, watch)
+        if not doubtful and _costs(want, order):
+            _prove(work, source, picture, plan, part, watch)
         productions = _hear(job, work, source, picture, notes, plan, watch)
         take = _compose(job, work, order, watch)
         fitted = work.run(
@@ -214,10 +222,34 @@ def _compose(job: Job, work: Workspace, order: Order, watch: Watch) -> Take:
 def _announce(job: Job, order: Order) -> None:
     """Says what will be asked for; a price is said to whoever must hear it."""
     want = job.settings
-    service = find(want.provider)
-    costs = isinstance(service, Service) and to_pay(service, order, want.purse).requests
     words = announcement(want.provider, order, want.purse, chosen=want.chosen)
-    (job.tell_price if costs else job.tell)(words)
+    (job.tell_price if _costs(want, order) else job.tell)(words)
+
+
+def _costs(want: Settings, order: Order) -> bool:
+    """Whether something is left to pay."""
+    service = find(want.provider)
+    return isinstance(service, Service) and to_pay(service, order, want.purse).requests > 0
+
+
+def _prove(
+    work: Workspace,
+    source: SourceFile,
+    picture: Picture,
+    plan: MuxPlan,
+    part: Path,
+    watch: Watch,
+) -> None:
+    """The whole mux with a test sound: what it refuses shall not come after the music."""
+    work.run(
+        dry_mux,
+        source,
+        picture,
+        plan,
+        gives=ScoredVideo,
+        progress=watch("dry mux"),
+        beside={"part": part},
+    )
 
 
 def _hear(

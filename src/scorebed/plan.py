@@ -27,6 +27,7 @@ from scorebed.model import (
 )
 from scorebed.pipeline import STAGES, Watch, prepare
 from scorebed.providers.base import Service, find
+from scorebed.result_streams import ratio, seconds
 from scorebed.stages.mux_command import command
 from scorebed.stages.mux_plan import plan_mux
 from scorebed.stages.notes_file import read_notes
@@ -200,16 +201,15 @@ class Plan:
 
     def to_json(self) -> str:
         """One line of JSON (ASCII)."""
-        rate = self.picture.frame_rate
         return json.dumps(
             {
                 "schema": 1,
                 "input": str(self.job.video),
                 "output": str(self.job.output),
                 "picture": {
-                    "duration_s": round(float(self.picture.duration_s), 6),
+                    "duration_s": seconds(self.picture.duration_s),
                     "frames": self.picture.frame_count,
-                    "frame_rate": f"{rate.numerator}/{rate.denominator}",
+                    "frame_rate": ratio(self.picture.frame_rate),
                 },
                 "stages": list(STAGES),
                 "provider": self.job.settings.provider,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from scorebed.exporters.notes import has_music
 from scorebed.result import speech_figures
+from scorebed.result_streams import ratio, seconds
 
 if TYPE_CHECKING:
     from scorebed.model import SpottingNotes, TimeRange, Transition
@@ -18,13 +18,12 @@ SCHEMA_VERSION = 1
 def as_object(spotting: Spotting) -> dict[str, Any]:
     """What was found, in plain values; times in seconds from the first shown frame."""
     notes = spotting.notes
-    rate = notes.frame_rate
     return {
         "schema": SCHEMA_VERSION,
         "input": str(spotting.video),
-        "duration_s": _seconds(notes.duration_s),
+        "duration_s": seconds(notes.duration_s),
         "frames": spotting.picture.frame_count,
-        "frame_rate": f"{rate.numerator}/{rate.denominator}",
+        "frame_rate": ratio(notes.frame_rate),
         "variable_rate": spotting.picture.variable_rate,
         "sha256": spotting.picture.packets_sha256,
         "damaged_frames": notes.damaged_frames,
@@ -45,7 +44,7 @@ def as_object(spotting: Spotting) -> dict[str, Any]:
             for scene in notes.scenes
         ],
         "hit_points": [
-            {"at_s": _seconds(hit.at_s), "label": hit.label, "weight": hit.weight}
+            {"at_s": seconds(hit.at_s), "label": hit.label, "weight": hit.weight}
             for hit in notes.hit_points
         ],
         "speech": [speech_figures(region) for region in notes.speech],
@@ -69,8 +68,8 @@ def _shots(notes: SpottingNotes) -> list[dict[str, Any]]:
         end_s = shot.range.end_s if change is None else change.range.start_s
         shots.append(
             {
-                "start_s": _seconds(start_s),
-                "end_s": _seconds(max(start_s, end_s)),
+                "start_s": seconds(start_s),
+                "end_s": seconds(max(start_s, end_s)),
                 "transition": shot.opened_by,
                 "confidence": shot.confidence,
             }
@@ -85,7 +84,7 @@ def _transitions(notes: SpottingNotes) -> list[dict[str, Any]]:
         if shot.transition is not None:
             found.append(_transition(shot.transition))
         elif number:
-            at_s = _seconds(shot.range.start_s)
+            at_s = seconds(shot.range.start_s)
             found.append(
                 {"kind": "cut", "start_s": at_s, "end_s": at_s, "confidence": shot.confidence}
             )
@@ -97,8 +96,4 @@ def _transition(change: Transition) -> dict[str, Any]:
 
 
 def _ends(span: TimeRange) -> dict[str, float]:
-    return {"start_s": _seconds(span.start_s), "end_s": _seconds(span.end_s)}
-
-
-def _seconds(time_s: Fraction) -> float:
-    return round(float(time_s), 6)
+    return {"start_s": seconds(span.start_s), "end_s": seconds(span.end_s)}

@@ -50,9 +50,11 @@ def score(
 ) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Runs ``score`` with the key in place; another ``--ledger`` in each test."""
 
-    def run(*args: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        *args: str | Path, video: Path = short_talk, output: Path | None = None, **env: str
+    ) -> subprocess.CompletedProcess[str]:
         return scorebed(
-            *("score", short_talk, "-o", tmp_path / "out.mp4", "--json", "--overwrite"),
+            *("score", video, "-o", output or tmp_path / "out.mp4", "--json", "--overwrite"),
             *("--workspace", kept_stages, "--ledger", tmp_path / "ledger", *args),
             **({"ELEVENLABS_API_KEY": KEY, "ELEVENLABS_BASE_URL": service.url} | env),
         )
@@ -100,14 +102,35 @@ def test_a_key_chooses_the_service_and_the_price_is_said_first(
         "amount": 0.12,
         "currency": "USD",
     }
+    # The whole mux was proved before anything was paid.
+    ran = [stage["name"] for stage in result["stages"]]
+    assert ran.index("dry_mux") < ran.index("compose")
     # The same again: nothing is sent, nothing is paid, the music is the same.
     again = result_of(score("--prompt", "hopeful", "--tag", "folk"))
+    assert "dry_mux" not in [stage["name"] for stage in again["stages"]]
     assert again["spent"]["amount"] == 0
     assert service.purchases == 1
     for place in (tmp_path, kept_stages):
         for path in place.rglob("*"):
             assert not path.is_file() or KEY.encode() not in path.read_bytes(), path
     assert KEY not in done.stdout + done.stderr
+
+
+def test_a_container_that_refuses_the_whole_film_costs_nothing(
+    score: Score, service: MusicService, make_media: Callable[..., Path], tmp_path: Path
+) -> None:
+    """MXF takes the first second, and has no index for 128 frames without a key frame."""
+    film = make_media(
+        "long.mp4",
+        *("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25:duration=6"),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-bf", "0", "-g", "250"),
+    )
+    done = score(video=film, output=tmp_path / "out.mxf")
+    assert done.returncode == 3
+    assert "GOP size" in done.stderr
+    assert "long.scored.mp4" in done.stderr
+    assert not service.requests
+    assert "spot" not in done.stderr
 
 
 def test_the_price_is_said_even_to_who_wants_quiet(score: Score, service: MusicService) -> None:

@@ -639,24 +639,6 @@ def test_a_result_that_is_not_what_was_asked_for_is_not_delivered(
     assert error.message.startswith("mux: ")
 
 
-@pytest.mark.parametrize(
-    ("name", "out"),
-    [
-        ("a.mkv", "out.webm"),
-        ("a.mp4", "out.ogv"),
-    ],
-)
-def test_a_container_that_cannot_hold_the_picture_is_told_before_any_music(
-    name: str, out: str, probed: Probed, make_video: Any, tmp_path: Path
-) -> None:
-    source, picture = probed(make_video(name, sound="aac"))
-    with pytest.raises(MediaError) as caught:
-        plan_mux(
-            source, picture, tmp_path / out, folder=tmp_path, stereo_kbps=192, audio=DEFAULT_STREAM
-        )
-    assert f"end in {source.path.suffix}:" in caught.value.remedy
-
-
 @pytest.mark.parametrize("name", ["out.xyz", "out", "out.txt", "out.wav"])
 def test_an_unknown_extension_is_refused(
     name: str, probed: Probed, make_video: Any, tmp_path: Path

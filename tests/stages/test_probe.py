@@ -137,6 +137,50 @@ def test_an_encrypted_film_is_refused_by_name(
     )
     error = refused(film)
     assert "is encrypted (stream 0, 1)" in error.message
+    # Without the boxes by which libav knows an encrypted packet: as a film with a clear beginning.
+    locked = film.read_bytes()
+    for name in (b"senc", b"saiz", b"saio"):
+        locked = locked.replace(name, b"free")
+    film.write_bytes(locked)
+    assert "is encrypted (stream 0, 1)" in refused(film).message
+
+
+def test_an_encrypted_track_of_matroska_is_refused_by_name(
+    make_media: Any, make_video: Any, refused: Any
+) -> None:
+    film = make_media("locked.mkv", "-i", make_video("a.mp4", sound="aac"), "-c", "copy")
+    film.write_bytes(with_encryption(film.read_bytes()))
+    assert "is encrypted (stream 0)" in refused(film).message
+
+
+def with_encryption(film: bytes) -> bytes:
+    """The first track is said to be encrypted (ContentEncodings, RFC 9559, 5.1.4.1.31)."""
+
+    def element(name: str, content: bytes) -> bytes:
+        return bytes.fromhex(name) + bytes([0x80 | len(content)]) + content
+
+    cipher = element("47E1", b"\5") + element("47E2", bytes(16))
+    coding = element("5031", b"\0") + element("5033", b"\1") + element("5035", cipher)
+    more = element("6D80", element("6240", coding))
+    tracks_id, entry_id, segment_id = (bytes.fromhex(i) for i in ("1654AE6B", "AE", "18538067"))
+    tracks = film.index(tracks_id, film.index(tracks_id) + 1)  # the index names it first
+    size, at = sized(film, tracks + 4)
+    assert size
+    entry = film.index(entry_id, at)
+    size, at = sized(film, entry + 1)
+    film = film[: at + size] + more + film[at + size :]
+    for place in (entry + 1, tracks + 4, film.index(segment_id) + 4):
+        size, at = sized(film, place)
+        grown = size + len(more) | 1 << 7 * (at - place)
+        film = film[:place] + grown.to_bytes(at - place, "big") + film[at:]
+    return film
+
+
+def sized(film: bytes, at: int) -> tuple[int, int]:
+    """A size of EBML, and where it ends."""
+    width = 9 - film[at].bit_length()
+    whole = int.from_bytes(film[at : at + width], "big")
+    return whole & ~(1 << 7 * width), at + width
 
 
 # --- time zero ---------------------------------------------------------------------------------

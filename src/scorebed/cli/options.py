@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from scorebed.delivery import folder_named
+
 
 class Quality(StrEnum):
     """How much work goes into the sound."""
@@ -289,6 +291,7 @@ AudioCodecOption = Annotated[
 Stems = Annotated[
     Path | None,
     typer.Option(
+        parser=folder_named,
         metavar="DIR",
         help="Write DX, MX-dry, MX-ducked and MIX as WAV.",
         show_default=False,
@@ -315,6 +318,7 @@ Json = Annotated[
 Workspace = Annotated[
     Path | None,
     typer.Option(
+        parser=folder_named,
         metavar="DIR",
         help="Where finished stages are kept.",
         show_default="the user's cache",

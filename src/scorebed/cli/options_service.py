@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from scorebed.delivery import folder_named
+
 
 class ApiForm(StrEnum):
     """The two forms of the request."""
@@ -160,6 +162,7 @@ PurseOption = Annotated[
 LedgerOption = Annotated[
     Path | None,
     typer.Option(
+        parser=folder_named,
         metavar="DIR",
         help="Where receipts and bought takes are kept.",
         show_default="SCOREBED_LEDGER, else the user's data folder",

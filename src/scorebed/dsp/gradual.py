@@ -29,6 +29,8 @@ _HALVES: Final = (2, 3, 4, 6, 8, 12, 17, 24, 36, 52)
 """Half lengths that are tried, in steps of the grid: 0.08 to 2.1 s."""
 _SHORTEST: Final = 3
 """Shortest half length of a dissolve."""
+_LEAST_SEEN: Final = 2
+"""Frames of a change, besides its ends, that were not left out."""
 _REACH: Final = _HALVES[-1]
 _AHEAD: Final = 25
 """Centres are looked at in lots of one second."""
@@ -127,6 +129,7 @@ class GradualFinder:
     def __init__(self) -> None:
         self._grid: list[Floats] = []
         self._looks: list[Look] = []
+        self._seen: list[bool] = []
         self._first = 0
         self._start_s: float | None = None
         self._newest: tuple[Look, float] | None = None
@@ -151,7 +154,8 @@ class GradualFinder:
                 # cut, lies between its neighbours.
                 share = 0.0 if follows else max((at_s - before_s) / (time_s - before_s), 0.0)
                 near = before if share < 0.5 else look  # noqa: PLR2004
-                yield from self._take(near, before.thumb + share * (look.thumb - before.thumb))
+                thumb = before.thumb + share * (look.thumb - before.thumb)
+                yield from self._take(near, thumb, seen=follows or at_s - before_s < GRID_S / 2)
         self._newest = look, time_s
 
     def finish(self) -> Iterator[Gradual]:
@@ -180,14 +184,16 @@ class GradualFinder:
         assert self._start_s is not None
         return self._start_s + at * GRID_S
 
-    def _take(self, look: Look, thumb: Floats) -> Iterator[Gradual]:
+    def _take(self, look: Look, thumb: Floats, *, seen: bool = True) -> Iterator[Gradual]:
         if not self._grid:
             # What is shown first was there before: a fade in has a beginning.
             self._grid = [thumb] * _REACH
             self._looks = [look] * _REACH
+            self._seen = [True] * _REACH
             self._first = -_REACH
         self._grid.append(thumb)
         self._looks.append(look)
+        self._seen.append(seen)
         if self._end - self._looked > _REACH + _AHEAD:
             thumbs = np.stack(self._grid)
             self._look(thumbs, self._looked, self._looked + _AHEAD)
@@ -196,7 +202,7 @@ class GradualFinder:
                 yield from self._joined(found)
             spare = self._looked - _HELD - self._first
             if spare > 0:
-                del self._grid[:spare], self._looks[:spare]
+                del self._grid[:spare], self._looks[:spare], self._seen[:spare]
                 self._first += spare
 
     def _look(self, thumbs: Floats, start: int, stop: int) -> None:
@@ -209,6 +215,9 @@ class GradualFinder:
                 stretch = thumbs[centre - half : centre + half + 1]
                 found = _on_line(stretch)
                 if found is None or not self._parts_two(stretch, int(centre), half):
+                    continue
+                # Between two frames everything lies on a line.
+                if sum(self._seen[centre - half + 1 : centre + half]) < _LEAST_SEEN:
                     continue
                 if not self._flashed(thumbs, int(centre), half):
                     change, off_line = found

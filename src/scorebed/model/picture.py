@@ -73,6 +73,9 @@ class Stem:
     """1 mono, 2 stereo, 6 for 5.1 (L R C LFE Ls Rs), 8 for 7.1 (L R C LFE Lb Rb Ls Rs)."""
     gain_db: float = 0.0
     """Static gain to apply when it is read."""
+    round_samples: int | None = None
+    """Of a test sound, which is not measured: the length of the WAV, which is played over and over;
+    None plays it once."""
 
     @property
     def end_samples(self) -> int:

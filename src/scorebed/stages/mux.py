@@ -24,10 +24,19 @@ from scorebed.model import (
 )
 from scorebed.packets import Contents, first_packet, read_contents
 from scorebed.stages.mux_changes import changes_of
-from scorebed.stages.mux_check import check_picture, check_sounds, delivered, listen_all, read_back
+from scorebed.stages.mux_check import (
+    check_picture,
+    check_sounds,
+    check_times,
+    delivered,
+    listen_all,
+    read_back,
+)
+from scorebed.stages.mux_codecs import elsewhere
 from scorebed.stages.mux_command import command, cover_file
 from scorebed.stages.mux_edits import end_picture
-from scorebed.stages.mux_streams import QUICKTIME, is_attached, settle
+from scorebed.stages.mux_streams import QUICKTIME, is_attached, settle, why_refused
+from scorebed.stages.mux_times import Placed, copied_pairs, moved_packets
 from scorebed.timecode import to_seconds
 
 VERSION = 1
@@ -79,13 +88,20 @@ def mux(
             assert contents.video_index is not None
             end_picture(part, contents.video_index, picture.duration_s)
             contents = read_contents(part, stage=STAGE)
-        check_picture(source_file.path, picture, part, contents)
+        check_picture(source_file.path, picture, plan.muxer, part, contents)
         check_sounds(source_file.path, picture, plan, contents)
         heard = listen_all(source_file.path, part, picture, gained, plan, contents, progress)
         over_db = [_over_db(sound, loudness, ceiling_dbtp) for sound, loudness in heard]
         if not any(over_db) or attempt == _MAX_ENCODES - 1:
             break
         trims_db = [trim_db - over for trim_db, over in zip(trims_db, over_db, strict=True)]
+    assert contents.clock is not None
+    moved = moved_packets(
+        Placed(path=source_file.path, start_s=picture.start_s),
+        Placed(path=part, start_s=contents.clock.start_s),
+        copied_pairs(picture, plan, contents),
+    )
+    check_times(source_file.path, picture, plan.muxer, moved.get(picture.video_index))
     kept, dropped = settle(plan, picture, contents)
     sounds = delivered(picture, plan, contents, [loudness for _, loudness in heard], trims_db)
     lead = next(
@@ -100,7 +116,7 @@ def mux(
         sounds=sounds,
         kept=kept,
         dropped=dropped,
-        changed=changes_of(source_file.path, picture, plan, part, contents),
+        changed=changes_of(source_file.path, picture, plan, part, contents, moved),
     )
 
 
@@ -140,8 +156,9 @@ def _write(
     except FfmpegError as error:
         raise MediaError(
             f"{STAGE}: {source_file.path} cannot be written as {plan.muxer} "
-            f"({error.message.rsplit(': ', 1)[-1]})",
-            remedy=f"Try another container, for example: -o {source_file.path.stem}.scored.mkv",
+            f"({why_refused(error, plan.muxer)})",
+            remedy="Choose another container, for example: "
+            f"{elsewhere(source_file.path, plan.muxer)}",
         ) from error
 
 

@@ -8,16 +8,18 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from scorebed.model import Change, PlannedSound, SoundKind, StreamKind
+from scorebed.stages.mux_codecs import FROM_THE_START
 from scorebed.stages.mux_reframed import reframed_streams
 from scorebed.stages.mux_streams import mapped_streams
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
     from scorebed.model import Chapter, MuxPlan, Picture, StreamInfo
     from scorebed.packets import Contents
+    from scorebed.stages.mux_times import Moved
 
 _OF_THE_MUXER = re.compile(
     r"major_brand|minor_version|compatible_brands|encoder|software|duration|vendor_id|handler_name"
@@ -29,13 +31,22 @@ STALE = re.compile(
     r"(replaygain_|r128_|itunnorm|itunsmpb|bps|number_of_|_statistics_)\S*", re.IGNORECASE
 )
 """Tags that were true of the sound that was replaced."""
+_PRIMING_S = Fraction(1, 10)
+"""More than an encoder begins early by: that is no sound."""
 _SAME_MOMENT_S = Fraction(1, 1_000_000)
+_SAME_LENGTH_S = Fraction(1, 1000)
+"""Where a container says no durations, that of the last packet is the reader's estimate."""
 _NOT_SAID = {"und", "1970-01-01T00:00:00.000000Z"}
 """Values that say nothing: no language, QuickTime's zero for "no date"."""
 
 
 def changes_of(
-    path: Path, picture: Picture, plan: MuxPlan, part: Path, contents: Contents
+    path: Path,
+    picture: Picture,
+    plan: MuxPlan,
+    part: Path,
+    contents: Contents,
+    moved: Mapping[int, Moved],
 ) -> tuple[Change, ...]:
     """Compares the output with the input, stream by stream.
 
@@ -47,6 +58,7 @@ def changes_of(
         plan: How it was written.
         part: The file that was written.
         contents: What it holds.
+        moved: Copied streams of which packets come at other times.
     """
     found: list[Change] = []
     placed: dict[int, int] = {}
@@ -67,10 +79,13 @@ def changes_of(
         found += _tags(one.index, _named(was, untitled), _named(now, untitled))
         if isinstance(one, PlannedSound) and one.codec != "copy":
             found += () if original else _marks(was, now)
+            found += _cut(picture, contents, plan, was, now)
             continue
         if not original:
             found += _marks(was, now)
-        found += _stream(picture, contents, was, now, reframed=one.index in reframed)
+        found += _stream(was, now, reframed=one.index in reframed)
+        if was.kind not in {StreamKind.COVER, StreamKind.ATTACHMENT}:
+            found += _ends(picture, contents, was, now, moved.get(one.index))
     found += _remade(picture, contents, placed)
     found += _tags(None, dict(picture.tags), dict(contents.tags))
     found += _chapters(picture, contents)
@@ -128,13 +143,22 @@ def _marks(was: StreamInfo, now: StreamInfo) -> Iterator[Change]:
         yield _change(was, "marks", "+".join(old) or None, "+".join(new) or None, loss=loss)
 
 
-def _stream(
-    picture: Picture, contents: Contents, was: StreamInfo, now: StreamInfo, *, reframed: bool
+def _cut(
+    picture: Picture, contents: Contents, plan: MuxPlan, was: StreamInfo, now: StreamInfo
 ) -> Iterator[Change]:
-    """A stream that was copied, or a subtitle that was converted."""
+    """Sound before the first frame, where the container has no place for it."""
+    if plan.muxer not in FROM_THE_START or was.start_s is None or now.start_s is None:
+        return
     assert contents.clock is not None
+    old_s, new_s = was.start_s - picture.start_s, now.start_s - contents.clock.start_s
+    if old_s < 0 and new_s - old_s > _PRIMING_S:
+        yield _change(was, "start", _time(old_s), _time(new_s))
+
+
+def _stream(was: StreamInfo, now: StreamInfo, *, reframed: bool) -> Iterator[Change]:
+    """A stream that was copied, or a subtitle that was converted."""
     if was.codec != now.codec:
-        yield _change(was, "codec", was.codec, now.codec, loss=False)
+        yield _change(was, "codec", was.codec, now.codec, loss=was.kind is not now.kind)
     elif was.packets_sha256 != now.packets_sha256:
         yield _change(was, "packets", _count(was), _count(now), loss=not reframed)
     if was.codec_tag != now.codec_tag and was.codec == now.codec:
@@ -143,26 +167,36 @@ def _stream(
         yield _change(was, "hidden frames", str(was.hidden_packets), str(now.hidden_packets))
     if was.kind in {StreamKind.COVER, StreamKind.ATTACHMENT}:
         return
-    for what, at_s, then_s in _moments(was, now):
-        old_s, new_s = at_s - picture.start_s, then_s - contents.clock.start_s
-        if abs(old_s - new_s) > _SAME_MOMENT_S:
-            # A coarser clock rounds; what is moved by more than its grain is moved.
-            grain_s = (was.time_base or Fraction(0)) + (now.time_base or Fraction(0))
-            yield _change(was, what, _time(old_s), _time(new_s), loss=abs(old_s - new_s) > grain_s)
     if was.video is not None and now.video is not None:
         yield from _looks(was, now)
     if was.side_data != now.side_data:
         yield _change(was, "side data", _lines(was.side_data), _lines(now.side_data))
 
 
-def _moments(was: StreamInfo, now: StreamInfo) -> Iterator[tuple[str, Fraction, Fraction]]:
+def _ends(
+    picture: Picture, contents: Contents, was: StreamInfo, now: StreamInfo, moved: Moved | None
+) -> Iterator[Change]:
+    """Where a stream starts and ends, and the packet between that is moved further than these."""
     if was.start_s is None or now.start_s is None:
         return
-    yield "start", was.start_s, now.start_s
+    assert contents.clock is not None
     assert was.duration_s is not None
     assert now.duration_s is not None
-    # Where a container says no durations, the end of a packet is its start.
-    yield "end", was.start_s + was.duration_s, now.start_s + now.duration_s
+    old_s, new_s = was.start_s - picture.start_s, now.start_s - contents.clock.start_s
+    # A coarser clock rounds; what is moved by more than its grain is moved.
+    grain_s = (was.time_base or Fraction(0)) + (now.time_base or Fraction(0))
+    # Where a container says no durations, the end of a packet is its start, or an estimate.
+    most_s = grain_s
+    for what, at_s, then_s, same_s in (
+        ("start", old_s, new_s, grain_s),
+        ("end", old_s + was.duration_s, new_s + now.duration_s, grain_s + _SAME_LENGTH_S),
+    ):
+        apart_s = abs(at_s - then_s)
+        if apart_s > _SAME_MOMENT_S:
+            yield _change(was, what, _time(at_s), _time(then_s), loss=apart_s > same_s)
+        most_s = max(most_s, apart_s + grain_s)
+    if moved is not None and moved.apart_s > most_s:
+        yield _change(was, "times", _time(moved.was_s), _time(moved.now_s))
 
 
 def _looks(was: StreamInfo, now: StreamInfo) -> Iterator[Change]:

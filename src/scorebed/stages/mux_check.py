@@ -13,6 +13,7 @@ from scorebed.errors import MediaError
 from scorebed.ffmpeg import Decoding, decode_audio, on_time_line
 from scorebed.model import DeliveredSound, PlannedSound, SoundKind, StreamKind, no_progress
 from scorebed.packets import read_contents
+from scorebed.stages.mux_codecs import elsewhere
 from scorebed.stages.mux_reframed import same_units
 from scorebed.stages.mux_streams import codec_name, mapped_streams
 from scorebed.timecode import to_samples
@@ -25,13 +26,14 @@ if TYPE_CHECKING:
 
     from scorebed.model import Loudness, MuxPlan, Picture, Progress, Stem, StreamFate
     from scorebed.packets import Contents
+    from scorebed.stages.mux_times import Moved
 
 STAGE = "mux"
 _MAX_SHIFT_SAMPLES = 48
+"""1 ms."""
 _WINDOW_BLOCKS = 4
 _WINDOW_SAMPLES = _WINDOW_BLOCKS * BLOCK_SAMPLES
 """What is compared of the programme: its loudest 1.4 s."""
-"""1 ms."""
 _SEARCH_SAMPLES = 4_800
 
 
@@ -52,17 +54,18 @@ def read_back(part: Path, path: Path, muxer: str, progress: Progress = no_progre
     except MediaError as error:
         raise MediaError(
             f"{STAGE}: {path} came out as a {muxer} file that cannot be read",
-            remedy="Play the input to see whether it is damaged; try another container with -o, "
-            "for example one that ends in .mkv; nothing was written.",
+            remedy="Play the input to see whether it is damaged; or choose another container, for "
+            f"example: {elsewhere(path, muxer)}",
         ) from error
 
 
-def check_picture(path: Path, picture: Picture, part: Path, contents: Contents) -> None:
+def check_picture(path: Path, picture: Picture, muxer: str, part: Path, contents: Contents) -> None:
     """Refuses a delivered picture that is not the one that was given.
 
     Args:
         path: The input, named in errors.
         picture: What it is.
+        muxer: The container, named in errors.
         part: The file that was written.
         contents: What it holds.
 
@@ -73,8 +76,7 @@ def check_picture(path: Path, picture: Picture, part: Path, contents: Contents) 
     if clock is None or not _is_untouched(path, picture, part, contents):
         raise MediaError(
             f"{STAGE}: the picture of {path} did not come through untouched",
-            remedy="Try another container with -o, for example one that ends in .mkv; "
-            "nothing was written.",
+            remedy=f"Choose another container, for example: {elsewhere(path, muxer)}",
         )
     # A coarse clock (1 ms, or a frame in AVI) may round both ends.
     extra = clock.frame_count - picture.frame_count
@@ -82,10 +84,31 @@ def check_picture(path: Path, picture: Picture, part: Path, contents: Contents) 
     apart_s = abs(clock.duration_s - picture.duration_s)
     if extra or apart_s > Fraction(1, 400) + frames_s:
         raise MediaError(
-            f"{STAGE}: the picture of {path} came out with {clock.frame_count} frames in "
-            f"{float(clock.duration_s):.3f} s, not {picture.frame_count} in "
+            f"{STAGE}: the picture of {path} came out of {muxer} with {clock.frame_count} frames "
+            f"in {float(clock.duration_s):.3f} s, not {picture.frame_count} in "
             f"{float(picture.duration_s):.3f} s",
-            remedy="Try another container with -o; nothing was written.",
+            remedy=f"Choose another container, for example: {elsewhere(path, muxer)}",
+        )
+
+
+def check_times(path: Path, picture: Picture, muxer: str, moved: Moved | None) -> None:
+    """Refuses a container that shows the frames at other times, or in another order.
+
+    Args:
+        path: The input.
+        picture: What it is.
+        muxer: The container, named in errors.
+        moved: The frame of the picture that was moved furthest.
+
+    Raises:
+        MediaError: If that is more than half the distance between two frames.
+    """
+    if moved is not None and moved.apart_s * 2 * picture.frame_rate > 1:
+        codec = picture.streams[picture.video_index].codec
+        raise MediaError(
+            f"{STAGE}: {muxer} does not keep the times of the picture of {path} ({codec}): the "
+            f"frame at {float(moved.was_s):.3f} s is shown at {float(moved.now_s):.3f} s",
+            remedy=f"Choose another container, for example: {elsewhere(path, muxer)}",
         )
 
 
@@ -122,8 +145,7 @@ def check_sounds(path: Path, picture: Picture, plan: MuxPlan, contents: Contents
         raise MediaError(
             f"{STAGE}: {path} came out of {plan.muxer} with the audio streams "
             f"{sorted(filled)}, not with {[*wanted]}",
-            remedy="Try another container with -o, for example one that ends in .mkv; "
-            "nothing was written.",
+            remedy=f"Choose another container, for example: {elsewhere(path, plan.muxer)}",
         )
 
 
@@ -234,18 +256,19 @@ def _listen(
         filters=on_time_line(first, mix.channels),
     )
     for block in decode_audio(decoding, stage=STAGE):
-        # Encoders pad the last packet; what lies behind the programme is not it.
-        meter.add(block[: max(mix.length_samples - at, 0)])
+        if mix.round_samples is None:
+            # Encoders pad the last packet; what lies behind the programme is not it.
+            meter.add(block[: max(mix.length_samples - at, 0)])
         _collect(heard, block, at - (window_at - _SEARCH_SAMPLES))
         at += len(block)
         progress(min(at / max(mix.length_samples, 1), 1.0))
     shift = _shift_samples(mix, window_at, heard)
     if at < mix.length_samples - _MAX_SHIFT_SAMPLES or abs(shift) > _MAX_SHIFT_SAMPLES:
         raise MediaError(
-            f"{STAGE}: the sound of {path} came back from {plan.muxer} moved by "
-            f"{shift / 48:.1f} ms, {at} of {mix.length_samples} samples long",
-            remedy="Try another container with -o, for example one that ends in .mov or .mkv; "
-            "nothing was written.",
+            f"{STAGE}: {plan.muxer} does not keep the sound of {path} in sync with its "
+            f"picture: it comes back moved by {shift / 48:.1f} ms, {at} of {mix.length_samples} "
+            "samples long",
+            remedy=f"Choose another container, for example: {elsewhere(path, plan.muxer)}",
         )
     return meter.loudness()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -71,11 +72,26 @@ ENCODERS: Final[dict[AudioCodec, str]] = {
 LOSSLESS: Final = {"pcm_s16le", "pcm_s24le", "flac", "alac"}
 """Encoders without a bit rate."""
 _PCM: Final = {"avi": "pcm_s16le"}
+FROM_THE_START: Final = {"avi", "mxf"}
+"""Containers whose streams all begin at once: sound that comes later begins with silence, and what
+of it comes before the picture is cut off."""
 _MAX_CHANNELS: Final = {"mp2": 2, "wmav2": 2, "libmp3lame": 2, "ac3": 6}
 _MOST_CHANNELS = 8
 _MAX_STEREO_KBPS: Final = {"libopus": 256, "wmav2": 192, "mp2": 384, "libmp3lame": 320}
 _MAX_KBPS: Final = {"ac3": 640}
 _STEREO = 2
+
+
+def elsewhere(path: Path, muxer: str) -> str:
+    """An option that asks for another container: the input's own, where that is another.
+
+    Args:
+        path: The input.
+        muxer: The container that will not do.
+    """
+    own = BY_EXTENSION.get(path.suffix.lower(), muxer)
+    suffix = path.suffix if own != muxer else ".mp4" if muxer == "matroska" else ".mkv"
+    return f"-o {shlex.quote(str(path.with_suffix(f'.scored{suffix}')))}"
 
 
 def encoder_of(muxer: str, codec: AudioCodec | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from scorebed.model import (
     StreamKind,
 )
 from scorebed.stages.mux_changes import STALE
+from scorebed.stages.mux_codecs import FROM_THE_START
 from scorebed.stages.mux_streams import QUICKTIME, SUBTITLES, is_attached, mapped_streams
 from scorebed.timecode import SAMPLE_RATE_HZ, to_samples, to_seconds
 
@@ -29,8 +30,6 @@ _MIME_TYPES = {"mjpeg": "image/jpeg", "png": "image/png", "bmp": "image/bmp", "g
 _PUSHED_OUT = {"mp2": 1152, "ac3": 1536}
 """Encoders that keep their last samples (481 and 256) to themselves, and how many samples of
 silence, a packet, push them out."""
-_FROM_THE_START = {"avi", "mxf"}
-"""Muxers whose streams all begin at once: what comes later begins with silence."""
 
 
 def command(
@@ -40,7 +39,7 @@ def command(
     plan: MuxPlan,
     part: Path,
     *,
-    first_s: int | None = None,
+    first_s: Fraction | None = None,
 ) -> list[str]:
     """The arguments of ffmpeg that write the result.
 
@@ -54,7 +53,7 @@ def command(
     """
     # copyts: the input's own clock holds for all inputs. Without it ffmpeg moves each to zero, by
     # rules that differ between containers, and the sound shifts against the picture.
-    read = source(source_file.path, **({} if first_s is None else {"t": first_s}))
+    read = source(source_file.path, **({} if first_s is None else {"t": _seconds(first_s)}))
     played = dict(zip(plan.encoded, stems, strict=True))
     mapped = mapped_streams(picture, plan)
     streams = []
@@ -67,10 +66,12 @@ def command(
         if isinstance(one, PlannedSound) and one in played:
             lead = _lead_samples(played[one], picture, plan)
             streams.append(_played(played[one], picture, lead))
-            options |= _encoding(number, one, played[one], lead)
+            least = 0 if first_s is not None else _least_samples(picture, plan)
+            options |= _encoding(number, one, played[one], lead, least)
         else:
             streams.append(read[str(one.index)])
             options |= _conversion(number, one, picture, plan.muxer)
+            options |= _clocked(number, one, picture, plan.muxer)
         if isinstance(one, PlannedSound):
             options |= _marks(number, one, picture)
         tags += [word for tag in _tags(one, picture) for word in (f"-metadata:s:{number}", tag)]
@@ -81,7 +82,7 @@ def command(
             options[f"map_metadata:s:{number}"] = f"{number_of_read}:s:{one.index}"
     options |= {
         "copyinkf": None,  # frames before the first key frame belong to the picture too
-        "output_ts_offset": _seconds(-picture.container_start_s),
+        "output_ts_offset": _seconds(-_begin_s(picture, plan)),
         "map_metadata": str(number_of_read),
         "map_chapters": str(number_of_read),
         "strict": "unofficial",  # Dolby Vision's record is kept
@@ -114,14 +115,25 @@ def _attachment(
     ]
 
 
+def _begin_s(picture: Picture, plan: MuxPlan) -> Fraction:
+    """When the result begins, in seconds on the input's clock."""
+    if plan.muxer in FROM_THE_START and picture.format_name not in FROM_THE_START:
+        return picture.start_s
+    return picture.container_start_s
+
+
 def _lead_samples(stem: Stem, picture: Picture, plan: MuxPlan) -> int:
-    """Silence before a stem, where the container cannot say that it begins later."""
-    at_s = picture.start_s - picture.container_start_s
-    return max(to_samples(at_s) + stem.start_samples, 0) if plan.muxer in _FROM_THE_START else 0
+    """Silence before a stem, where the container cannot say that it begins later.
+
+    Negative is what is cut off, where it cannot say that it begins before the picture.
+    """
+    if plan.muxer not in FROM_THE_START:
+        return 0
+    return to_samples(picture.start_s - _begin_s(picture, plan)) + stem.start_samples
 
 
 def _played(stem: Stem, picture: Picture, lead: int) -> Any:  # noqa: ANN401 - ffmpeg-python is untyped
-    at_s = picture.start_s + to_seconds(stem.start_samples - lead)
+    at_s = picture.start_s + to_seconds(stem.start_samples - max(lead, 0))
     return ffmpeg.input(file_url(stem.audio.path), itsoffset=_seconds(at_s))["0"]
 
 
@@ -135,19 +147,39 @@ def _seconds(time_s: Fraction) -> str:
     return f"{float(time_s):.9f}"
 
 
-def _encoding(number: int, sound: PlannedSound, stem: Stem, lead: int) -> dict[str, object]:
-    layout = LAYOUTS[sound.channels]
-    chain = f"aformat=sample_rates={SAMPLE_RATE_HZ}:channel_layouts={layout}"
-    if sound.codec in _PUSHED_OUT:
-        chain = f"apad=pad_len={_PUSHED_OUT[sound.codec]},{chain}"
-    if lead:
-        chain = f"adelay={lead}S:all=1,{chain}"
-    if stem.gain_db:
-        chain = f"volume={stem.gain_db:.4f}dB:precision=float,{chain}"
-    options: dict[str, object] = {f"c:{number}": sound.codec, f"filter:{number}": chain}
+def _encoding(
+    number: int, sound: PlannedSound, stem: Stem, lead: int, least: int
+) -> dict[str, object]:
+    chain = [
+        *_heard(stem, lead),
+        *([f"apad=whole_len={least}"] if least else []),
+        *([f"apad=pad_len={_PUSHED_OUT[sound.codec]}"] if sound.codec in _PUSHED_OUT else []),
+        f"aformat=sample_rates={SAMPLE_RATE_HZ}:channel_layouts={LAYOUTS[sound.channels]}",
+    ]
+    options: dict[str, object] = {f"c:{number}": sound.codec, f"filter:{number}": ",".join(chain)}
     if sound.kbps is not None:
         options[f"b:{number}"] = f"{sound.kbps}k"
     return options
+
+
+def _heard(stem: Stem, lead: int) -> Iterator[str]:
+    """Filters that make of a stem's WAV what is heard of it."""
+    if stem.gain_db:
+        yield f"volume={stem.gain_db:.4f}dB:precision=float"
+    if stem.round_samples is not None:
+        yield f"aloop=loop=-1:size={stem.round_samples}"
+        yield f"atrim=end_sample={stem.length_samples}"
+    if lead > 0:
+        yield f"adelay={lead}S:all=1"
+    if lead < 0:
+        yield f"atrim=start_sample={-lead}"
+
+
+def _least_samples(picture: Picture, plan: MuxPlan) -> int:
+    """How long all sound has to be; an MXF file ends with the shortest of its streams."""
+    if plan.muxer != "mxf":
+        return 0
+    return to_samples(picture.start_s - _begin_s(picture, plan)) + picture.length_samples
 
 
 def _conversion(
@@ -159,6 +191,15 @@ def _conversion(
     if stream.kind is StreamKind.SUBTITLE and one.codec != stream.codec:
         return {f"c:{number}": SUBTITLES[muxer]}
     return {}
+
+
+def _clocked(
+    number: int, one: StreamFate | PlannedSound, picture: Picture, muxer: str
+) -> dict[str, object]:
+    """AVI counts frames: on any other clock it would be filled with empty ones."""
+    if muxer != "avi" or one.index != picture.video_index or picture.variable_rate:
+        return {}
+    return {f"bsf:{number}": f"setts=time_base={1 / picture.frame_rate}"}
 
 
 def _marks(number: int, sound: PlannedSound, picture: Picture) -> dict[str, object]:

@@ -13,10 +13,10 @@ from scorebed.model import AudioSettings, MuxPlan, Picture, SourceFile
 from scorebed.packets import leading_sha256
 from scorebed.stages.mux_changes import STALE
 from scorebed.stages.mux_check import read_back
-from scorebed.stages.mux_codecs import BY_EXTENSION, check_codec, encoder_of
+from scorebed.stages.mux_codecs import BY_EXTENSION, check_codec, elsewhere, encoder_of
 from scorebed.stages.mux_reframed import same_units
 from scorebed.stages.mux_sounds import Sounds, holds_several, left_out, plan_sounds
-from scorebed.stages.mux_streams import QUICKTIME, Asking, fate_of
+from scorebed.stages.mux_streams import QUICKTIME, Asking, fate_of, why_refused
 from scorebed.stages.mux_trial import try_together
 
 STAGE = "mux"
@@ -137,31 +137,27 @@ def _try_picture(source_file: SourceFile, picture: Picture, muxer: str, folder: 
         strict="unofficial",
         **{"frames:v": _TRIAL_FRAMES},
     )
+    codec = picture.streams[picture.video_index].codec
+    refused = (
+        f"{STAGE}: a {muxer} file cannot hold the picture of {source_file.path} ({codec}) untouched"
+    )
     remedy = (
-        f"Leave -o out, or let it end in {source_file.path.suffix or 'the extension of the input'}:"
-        " the picture is copied, never converted."
+        "The picture is copied, never converted. Leave -o out, or choose another container, "
+        f"for example: {elsewhere(source_file.path, muxer)}"
     )
     try:
         run(["-y", *arguments(graph)], stage=STAGE, subject=source_file.path)
     except FfmpegError as error:
-        raise MediaError(
-            f"{STAGE}: a {muxer} file cannot hold the picture of {source_file.path} "
-            f"({error.message.rsplit(': ', 1)[-1]})",
-            remedy=remedy,
-        ) from error
+        raise MediaError(f"{refused}: {why_refused(error, muxer)}", remedy=remedy) from error
     trial = read_back(target, source_file.path, muxer)
     wanted = leading_sha256(
         source_file.path, picture.video_index, trial.picture_packets, stage=STAGE
     )
-    codec = picture.streams[picture.video_index].codec
     packets = trial.picture_packets
     if trial.picture_sha256 != wanted and not same_units(
         (source_file.path, picture.video_index), (target, 0), codec, packets=packets
     ):
-        raise MediaError(
-            f"{STAGE}: a {muxer} file cannot hold the picture of {source_file.path} untouched",
-            remedy=remedy,
-        )
+        raise MediaError(refused, remedy=remedy)
 
 
 def _choose_muxer(path: Path, picture: Picture, output: Path) -> str:

@@ -21,9 +21,8 @@ from scorebed.model import (
     Stem,
     StreamKind,
 )
-from scorebed.packets import read_contents
 from scorebed.stages.mux_codecs import holds, kbps_of
-from scorebed.stages.mux_streams import STAGE, TRIAL_S, Asking
+from scorebed.stages.mux_streams import STAGE, TRIAL_S, Asking, kinds_in
 from scorebed.stages.streams import choose_streams
 from scorebed.timecode import SAMPLE_RATE_HZ
 
@@ -93,13 +92,7 @@ def holds_several(asking: Asking, wanted: Sounds) -> bool:
         **options,
         strict="unofficial",
     )
-    if not asking.writes(graph):
-        return False
-    try:
-        found = read_contents(target, stage=STAGE).streams
-    except MediaError:
-        return False
-    return sum(stream.kind is StreamKind.AUDIO for stream in found) == most
+    return asking.writes(graph) and kinds_in(target).count(StreamKind.AUDIO) == most
 
 
 def plan_sounds(asking: Asking, wanted: Sounds, *, several: bool) -> tuple[PlannedSound, ...]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import ffmpeg
 
+from scorebed.errors import MediaError
 from scorebed.ffmpeg import FfmpegError, arguments, file_url, run, source
 from scorebed.model import (
     MuxPlan,
@@ -19,9 +19,7 @@ from scorebed.model import (
     StreamInfo,
     StreamKind,
 )
-
-if TYPE_CHECKING:
-    from scorebed.packets import Contents
+from scorebed.packets import Contents, read_contents
 
 STAGE = "mux"
 SUBTITLES = {"mp4": "mov_text", "mov": "mov_text", "matroska": "srt", "webm": "webvtt"}
@@ -50,7 +48,11 @@ class Asking:
         read = source(self.source_file.path)
         picture = read[str(self.picture.video_index)]
         target = self.folder / f"trial-{index}"
-        return self.writes(ffmpeg.output(picture, read[str(index)], file_url(target), **options))
+        if not self.writes(ffmpeg.output(picture, read[str(index)], file_url(target), **options)):
+            return False
+        # MPEG-TS takes text for data that nobody can name when it is read.
+        text = self.picture.streams[index].kind is StreamKind.SUBTITLE
+        return not text or StreamKind.SUBTITLE in kinds_in(target)
 
     def writes(self, graph: object) -> bool:
         """Whether ffmpeg writes a trial file without an error."""
@@ -63,6 +65,25 @@ class Asking:
         except FfmpegError:
             return False
         return True
+
+
+def kinds_in(path: Path) -> list[StreamKind]:
+    """The kinds of the streams of a trial file; none where it cannot be read."""
+    try:
+        return [stream.kind for stream in read_contents(path, stage=STAGE).streams]
+    except MediaError:
+        return []
+
+
+def why_refused(error: FfmpegError, muxer: str) -> str:
+    """What the muxer itself says of why it failed, or else the last that ffmpeg says.
+
+    Args:
+        error: How ffmpeg ended.
+        muxer: ffmpeg's name of the container.
+    """
+    said = [line for line in error.log.splitlines() if line.startswith(f"[{muxer} @ ")]
+    return said[-1].partition("] ")[2] if said else error.message.rsplit(": ", 1)[-1]
 
 
 def fate_of(
