@@ -120,7 +120,8 @@ def test_only_ffmpeg_starts_processes() -> None:
 
 def test_few_rooms_open_media_in_process() -> None:
     opening = {name for name in _who_imports("av") if not name.startswith("testing/")}
-    looking = {"stages/spot_fast.py", "stages/spot_frames.py", "stages/thumbnails.py"}
+    rooms = ("spot_fast", "spot_frames", "spot_small", "thumbnails")
+    looking = {f"stages/{room}.py" for room in rooms}
     # These name PyAV's types and open nothing.
     naming = {"described.py", "stages/spot_index.py"}
     assert opening <= {"media.py", "packets.py", *naming, *looking}

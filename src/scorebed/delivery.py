@@ -102,10 +102,11 @@ def check_output(output: Path, *, video: Path, overwrite: bool) -> None:
         SettingsError: If the name is taken, is the input, or its folder is missing.
         WorkspaceError: If the folder is not writable.
     """
-    if output.is_dir():
-        raise SettingsError(
-            f"mux: the output {output} is a folder", remedy="Give the name of a file with -o."
-        )
+    a_folder = SettingsError(
+        f"mux: the output {output} is a folder", remedy="Give the name of a file with -o."
+    )
+    if not output.name:
+        raise a_folder
     folder = output.parent
     if len(os.fsencode(f".{sidecar(output).name}.part")) > _MAX_NAME_BYTES:
         raise SettingsError(
@@ -117,6 +118,8 @@ def check_output(output: Path, *, video: Path, overwrite: bool) -> None:
         raise SettingsError(
             f"mux: the output {output} is the input", remedy="Give another name with -o."
         )
+    if output.is_dir():
+        raise a_folder
     refuse_existing(output, overwrite=overwrite)
     # One without its video was left by a run that was stopped between the two.
     refuse_existing(sidecar(output), overwrite=overwrite or _is_ours(sidecar(output)))

@@ -6,7 +6,7 @@ import hashlib
 import re
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -119,6 +119,33 @@ def refuse_address(path: Path, *, stage: str) -> None:
             f"{stage}: {path} is an address, not a file",
             remedy="Download it first, for example with: curl -LO ADDRESS - then give the file.",
         )
+
+
+@contextmanager
+def write_media(
+    path: Path, format_name: str, options: dict[str, str]
+) -> Iterator[av.container.OutputContainer]:
+    """Opens a file of our own for writing.
+
+    Args:
+        path: The file; replaced if it is there.
+        format_name: ffmpeg's name of the container.
+        options: The container's options.
+
+    Raises:
+        OSError: If the disk is full or the file cannot be written.
+    """
+    # A file object: what the disk says comes as Python's own error.
+    with path.open("wb") as file:
+        container = av.open(file, "w", format=format_name, container_options=options)
+        try:
+            yield container
+        except BaseException:
+            # It fails once more at its end; what it failed of first is what counts.
+            with suppress(av.error.FFmpegError, OSError):
+                container.close()
+            raise
+        container.close()
 
 
 @contextmanager

@@ -28,6 +28,7 @@ from scorebed.model import (
     ReelSet,
     ScoredVideo,
     SourceFile,
+    Spotted,
     SpottingNotes,
     Stem,
     Take,
@@ -144,13 +145,15 @@ def prepare(
     """Where the music goes, and what is ordered: all that comes before money is spent."""
     want = job.settings
     edited = edited_notes(want, picture, job.tell)
-    notes = spotted(want, edited, work, source, picture, watch).cued(want.music_s)
+    limits = find(want.provider).limits(want.service)
+    small_px = limits.proxy_height_px if limits.needs_proxies else None
+    found = spotted(want, edited, work, source, picture, watch, small_height_px=small_px)
+    notes = found.notes.cued(want.music_s)
     # What is bought is for this picture, not for the first half of a recording that still runs.
     require_unchanged(source, stage="spot")
-    limits = find(want.provider).limits(want.service)
     # What the user wishes of a scene changes its music, not its picture.
-    shown = notes.wordless
-    reels = work.run(reel, source, picture, shown, limits, gives=ReelSet, progress=watch("reel"))
+    asked = (source, picture, notes.wordless, limits, found.small)
+    reels = work.run(reel, *asked, gives=ReelSet, progress=watch("reel"))
     order = Order(
         notes=notes.scored,
         brief=want.brief,
@@ -170,19 +173,24 @@ def spotted(
     source: SourceFile,
     picture: Picture,
     watch: Watch,
-) -> SpottingNotes:
+    *,
+    small_height_px: int | None = None,
+) -> Spotted:
     """What is found in the picture, and what the user has made of it."""
     asked = replace(
         want.spot,
         transcript=None if want.transcript is None else identify(want.transcript),
         cuts=None if want.cuts is None else identify(list_file(want.cuts)),
+        small_height_px=small_height_px,
     )
-    found = work.run(spot, source, picture, asked, gives=SpottingNotes, progress=watch("spot"))
+    found = work.run(spot, source, picture, asked, gives=Spotted, progress=watch("spot"))
     if edited is not None:
-        return obey(found, edited, picture)
+        return replace(found, notes=obey(found.notes, edited, picture))
     if not want.spare:
         return found
-    return work.run(spare, source, picture, found, gives=SpottingNotes, progress=watch("spare"))
+    spared = (spare, source, picture, found.notes)
+    notes = work.run(*spared, gives=SpottingNotes, progress=watch("spare"))
+    return replace(found, notes=notes)
 
 
 def _compose(job: Job, work: Workspace, order: Order, watch: Watch) -> Take:

@@ -134,7 +134,7 @@ def spot_video(job: SpotJob, watch: Watch) -> Spotting:
     with Workspace(job.workspace, source) as work:
         picture = work.run(probe, source, gives=Picture, progress=watch("probe"))
         edited = edited_notes(job.settings, picture, job.tell)
-        notes = spotted(job.settings, edited, work, source, picture, watch)
+        notes = spotted(job.settings, edited, work, source, picture, watch).notes
         stages = tuple(work.runs)
     hits = () if edited is None else edited.hits
     text = "" if origin is None else notes_text(notes, picture, origin, hits)

@@ -64,19 +64,19 @@ def decode(film: Path) -> None:
 def spotted(film: Path, accuracy: Accuracy) -> SpottingNotes:
     source = identify(film)
     settings = SpotSettings(max_scenes=10, listen=False, accuracy=accuracy)
-    return spot(source, look(source), settings, folder=film.parent)
+    return spot(source, look(source), settings, folder=film.parent).notes
 
 
 def with_proxies(film: Path) -> None:
     source = identify(film)
     picture = look(source)
-    settings = SpotSettings(max_scenes=10, listen=False)
-    notes = spot(source, picture, settings, folder=film.parent)
     service = find("elevenlabs")
+    assert isinstance(service, Service)
+    limits = service.limits(service.settings())
+    settings = SpotSettings(max_scenes=10, listen=False, small_height_px=limits.proxy_height_px)
     with tempfile.TemporaryDirectory() as folder:
-        assert isinstance(service, Service)
-        limits = service.limits(service.settings())
-        reel(source, picture, notes, limits, folder=Path(folder))
+        found = spot(source, picture, settings, folder=Path(folder))
+        reel(source, picture, found.notes, limits, found.small, folder=Path(folder))
 
 
 def timed(work: Callable[[], object]) -> float:

@@ -26,6 +26,7 @@ from scorebed.model import (
     Progress,
     Scene,
     Shot,
+    Spotted,
     SpottingNotes,
     TimeRange,
 )
@@ -51,11 +52,11 @@ def spot(
     progress: Progress,
     cues: tuple[tuple[float, float], ...] = CUES,
     briefs: tuple[str, ...] = ("", "", "", ""),
-) -> SpottingNotes:
+) -> Spotted:
     """Notes as a person would have edited them."""
     spans = [TimeRange.between(Fraction(a), Fraction(b)) for a, b in pairwise([*SCENES, WHOLE_S])]
     hops = 2 * WHOLE_S
-    return SpottingNotes(
+    notes = SpottingNotes(
         duration_s=Fraction(WHOLE_S),
         frame_rate=Fraction(25),
         shots=tuple(Shot(range=span, confidence=1.0) for span in spans),
@@ -84,6 +85,7 @@ def spot(
             for number, (start_s, end_s) in enumerate(cues, start=1)
         ),
     )
+    return Spotted(notes=notes, small=None)
 
 
 @pytest.fixture(scope="module")

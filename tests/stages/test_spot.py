@@ -49,7 +49,7 @@ def spotted(probed: Probed, tmp_path: Path) -> Callable[..., SpottingNotes]:
     def look(path: Path, *, max_scenes: int = 10, listen: bool = True) -> SpottingNotes:
         source, picture = probed(path)
         settings = SpotSettings(max_scenes=max_scenes, listen=listen)
-        notes = spot(source, picture, settings, folder=tmp_path)
+        notes = spot(source, picture, settings, folder=tmp_path).notes
         _check_that_it_tiles(notes, picture)
         return notes
 
@@ -207,7 +207,7 @@ def test_fast_finds_what_full_finds(
     source, picture = probed(film)
     fast, full = (
         spot(source, picture, SpotSettings(max_scenes=100, listen=False, accuracy=accuracy),
-             folder=tmp_path)
+             folder=tmp_path).notes
         for accuracy in ("fast", "full")
     )  # fmt: skip
     assert [shot.range for shot in fast.shots] == [shot.range for shot in full.shots]
@@ -263,7 +263,7 @@ def test_a_transition_ends_near_where_it_ends(
     source, picture = probed(film)
     fast, full = (
         spot(source, picture, SpotSettings(max_scenes=100, listen=False, accuracy=accuracy),
-             folder=tmp_path).shots[1].transition
+             folder=tmp_path).notes.shots[1].transition
         for accuracy in ("fast", "full")
     )  # fmt: skip
     assert fast is not None

@@ -24,7 +24,7 @@ def looked(probed: Probed, tmp_path: Path) -> Look:
     def look(path: Path, accuracy: Accuracy) -> tuple[Picture, SpottingNotes]:
         source, picture = probed(path)
         settings = SpotSettings(max_scenes=10, listen=False, accuracy=accuracy)
-        return picture, spot(source, picture, settings, folder=tmp_path)
+        return picture, spot(source, picture, settings, folder=tmp_path).notes
 
     return look
 

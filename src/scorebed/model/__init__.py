@@ -81,7 +81,7 @@ from scorebed.model.sound import (
     PowerSeries,
     Programme,
 )
-from scorebed.model.spotting import Accuracy, Production, SpotSettings, SpottingNotes
+from scorebed.model.spotting import Accuracy, Production, SpotSettings, Spotted, SpottingNotes
 from scorebed.model.streams import (
     AudioFormat,
     Chapter,
@@ -157,6 +157,7 @@ __all__ = [
     "SourceFile",
     "SpeechRegion",
     "SpotSettings",
+    "Spotted",
     "SpottingNotes",
     "StageRun",
     "Stem",

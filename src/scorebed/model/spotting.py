@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Literal, Protocol, TypeVar
 
 from scorebed.errors import SettingsError
-from scorebed.model.files import SourceFile
+from scorebed.model.files import Artifact, SourceFile
 from scorebed.model.found import (
     Cue,
     HitPoint,
@@ -40,6 +40,8 @@ class SpotSettings:
     """A list of cuts that decides in place of the detector; None to look."""
     chapters: bool = False
     """Whether the file's own chapters are that list."""
+    small_height_px: int | None = None
+    """Lines of the small film from which proxies can be made, even; None where none are wanted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,3 +185,15 @@ def _moved(transition: Transition | None, by_s: Fraction) -> Transition | None:
 
 def _hits_within(hits: tuple[HitPoint, ...], span: TimeRange) -> tuple[HitPoint, ...]:
     return tuple(replace(hit, at_s=hit.at_s - span.start_s) for hit in hits if span.holds(hit.at_s))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spotted:
+    """What the spot stage returns."""
+
+    notes: SpottingNotes
+    """What was found."""
+    small: Artifact | None
+    """A small film of what was seen, pixels square, as many lines as asked for, its first frame at
+    0; None where none was wanted, or none can stand for the picture. Every frame with which a shot
+    begins is in it, at its place."""

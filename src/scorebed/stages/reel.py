@@ -14,9 +14,9 @@ from scorebed.stages.reference import REFERENCE_KBPS
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scorebed.model import Limits, Picture, Progress, SourceFile, SpottingNotes
+    from scorebed.model import Artifact, Limits, Picture, Progress, SourceFile, SpottingNotes
 
-VERSION = 3
+VERSION = 4
 _USUAL_HEIGHT_PX = 360
 _MOST_BPS = 220_000
 """At 360 lines; other heights by their pixels. With a second of buffer and the container that is
@@ -36,6 +36,7 @@ def reel(
     picture: Picture,
     notes: SpottingNotes,
     limits: Limits,
+    small: Artifact | None = None,
     *,
     folder: Path,
     progress: Progress = no_progress,
@@ -52,6 +53,8 @@ def reel(
         picture: What it is.
         notes: For the cues, scenes, shots and speech.
         limits: What the provider takes.
+        small: The small film that spotting has made of the picture, if it has: the proxies are then
+            made from it, and nothing is decoded again.
         folder: Where the proxies are written.
         progress: Called with the share that is done.
 
@@ -67,6 +70,7 @@ def reel(
         cutting = Cutting(
             source_file=source_file,
             picture=picture,
+            small=None if small is None else small.path,
             planned=planned,
             line=CuedLine(notes.music),
             production=production,

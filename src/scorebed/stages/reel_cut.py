@@ -29,6 +29,8 @@ _PATTERN = "reel-%03d.mp4"
 _CLOCK_HZ = 90_000
 _FASTEST = Fraction(25)
 """Frames per second of a proxy at most."""
+_FASTEST_OF_SMALL = Fraction(25, 2)
+"""The same where it is made from a film that lacks frames."""
 _NEAREST = 0.4
 """Share of a frame of the proxy by which a source frame may come early. Not 0.5: at 50 frames per
 second every second frame would lie on the fence."""
@@ -54,6 +56,8 @@ class Cutting:
     """The user's file."""
     picture: Picture
     """What it is."""
+    small: Path | None
+    """A small film of it, its first frame at 0, to be read instead."""
     planned: tuple[tuple[TimeRange, int], ...]
     """The reels and the requests that they go with."""
     line: CuedLine
@@ -105,6 +109,7 @@ class Cutting:
         options: dict[str, object] = {
             **CLEAN,
             "c:v": "libx264",
+            # Not a faster one: with so few bits x264 then leaves gray frames among the others.
             "preset": "veryfast",
             "crf": _CRF,
             "maxrate": encoding.rate_bps,
@@ -129,16 +134,21 @@ class Cutting:
 
     def _frames(self, edges: list[str], height_px: int) -> object:
         """The frames of the cues, on the cued line, small and upright."""
-        start_s = self.picture.start_s
         # One graph for the whole picture: made anew at a change of size, it would lose its place.
-        frames = source(self.source_file.path, copyts=None, reinit_filter=0)
-        # AVI has no time stamps: those that are made up for it begin now at 0, now frames later.
-        exact = f"{start_s.numerator}/{start_s.denominator}/TB"
-        origin = "STARTPTS" if self.picture.format_name == "avi" else exact
-        frames = frames[str(self.picture.video_index)].filter("setpts", f"round(PTS-{origin})")
+        read = source(self.small or self.source_file.path, copyts=None, reinit_filter=0)
+        if self.small is not None:
+            # Where frames were left out, the one before is shown on: a reel begins when it begins.
+            rate = self.picture.frame_rate
+            frames = read["v:0"].filter("fps", f"{rate.numerator}/{rate.denominator}", start_time=0)
+        else:
+            # AVI has no time stamps: those made up for it begin now at 0, now frames later.
+            start_s = self.picture.start_s
+            exact = f"{start_s.numerator}/{start_s.denominator}/TB"
+            origin = "STARTPTS" if self.picture.format_name == "avi" else exact
+            frames = read[str(self.picture.video_index)].filter("setpts", f"round(PTS-{origin})")
         cues = self.line.cues
         frames = frames.filter("trim", start=f"{float(self._edge(cues[0].start_s)):.6f}")
-        if cues[-1].end_s < self.picture.duration_s:
+        if cues[-1].end_s < self.picture.duration_s or self.small is not None:
             frames = frames.filter("trim", end=f"{float(self._end()):.6f}")
         if cues[-1].end_s > self.line.end_s:
             for name, words in self._without_rests():
@@ -146,8 +156,9 @@ class Cutting:
         # Where the first frames cannot be decoded, the first that can is shown from the start on:
         # the times of the cuts count from there.
         frames = frames.filter("setpts", "if(eq(N,0),0,PTS)")
-        if self.picture.frame_rate > _FASTEST:
-            frames = frames.filter("select", _thinned(edges))
+        fastest = _FASTEST if self.small is None else _FASTEST_OF_SMALL
+        if self.picture.frame_rate > fastest:
+            frames = frames.filter("select", _thinned(edges, fastest))
         # Pixels that are not square are made so; then even sizes, for 4:2:0.
         return frames.filter(
             "scale",
@@ -213,8 +224,8 @@ class Cutting:
             at_s += clock.duration_s if clock else 0
 
 
-def _thinned(edges: list[str]) -> str:
-    """An expression that keeps 25 frames per second at most, and the first of each reel.
+def _thinned(edges: list[str], fastest: Fraction) -> str:
+    """An expression that keeps some frames per second at most, and the first of each reel.
 
     Registers: 0 the reel, 1 its first frame's time, 2 the last place that was taken on the grid of
     the proxy's frames, 3 and 4 the reel and the place of the frame in question.
@@ -222,7 +233,7 @@ def _thinned(edges: list[str]) -> str:
     reel_number = "+".join(["1", *(f"gte(t,{edge})" for edge in edges)])
     return (
         f"st(3,{reel_number});if(gt(ld(3),ld(0)),st(0,ld(3));st(1,t);st(2,0);1,"
-        f"st(4,floor((t-ld(1))*{_FASTEST}+{_NEAREST}));if(gt(ld(4),ld(2)),st(2,ld(4));1,0))"
+        f"st(4,floor((t-ld(1))*{fastest}+{_NEAREST}));if(gt(ld(4),ld(2)),st(2,ld(4));1,0))"
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from scorebed.dsp.speech import detect_speech
 from scorebed.model import (
+    Artifact,
     HitPoint,
     Picture,
     PictureCurve,
@@ -17,6 +18,7 @@ from scorebed.model import (
     SourceFile,
     SpeechRegion,
     SpotSettings,
+    Spotted,
     SpottingNotes,
     Stem,
     TimeRange,
@@ -26,9 +28,10 @@ from scorebed.model import (
 from scorebed.stages.spot_frames import STAGE
 from scorebed.stages.spot_listed import listed_openings
 from scorebed.stages.spot_shots import hit_points_of, openings, scenes_of, shots_of
+from scorebed.stages.spot_small import NAME as SMALL
 from scorebed.stages.spot_watch import HOP_S, watch
 from scorebed.stages.transcript import read_transcript
-from scorebed.wav import read_wav
+from scorebed.wav import read_wav, sha256_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,9 +47,9 @@ def spot(
     picture: Picture,
     settings: SpotSettings,
     *,
-    folder: Path,  # noqa: ARG001 - the notes are the result; nothing is written
+    folder: Path,
     progress: Progress = no_progress,
-) -> SpottingNotes:
+) -> Spotted:
     """Watches the picture once and listens to the production audio once.
 
     Speech is that of the default audio stream: which others are scored changes no music.
@@ -54,8 +57,9 @@ def spot(
     Args:
         source: The user's file.
         picture: What it is.
-        settings: How closely to look, how many scenes, and who says where cuts and speech are.
-        folder: Not used.
+        settings: How closely to look, how many scenes, who says where cuts and speech are, and
+            whether proxies will be wanted.
+        folder: Where the small film is written that they can be made from.
         progress: Called with the share that is done.
 
     Raises:
@@ -71,7 +75,7 @@ def spot(
     if listed:
         # Read before the picture is: what is wrong with it is said at once.
         opened, ending, markers = listed_openings(source, picture, settings)
-    watched = watch(source, picture, settings.accuracy, lambda share: progress(share * look))
+    watched = watch(source, picture, settings, folder, lambda share: progress(share * look))
     if not listed:
         opened, ending = openings(watched, picture.duration_s)
     shots = shots_of(opened, picture.duration_s)
@@ -83,7 +87,7 @@ def spot(
         )
     whole = TimeRange(start_s=Fraction(0), duration_s=picture.duration_s)
     hits = _once((*hit_points_of(watched, shots, scenes), *markers))
-    return SpottingNotes(
+    notes = SpottingNotes(
         duration_s=picture.duration_s,
         frame_rate=picture.frame_rate,
         damaged_frames=max(picture.frame_count - watched.sound_frames, 0),
@@ -99,6 +103,9 @@ def spot(
         hit_points=tuple(hits),
         ending=ending,
     )
+    small = folder / SMALL
+    made = Artifact(path=small, sha256=sha256_of(small)) if small.exists() else None
+    return Spotted(notes=notes, small=made)
 
 
 def _once(hits: tuple[HitPoint, ...]) -> list[HitPoint]:

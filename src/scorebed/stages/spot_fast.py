@@ -22,23 +22,25 @@ from typing import TYPE_CHECKING, Any, Final
 import av.error
 import numpy as np
 from av.container import InputContainer
+from av.packet import Packet
 from av.video.stream import VideoStream
 
 from scorebed.dsp.cuts import AROUND, Cut, CutFinder, CutRule
+from scorebed.dsp.picture import Look
 from scorebed.media import open_media
 from scorebed.model import Picture
 from scorebed.stages.spot_frames import STAGE, Seen, Shrinker
 from scorebed.stages.spot_index import AHEAD_FRAMES, Index, Part, UnsureError, require_entries
+from scorebed.stages.spot_small import Form, Maker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from av.packet import Packet
     from av.video.frame import VideoFrame
     from numpy.typing import NDArray
 
-    from scorebed.dsp.picture import Look
     from scorebed.model import SourceFile
+    from scorebed.stages.spot_small import SmallFilm
 
 _NEAR: Final = 1
 """Frames next to a suspected cut that have to be seen on each side, at the least."""
@@ -53,7 +55,7 @@ anchors, in 40 encodes of four films by three encoders, it holds all but two tha
 
 
 def telling_frames(
-    source: SourceFile, picture: Picture, index: Index
+    source: SourceFile, picture: Picture, index: Index, film: SmallFilm | None = None
 ) -> Generator[Seen, None, None]:
     """Frames from which cuts, transitions, motion and light can be told.
 
@@ -61,6 +63,7 @@ def telling_frames(
         source: The user's file.
         picture: What it is.
         index: What its packets say.
+        film: The small film to which they are written as well; None for none.
 
     Raises:
         UnsureError: If it cannot be decoded in parts, or not without damage.
@@ -70,7 +73,7 @@ def telling_frames(
     seen: dict[int, Look] = {}
     newest = -1
     with ExitStack() as files:
-        eyes = _Eyes(picture=picture, index=index)
+        eyes = _Eyes(picture=picture, index=index, form=None if film is None else film.form)
         for _ in range(workers):
             container = files.enter_context(open_media(source.path, stage=STAGE))
             require_entries(container, picture, index)
@@ -79,7 +82,7 @@ def telling_frames(
             context.options = {"skip_loop_filter": "all", "flags2": "+fast"}
             eyes.idle.put(container)
         pool = files.enter_context(ThreadPoolExecutor(workers, thread_name_prefix="spot"))
-        waiting: deque[tuple[Part, Future[dict[int, Look]]]] = deque()
+        waiting: deque[tuple[Part, Future[_Sight]]] = deque()
         upcoming = iter(parts)
         try:
             while True:
@@ -88,7 +91,10 @@ def telling_frames(
                 if not waiting:
                     return
                 part, future = waiting.popleft()
-                seen |= future.result()
+                sight = future.result()
+                if film is not None:
+                    film.add(sight.packets)
+                seen |= sight.looks
                 for place in sorted(place for place in seen if place < part.last):
                     ticks, look = int(index.pts[place]), seen.pop(place)
                     yield Seen(ticks=ticks, look=look, follows=place == newest + 1)
@@ -100,29 +106,49 @@ def telling_frames(
                 future.cancel()
 
 
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """What was seen of a part, by places."""
+
+    looks: dict[int, Look]
+    """Also of the beginning of the next part."""
+    packets: dict[int, Packet[VideoStream]]
+    """Of the small film, if there is one."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Eyes:
     """Look at parts, each in a thread of its own."""
 
     picture: Picture
     index: Index
+    form: Form | None
+    """Of the small film, if there is one."""
     idle: SimpleQueue[InputContainer] = field(default_factory=SimpleQueue)
     """The file, opened once for each thread."""
     stop: Event = field(default_factory=Event)
 
-    def see(self, part: Part) -> dict[int, Look]:
-        """The telling frames of a part, and of the beginning of the next one, by their places."""
+    def see(self, part: Part) -> _Sight:
+        """The telling frames of a part, and of the beginning of the next one."""
         container = self.idle.get()
         try:
             return self._see(part, container)
         finally:
             self.idle.put(container)
 
-    def _see(self, part: Part, container: InputContainer) -> dict[int, Look]:
+    def _see(self, part: Part, container: InputContainer) -> _Sight:
         index, shrinker = self.index, Shrinker()
+        maker = None if self.form is None else Maker(self.form)
+        seen: dict[int, Look] = {}
+
+        def take(place: int, frame: VideoFrame) -> None:
+            seen[place] = shrinker.look(frame)
+            if maker is not None and part.first <= place < part.last:
+                maker.add(place, frame, seen[place])
+
         until = min(part.last + AHEAD_FRAMES, len(index.pts))
-        decoded = self._decode(container, (part.first, until), index.suspects)
-        seen = {place: shrinker.look(frame) for place, frame in decoded}
+        for place, frame in self._decode(container, (part.first, until), index.suspects):
+            take(place, frame)
         whole = slice(part.first, part.last)
         told = index.anchors[whole] | index.suspects[whole]
         _require(seen, part.first + np.flatnonzero(told))
@@ -130,10 +156,13 @@ class _Eyes:
             wanted = np.zeros(len(index.pts), dtype=bool)
             wanted[first:last] = True
             own = range(max(first, part.first), last)
-            decoded = self._decode(container, (index.key_before(own.start), last), wanted)
-            seen |= {place: shrinker.look(frame) for place, frame in decoded if place in own}
+            for place, frame in self._decode(
+                container, (index.key_before(own.start), last), wanted
+            ):
+                if place in own:
+                    take(place, frame)
             _require(seen, own)
-        return {place: planes for place, planes in seen.items() if place >= part.first}
+        return _Sight(seen, {} if maker is None else maker.packets)
 
     def _decode(
         self,

@@ -27,11 +27,13 @@ from scorebed.model import Picture
 from scorebed.stages.spot_fast import telling_frames
 from scorebed.stages.spot_frames import STAGE, FrameTimes, Seen, every_frame, time_base_of
 from scorebed.stages.spot_index import UnsureError, index_of
+from scorebed.stages.spot_small import form_of, writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-    from scorebed.model import Accuracy, Progress, SourceFile
+    from scorebed.model import Progress, SourceFile, SpotSettings
 
 HOP_S = Fraction(1, 2)
 _LEAST_SOUND = 0.8
@@ -150,14 +152,18 @@ class _Watch:
         return steady
 
 
-def watch(source: SourceFile, picture: Picture, accuracy: Accuracy, progress: Progress) -> Watched:
+def watch(
+    source: SourceFile, picture: Picture, settings: SpotSettings, folder: Path, progress: Progress
+) -> Watched:
     """Looks at the whole picture once.
 
     Args:
         source: The user's file.
         picture: What it is.
-        accuracy: ``full`` to decode every frame, ``fast`` to leave out those that tell nothing.
-            What cannot be decoded in parts, or not without damage, is decoded whole all the same.
+        settings: ``full`` accuracy to decode every frame, ``fast`` to leave out those that tell
+            nothing. What cannot be decoded in parts, or not without damage, is decoded whole all
+            the same. With ``fast`` a small film is made on the way, if one is wanted.
+        folder: Where that is written.
         progress: Called with the share that is done.
 
     Raises:
@@ -165,10 +171,15 @@ def watch(source: SourceFile, picture: Picture, accuracy: Accuracy, progress: Pr
     """
     with open_media(source.path, stage=STAGE) as container:
         time_base = time_base_of(container, picture)
-    if accuracy == "fast":
+    if settings.accuracy == "fast":
         with suppress(UnsureError):
             index = index_of(source, picture)
-            with closing(telling_frames(source, picture, index)) as frames:
+            height_px = settings.small_height_px
+            form = None if height_px is None else form_of(source, picture, index, height_px)
+            with (
+                writing(folder, form) as film,
+                closing(telling_frames(source, picture, index, film)) as frames,
+            ):
                 watched = _Watch(time_base, picture).all(frames, progress)
             shown_s = FrameTimes(index.pts, time_base, picture.start_s)
             return replace(watched, shown_s=shown_s, sound_frames=picture.frame_count)
