@@ -498,6 +498,7 @@ def test_a_playlist_is_not_followed(opened: Unpack, tmp_path: Path) -> None:
         opened(b"#EXTM3U\n#EXTINF:3,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n")
 
 
+@pytest.mark.slow
 def test_an_endless_piece(opened: Unpack, make_media: Any) -> None:
     args = ["-f", "lavfi", "-i", "anullsrc=r=8000:cl=mono", "-t", "5000"]
     with pytest.raises(BadAnswer, match="audio of over 3630 s, for 3 s"):

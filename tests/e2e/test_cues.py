@@ -187,6 +187,7 @@ def test_the_embedded_composer(score: Score, tmp_path: Path, heard: Any) -> None
     check_rests(delivered[: at(WHOLE_S)], CUES, most=NOTHING, edge_s=0.06)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_music_and_a_brief_another(score: Score, marked: Any) -> None:
     _, one = score(provider="embedded", quality="draft")
     _, again = score(provider="embedded", quality="draft")
@@ -295,6 +296,7 @@ def test_dynamics_are_those_of_what_is_heard(score: Score, tmp_path: Path) -> No
     assert np.ptp(loud[0.0]) < 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("limit_s", "files", "joins"),
     [

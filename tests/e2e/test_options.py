@@ -166,6 +166,7 @@ def test_the_gain_of_the_production_audio_can_be_given(
     )
 
 
+@pytest.mark.slow
 def test_dynamics_zero_makes_the_scenes_alike(
     scorebed: Callable[..., subprocess.CompletedProcess[str]],
     make_media: Callable[..., Path],
@@ -283,6 +284,7 @@ def test_another_extension_asks_for_that_container(
     assert "matroska" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

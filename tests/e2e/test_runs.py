@@ -75,7 +75,15 @@ def leftovers(folder: Path) -> list[str]:
     return [entry.name for entry in folder.iterdir() if entry.name not in {"work", "out.mp4.log"}]
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize(
+    "stage",
+    [
+        stage
+        if stage in {"spot", "compose", "mux"}
+        else pytest.param(stage, marks=pytest.mark.slow)
+        for stage in STAGES
+    ],
+)
 def test_a_kill_in_any_stage_costs_nothing(
     stage: str,
     scorebed: Scorebed,

@@ -141,6 +141,7 @@ def test_the_price_is_said_even_to_who_wants_quiet(score: Score, service: MusicS
     assert score("--quiet", "--provider", "embedded").stderr == ""
 
 
+@pytest.mark.slow
 def test_the_price_is_told_in_python(
     service: MusicService,
     short_talk: Path,
@@ -278,6 +279,7 @@ def test_embedded_music_takes_over_when_it_may(
     assert result["uploads"] == result["receipts"] == []
 
 
+@pytest.mark.slow
 def test_a_fallback_says_what_was_lost(
     score: Score,
     scorebed: Scorebed,
@@ -305,6 +307,7 @@ def test_a_fallback_says_what_was_lost(
     assert "bytes, lost: only --buy-again buys it again" in told
 
 
+@pytest.mark.slow
 def test_the_ledger_is_listed_shown_exported_and_forgotten(
     score: Score, scorebed: Scorebed, service: MusicService, tmp_path: Path
 ) -> None:
@@ -342,6 +345,7 @@ def test_the_ledger_is_listed_shown_exported_and_forgotten(
     assert strange.returncode == 6
 
 
+@pytest.mark.slow
 def test_music_for_the_first_seconds_only(
     score: Score, service: MusicService, tmp_path: Path
 ) -> None:
@@ -405,6 +409,7 @@ def test_a_key_file_that_others_may_read_is_refused(
     assert result_of(score("--key-file", key, ELEVENLABS_API_KEY=""))["spent"]["requests"] == 1
 
 
+@pytest.mark.slow
 def test_the_height_of_what_is_sent(score: Score, service: MusicService, tmp_path: Path) -> None:
     """By a service preset, by the command line before it; and never a second purchase."""
     preset = tmp_path / "mine.toml"
@@ -420,6 +425,7 @@ def test_the_height_of_what_is_sent(score: Score, service: MusicService, tmp_pat
     assert service.purchases == 2
 
 
+@pytest.mark.slow
 def test_settings_of_ones_own(score: Score, service: MusicService, tmp_path: Path) -> None:
     mine = tmp_path / "settings.toml"
     mine.write_text(

@@ -145,6 +145,7 @@ def test_score_obeys_the_notes(
     assert [scene["start_s"] for scene in scored["scenes"]] == starts
 
 
+@pytest.mark.slow
 def test_fewer_scenes_are_found_again_from_the_notes(
     spot: Callable[..., Any], scorebed: Scorebed, film: Path, work: Path, tmp_path: Path
 ) -> None:
@@ -237,6 +238,7 @@ def test_notes_remember_how_they_were_spotted(
         assert "Give the same list with --cuts FILE" in lost.stderr
 
 
+@pytest.mark.slow
 def test_what_was_spotted_without_its_sound_is_told(
     spot: Callable[..., Any], film: Path, tmp_path: Path
 ) -> None:

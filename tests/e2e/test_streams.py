@@ -331,6 +331,7 @@ def test_the_default_stream_alone(everything: Scored, score: Callable[..., Score
     assert {run["name"] for run in scored.told["stages"] if not run["cached"]} == {"mux"}
 
 
+@pytest.mark.slow
 def test_numbers_and_languages_go_together(
     everything: Scored, score: Callable[..., Scored]
 ) -> None:
@@ -359,6 +360,7 @@ def test_a_stream_that_is_not_there(
     assert not (tmp_path / "a.mkv").exists()
 
 
+@pytest.mark.slow
 def test_without_production_audio_one_stream_of_music_is_left(
     everything: Scored, score: Callable[..., Scored]
 ) -> None:

@@ -581,6 +581,7 @@ def test_the_rate_follows_the_limit(
     check_files(reels, picture)
 
 
+@pytest.mark.slow
 def test_the_height_can_be_chosen_and_limits_hold(
     noise: Path, make_media: Any, probed: Probed, tmp_path: Path
 ) -> None:

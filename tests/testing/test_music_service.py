@@ -837,6 +837,7 @@ def test_the_command_serves_logs_without_the_key_and_ends(
     assert list(tmp_path.iterdir()) == [log]
 
 
+@pytest.mark.slow
 def test_the_command_ends_with_its_lifetime_or_its_stdin(tmp_path: Path) -> None:
     running, _ = _started(tmp_path, "--lifetime", "0.1")
     assert _ended(running) == 0
