@@ -198,7 +198,7 @@ def test_text_that_nobody_could_read_is_dropped_by_name(
     assert [(fate.index, fate.kind.value) for fate in scored.dropped] == [
         (index + 2, "subtitle") for index in range(len(codecs))
     ]
-    assert all(fate.why == "a mpegts file cannot carry it" for fate in scored.dropped)
+    assert all(fate.why == "an MPEG-TS file cannot carry it" for fate in scored.dropped)
 
 
 # --- times -------------------------------------------------------------------------------------

@@ -207,8 +207,8 @@ def test_a_container_for_one_stream_takes_the_leading_one(
     plan = planned(film("a.mkv"), wanted(), "out.flv")
     assert told(plan) == [(SoundKind.PROGRAMME, 2, "aac", 2)]
     assert [(fate.index, fate.why) for fate in plan.dropped] == [
-        (0, "a flv file holds only one audio stream"),
-        (3, "a flv file holds only one audio stream"),
+        (0, "an FLV file holds only one audio stream"),
+        (3, "an FLV file holds only one audio stream"),
     ]
 
 

@@ -13,7 +13,7 @@ from scorebed.errors import MediaError
 from scorebed.ffmpeg import Decoding, decode_audio, on_time_line
 from scorebed.model import DeliveredSound, PlannedSound, SoundKind, StreamKind, no_progress
 from scorebed.packets import read_contents
-from scorebed.stages.mux_codecs import elsewhere
+from scorebed.stages.mux_codecs import elsewhere, named
 from scorebed.stages.mux_reframed import same_units
 from scorebed.stages.mux_streams import codec_name, mapped_streams
 from scorebed.timecode import to_samples
@@ -53,7 +53,7 @@ def read_back(part: Path, path: Path, muxer: str, progress: Progress = no_progre
         return read_contents(part, stage=STAGE, progress=progress)
     except MediaError as error:
         raise MediaError(
-            f"{STAGE}: {path} came out as a {muxer} file that cannot be read",
+            f"{STAGE}: {path} came out as {named(muxer)} file that cannot be read",
             remedy="Play the input to see whether it is damaged; or choose another container, for "
             f"example: {elsewhere(path, muxer)}",
         ) from error
@@ -106,8 +106,9 @@ def check_times(path: Path, picture: Picture, muxer: str, moved: Moved | None) -
     if moved is not None and moved.apart_s * 2 * picture.frame_rate > 1:
         codec = picture.streams[picture.video_index].codec
         raise MediaError(
-            f"{STAGE}: {muxer} does not keep the times of the picture of {path} ({codec}): the "
-            f"frame at {float(moved.was_s):.3f} s is shown at {float(moved.now_s):.3f} s",
+            f"{STAGE}: {named(muxer)} file does not keep the times of the picture of {path} "
+            f"({codec}): the frame at {float(moved.was_s):.3f} s is shown at "
+            f"{float(moved.now_s):.3f} s",
             remedy=f"Choose another container, for example: {elsewhere(path, muxer)}",
         )
 
@@ -265,7 +266,7 @@ def _listen(
     shift = _shift_samples(mix, window_at, heard)
     if at < mix.length_samples - _MAX_SHIFT_SAMPLES or abs(shift) > _MAX_SHIFT_SAMPLES:
         raise MediaError(
-            f"{STAGE}: {plan.muxer} does not keep the sound of {path} in sync with its "
+            f"{STAGE}: {named(plan.muxer)} file does not keep the sound of {path} in sync with its "
             f"picture: it comes back moved by {shift / 48:.1f} ms, {at} of {mix.length_samples} "
             "samples long",
             remedy=f"Choose another container, for example: {elsewhere(path, plan.muxer)}",

@@ -82,6 +82,18 @@ _MAX_KBPS: Final = {"ac3": 640}
 _STEREO = 2
 
 
+_NAMES = {
+    "mp4": "an MP4", "mov": "a MOV", "3gp": "a 3GP", "3g2": "a 3G2", "matroska": "a Matroska",
+    "webm": "a WebM", "avi": "an AVI", "mpegts": "an MPEG-TS", "vob": "an MPEG-PS", "flv": "an FLV",
+    "asf": "an ASF", "ogg": "an Ogg", "mxf": "an MXF", "nut": "a NUT",
+}  # fmt: skip
+
+
+def named(muxer: str) -> str:
+    """A container's name for a person, with its article: ``an MP4``."""
+    return _NAMES[muxer]
+
+
 def elsewhere(path: Path, muxer: str) -> str:
     """An option that asks for another container: the input's own, where that is another.
 
@@ -120,7 +132,7 @@ def check_codec(output: Path, muxer: str, codec: AudioCodec | None) -> None:
         where = [name for name in ("mp4", "mov", "matroska") if codec in HELD[name]]
         other = "" if not where else f" or -o {output.with_suffix(_EXTENSIONS[where[0]]).name}"
         raise SettingsError(
-            f"mux: a {muxer} file ({output.name}) does not hold --audio-codec {codec} in sync",
+            f"mux: {named(muxer)} file ({output.name}) does not hold --audio-codec {codec} in sync",
             remedy=f"Use one of: {', '.join(HELD[muxer])}{other}",
         )
 

@@ -13,7 +13,7 @@ from scorebed.model import AudioSettings, MuxPlan, Picture, SourceFile
 from scorebed.packets import leading_sha256
 from scorebed.stages.mux_changes import STALE
 from scorebed.stages.mux_check import read_back
-from scorebed.stages.mux_codecs import BY_EXTENSION, check_codec, elsewhere, encoder_of
+from scorebed.stages.mux_codecs import BY_EXTENSION, check_codec, elsewhere, encoder_of, named
 from scorebed.stages.mux_reframed import same_units
 from scorebed.stages.mux_sounds import Sounds, holds_several, left_out, plan_sounds
 from scorebed.stages.mux_streams import QUICKTIME, Asking, fate_of, why_refused
@@ -139,7 +139,8 @@ def _try_picture(source_file: SourceFile, picture: Picture, muxer: str, folder: 
     )
     codec = picture.streams[picture.video_index].codec
     refused = (
-        f"{STAGE}: a {muxer} file cannot hold the picture of {source_file.path} ({codec}) untouched"
+        f"{STAGE}: {named(muxer)} file cannot hold the picture of {source_file.path} ({codec}) "
+        "untouched"
     )
     remedy = (
         "The picture is copied, never converted. Leave -o out, or choose another container, "

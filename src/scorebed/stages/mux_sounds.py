@@ -21,7 +21,7 @@ from scorebed.model import (
     Stem,
     StreamKind,
 )
-from scorebed.stages.mux_codecs import holds, kbps_of
+from scorebed.stages.mux_codecs import holds, kbps_of, named
 from scorebed.stages.mux_streams import STAGE, TRIAL_S, Asking, kinds_in
 from scorebed.stages.streams import choose_streams
 from scorebed.timecode import SAMPLE_RATE_HZ
@@ -112,8 +112,8 @@ def plan_sounds(asking: Asking, wanted: Sounds, *, several: bool) -> tuple[Plann
     picture, audio = asking.picture, wanted.audio
     if wanted.asks_for_more and not several:
         raise MediaError(
-            f"{STAGE}: a {asking.muxer} file holds only one audio stream: no room for the music "
-            "or the original beside the programme",
+            f"{STAGE}: {named(asking.muxer)} file holds only one audio stream: no room for the "
+            "music or the original beside the programme",
             remedy="Leave --keep-original and --music-stream out, or choose another container, "
             f"for example: -o {wanted.output.with_suffix('.mkv').name}",
         )
@@ -148,7 +148,7 @@ def left_out(asking: Asking, wanted: Sounds, index: int, *, several: bool) -> st
     if asking.picture.streams[index].kind is not StreamKind.AUDIO:
         return None
     if not several:
-        return f"a {asking.muxer} file holds only one audio stream"
+        return f"{named(asking.muxer)} file holds only one audio stream"
     scored = choose_streams(asking.picture, wanted.audio)
     if not wanted.audio.keep_production and index in scored:
         return "the production audio is dropped"

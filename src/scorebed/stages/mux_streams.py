@@ -20,6 +20,7 @@ from scorebed.model import (
     StreamKind,
 )
 from scorebed.packets import Contents, read_contents
+from scorebed.stages.mux_codecs import named
 
 STAGE = "mux"
 SUBTITLES = {"mp4": "mov_text", "mov": "mov_text", "matroska": "srt", "webm": "webvtt"}
@@ -113,7 +114,7 @@ def fate_of(
         if codec and asking.takes(stream.index, codec):
             name = stream.codec if codec == "copy" else codec
             return replace(kept, codec={"srt": "subrip"}.get(name, name))
-    return replace(kept, why=f"a {muxer} file cannot carry it")
+    return replace(kept, why=f"{named(muxer)} file cannot carry it")
 
 
 def codec_name(sound: PlannedSound, picture: Picture) -> str:
@@ -144,7 +145,7 @@ def settle(
         if stream.role == "timecode" and plan.muxer in QUICKTIME and stream.role not in made
     }
     lost = tuple(
-        replace(fate, why=f"a {plan.muxer} file cannot carry it")
+        replace(fate, why=f"{named(plan.muxer)} file cannot carry it")
         for fate in plan.kept
         if fate.index in missing
     )

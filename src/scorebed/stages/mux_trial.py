@@ -15,7 +15,7 @@ from scorebed.model import PlannedSound, Stem, StreamKind, no_progress
 from scorebed.packets import leading_sha256, read_contents
 from scorebed.stages.mux import mux, put_covers
 from scorebed.stages.mux_check import check_times, listen_all
-from scorebed.stages.mux_codecs import elsewhere
+from scorebed.stages.mux_codecs import elsewhere, named
 from scorebed.stages.mux_command import command
 from scorebed.stages.mux_reframed import same_units
 from scorebed.stages.mux_streams import STAGE, TRIAL_S, mapped_streams, why_refused
@@ -108,7 +108,7 @@ def try_together(source_file: SourceFile, picture: Picture, plan: MuxPlan, folde
 
 def _refused(source_file: SourceFile, plan: MuxPlan, why: str) -> MediaError:
     return MediaError(
-        f"{STAGE}: a {plan.muxer} file cannot hold the streams of {source_file.path} together "
+        f"{STAGE}: {named(plan.muxer)} file cannot hold the streams of {source_file.path} together "
         f"({why})",
         remedy=f"Choose another container, for example: {elsewhere(source_file.path, plan.muxer)}",
     )

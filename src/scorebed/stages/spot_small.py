@@ -121,7 +121,7 @@ def form_of(source: SourceFile, picture: Picture, index: Index, height_px: int) 
 def _can_be_made(form: Form, frame: VideoFrame) -> bool:
     """Whether the encoder takes what the first frame says of size and colour."""
     try:
-        return bool(Maker(form)._encoded(0, frame))  # noqa: SLF001
+        return bool(Maker(form).encoded(0, frame))
     except av.error.FFmpegError:
         return False
 
@@ -155,9 +155,10 @@ class Maker:
             if near and distance(look, other) < _NEW:
                 return
         self._newest = place, look
-        self.packets[place] = self._encoded(place, frame)
+        self.packets[place] = self.encoded(place, frame)
 
-    def _encoded(self, place: int, frame: VideoFrame) -> Packet[VideoStream]:
+    def encoded(self, place: int, frame: VideoFrame) -> Packet[VideoStream]:
+        """A frame, small, at its place."""
         told: dict[str, Any] = {}
         if frame.color_range == ColorRange.JPEG:
             told = {"src_color_range": ColorRange.JPEG, "dst_color_range": ColorRange.MPEG}
