@@ -58,6 +58,10 @@ def check_provider(want: Settings) -> None:
         provider.check(want.brief, want.service)
 
 
+_SMALL_BYTES_PER_S = 350_000
+"""What a second of small film took of a ride with an action camera."""
+
+
 def check_job(job: Job) -> None:
     """Refuses inputs that cannot be opened and outputs that could not be written in the end.
 
@@ -111,13 +115,15 @@ def check_rooms(job: Job, picture: Picture, plan: MuxPlan) -> None:
 def workspace_bytes(picture: Picture, plan: MuxPlan) -> int:
     """Room that the stages take in the workspace, in bytes.
 
-    The take, a decoded copy of a given track, and each mix with its sound before: float32.
+    The take, a decoded copy of a given track, and each mix with its sound before: float32. And the
+    small film from which proxies are made.
 
     Args:
         picture: What is scored.
         plan: How it is written.
     """
-    return picture.length_samples * 4 * (2 + 2 + 2 * plan.mixed_channels)
+    sound = picture.length_samples * 4 * (2 + 2 + 2 * plan.mixed_channels)
+    return sound + int(picture.duration_s * _SMALL_BYTES_PER_S)
 
 
 def deliver(job: Job, result: Result, part: Path) -> Result:

@@ -181,9 +181,12 @@ def spotted(
         want.spot,
         transcript=None if want.transcript is None else identify(want.transcript),
         cuts=None if want.cuts is None else identify(list_file(want.cuts)),
-        small_height_px=small_height_px,
     )
-    found = work.run(spot, source, picture, asked, gives=Spotted, progress=watch("spot"))
+    # What was spotted before stands, with or without the small film: proxies can do without it.
+    beside = {"small_height_px": small_height_px}
+    found = work.run(
+        spot, source, picture, asked, gives=Spotted, progress=watch("spot"), beside=beside
+    )
     if edited is not None:
         return replace(found, notes=obey(found.notes, edited, picture))
     if not want.spare:

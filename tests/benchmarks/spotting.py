@@ -73,9 +73,10 @@ def with_proxies(film: Path) -> None:
     service = find("elevenlabs")
     assert isinstance(service, Service)
     limits = service.limits(service.settings())
-    settings = SpotSettings(max_scenes=10, listen=False, small_height_px=limits.proxy_height_px)
+    settings = SpotSettings(max_scenes=10, listen=False)
+    small_px = limits.proxy_height_px
     with tempfile.TemporaryDirectory() as folder:
-        found = spot(source, picture, settings, folder=Path(folder))
+        found = spot(source, picture, settings, folder=Path(folder), small_height_px=small_px)
         reel(source, picture, found.notes, limits, found.small, folder=Path(folder))
 
 

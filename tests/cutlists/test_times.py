@@ -71,6 +71,15 @@ def test_timecodes_over_midnight(read: Read) -> None:
     assert read("a.txt", text, frames=250, timecode_s=Fraction(86_397)) == BOTH
 
 
+@pytest.mark.parametrize("hour", ["00", "01", "10"])
+def test_drop_frame_lists_begin_at_their_own_hour(read: Read, hour: str) -> None:
+    """Which is a few milliseconds short of one."""
+    rate = Fraction(30_000, 1_001)
+    text = f"{hour}:00:00;00\n{hour}:00:05;00\n{hour}:01:00;02\n"
+    found = read("a.txt", text, frames=3_000, rate=rate)
+    assert [frame for frame, *_ in found] == [150, 1_800]
+
+
 def test_whole_seconds_in_columns_stay(read: Read) -> None:
     followed = [(50, None, "cut", ""), (100, None, "cut", "")]
     assert read("a.txt", "0,2\n2,4\n4,10\n", frames=250) == followed
@@ -113,6 +122,10 @@ def test_names_and_kinds(read: Read) -> None:
         ("start_s,name\n2,4,a\n", "line 2: it has more columns"),
         ("0\n10\n11\n", "no cut"),
         ("2.4\n100\n", "90.00 s after"),
+        ("5.5,10.0,20.25\n", "line 1: it has several times"),
+        ("1;2;3;4\n", "line 1: it has several times"),
+        ("2.0 3.0 4.0\n", "line 1: it has several times"),
+        ("00:00:02,400 --> 00:00:04,000\n", "line 1: it has several times"),
     ],
 )
 def test_what_cannot_be_used_is_refused(read: Read, text: str, said: str) -> None:

@@ -122,6 +122,23 @@ def scored_sound(plan: Any, heard: Any, locate_burst: Any, tmp_path: Path) -> An
     return run
 
 
+def test_mxf_ends_with_the_picture(
+    plan: Any, make_media: Any, make_video: Any, heard: Any, tmp_path: Path
+) -> None:
+    """Sound that goes on for longer is left out, as the container's muxer will have it."""
+    film = make_media(
+        "a.mkv",
+        *("-i", make_video("b.mkv", picture="mpeg2", sound=None)),
+        *("-f", "lavfi", "-t", "5", "-i", "sine=300", "-c:v", "copy", "-c:a", "pcm_s16le"),
+    )
+    source, picture, planned = plan(film, "out.mxf")
+    sound = extract(source, picture, picture.production_index, folder=tmp_path)
+    assert sound.length_samples > picture.length_samples
+    mux(source, picture, [sound], planned, 0.0, tmp_path / "out.mxf")
+    audio, _ = heard(tmp_path / "out.mxf")
+    assert len(audio) == pytest.approx(picture.length_samples, abs=2)
+
+
 def test_avi_counts_the_frames_of_the_film(
     make_media: Any, make_video: Any, try_mux: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:

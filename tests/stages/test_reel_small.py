@@ -64,11 +64,13 @@ class Made:
 def made(probed: Probed, tmp_path: Path) -> Callable[..., Made]:
     def make(film: Path, limits: Limits = LIMITS) -> Made:
         source, picture = probed(film)
-        settings = SpotSettings(max_scenes=20, listen=False, small_height_px=limits.proxy_height_px)
+        settings = SpotSettings(max_scenes=20, listen=False)
         folders = [tmp_path / name for name in ("spot", "small", "source")]
         for folder in folders:
             folder.mkdir()
-        found = spot(source, picture, settings, folder=folders[0])
+        found = spot(
+            source, picture, settings, folder=folders[0], small_height_px=limits.proxy_height_px
+        )
         small, whole = (
             reel(source, picture, found.notes, limits, given, folder=folder)
             for given, folder in ((found.small, folders[1]), (None, folders[2]))
@@ -227,8 +229,8 @@ def test_full_range_and_a_late_start_are_put_right(make_media: Any, made: Any) -
 
 def test_cues_leave_out_the_rest(shots: Any, probed: Probed, tmp_path: Path) -> None:
     source, picture = probed(shots("film.mp4"))
-    settings = SpotSettings(max_scenes=20, listen=False, small_height_px=LINES)
-    found = spot(source, picture, settings, folder=tmp_path)
+    settings = SpotSettings(max_scenes=20, listen=False)
+    found = spot(source, picture, settings, folder=tmp_path, small_height_px=LINES)
     cuts = firsts(picture)
     cue = replace(found.notes.cues[0], range=TimeRange.between(cuts[1], cuts[3]), hit_points=())
     notes = replace(found.notes, cues=(cue,))
@@ -264,11 +266,11 @@ def test_without_a_small_film_the_source_is_decoded(
         max_scenes=20,
         listen=False,
         accuracy="full" if why == "full" else "fast",
-        small_height_px={"small": 180, "unwanted": None}.get(why, LINES),
     )
+    lines = {"small": 180, "unwanted": None}.get(why, LINES)
     folder = tmp_path / "spot"
     folder.mkdir()
-    found = spot(source, picture, settings, folder=folder)
+    found = spot(source, picture, settings, folder=folder, small_height_px=lines)
     assert found.small is None
     assert [*folder.iterdir()] == []
     reels = reel(source, picture, found.notes, LIMITS, found.small, folder=tmp_path)
@@ -297,20 +299,49 @@ def test_one_endless_group_of_pictures_is_decoded_whole(
         *("-c:v", "libx264", "-preset", "ultrafast", "-bf", "2", "-g", "9999"),
     )
     source, picture = probed(film)
-    settings = SpotSettings(max_scenes=5, listen=False, small_height_px=24)
-    assert spot(source, picture, settings, folder=tmp_path).small is None
+    settings = SpotSettings(max_scenes=5, listen=False)
+    assert spot(source, picture, settings, folder=tmp_path, small_height_px=24).small is None
 
 
 def test_a_full_disk_is_told_as_such_and_leaves_nothing(
     shots: Any, probed: Probed, tmp_path: Path
 ) -> None:
     source, picture = probed(shots("film.mp4"))
-    settings = SpotSettings(max_scenes=20, listen=False, small_height_px=LINES)
+    settings = SpotSettings(max_scenes=20, listen=False)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
     try:
         with pytest.raises(OSError, match="large"):
-            spot(source, picture, settings, folder=tmp_path)
+            spot(source, picture, settings, folder=tmp_path, small_height_px=LINES)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert not [*tmp_path.glob("*.mp4")]
+
+
+@pytest.mark.parametrize("why", ["between", "lines"])
+def test_a_small_film_that_lacks_something_is_left_alone(
+    why: str, shots: Any, probed: Probed, tmp_path: Path
+) -> None:
+    """A reel that begins where it has no frame, or proxies of more lines than it has."""
+    source, picture = probed(shots("film.mp4", *H264, "-bf", "8", "-b_strategy", "0"))
+    settings = SpotSettings(max_scenes=20, listen=False)
+    folder = tmp_path / "spot"
+    folder.mkdir()
+    found = spot(source, picture, settings, folder=folder, small_height_px=LINES)
+    assert found.small is not None
+    seen = {round(time_s * 25) for time_s, _ in pictures(found.small.path)}
+    missing = next(frame for frame in range(60, 140) if frame not in seen)
+    start_s = Fraction(missing, 25) if why == "between" else Fraction(0)
+    cue = replace(
+        found.notes.cues[0], range=TimeRange.between(start_s, picture.duration_s), hit_points=()
+    )
+    limits = replace(LIMITS, proxy_height_px=LINES if why == "between" else 120)
+    notes = replace(found.notes, cues=(cue,))
+    ours, theirs = (
+        reel(source, picture, notes, limits, small, folder=tmp_path).reels[0]
+        for small in (found.small, None)
+    )
+    assert ours.height_px == limits.proxy_height_px
+    assert ours.proxy is not None
+    assert theirs.proxy is not None
+    assert len(pictures(ours.proxy.path)) == len(pictures(theirs.proxy.path))

@@ -15,7 +15,7 @@ import pytest
 from scorebed.errors import MediaError
 from scorebed.model import Picture, SourceFile, SpotSettings, SpottingNotes
 from scorebed.stages.spot import spot
-from scorebed.stages.spot_fast import telling_frames
+from scorebed.stages.spot_fast import _Eyes, telling_frames
 from scorebed.stages.spot_index import UnsureError, index_of
 from scorebed.stages.spot_watch import HOP_S
 
@@ -236,6 +236,34 @@ def test_fast_leaves_frames_out(
     ticks = [frame.ticks for frame in seen]
     assert ticks == sorted(set(ticks))
     assert set(ticks) < set(index.pts.tolist())
+
+
+def test_fast_decodes_nothing_more_than_twice(
+    make_media: Any, probed: Probed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many cuts lie between two key frames, and far from them."""
+    looks = ("testsrc2", "smptebars", "rgbtestsrc", "yuvtestsrc", "mandelbrot", "testsrc")
+    inputs = [word for look in looks * 6 for word in ("-f", "lavfi", "-i", f"{look}=s=96x64:r=25")]
+    trims = "".join(f"[{n}]setsar=1,trim=end_frame=13[{n}t];" for n in range(36))
+    joined = "".join(f"[{n}t]" for n in range(36))
+    film = make_media(
+        "frantic.mp4",
+        *(*inputs, "-filter_complex", f"{trims}{joined}concat=n=36", "-pix_fmt", "yuv420p"),
+        *("-c:v", "libx264", "-preset", "fast", "-bf", "3", "-sc_threshold", "0", "-g", "900"),
+    )
+    source, picture = probed(film)
+    decoded = 0
+    decode = _Eyes._decode
+
+    def counted(*given: Any) -> Any:
+        nonlocal decoded
+        for found in decode(*given):
+            decoded += 1
+            yield found
+
+    monkeypatch.setattr(_Eyes, "_decode", counted)
+    seen = list(telling_frames(source, picture, index_of(source, picture)))
+    assert len(seen) <= decoded <= 2 * picture.frame_count
 
 
 def test_fast_enters_no_file_that_has_no_list_of_its_key_frames(

@@ -28,9 +28,11 @@ _FRAMES = ("start frame", "frame")
 _LONGEST = 12
 _TIMECODES = "timecode list:"
 _TIME = r"\d+[:;.]\d\d[:;.]\d\d[:;.]\d\d|(?:\d+:){0,2}\d+(?:\.\d+)?"
+_CLOCK = re.compile(r"\d\d[:;]\d\d[:;]\d\d[:;]\d\d")
 _PLAIN = re.compile(
     rf'"?({_TIME})s?"?(?:[\s,;]+(?:to\s+)?"?(?:{_TIME})s?"?(?=[\s,;]|$))?(?:[\s,;]+(.*))?', re.ASCII
 )
+_MORE = re.compile(rf"(?:{_TIME})(?:[\s,;]+(?:{_TIME}))*", re.ASCII)
 _TOLD: dict[str, Literal["cut", "dissolve", "fade"]] = {"dissolve": "dissolve", "fade": "fade"}
 
 
@@ -76,7 +78,7 @@ def _read(text: str, frame_rate: Fraction) -> Listing:
     ]
     if lines and lines[0][1].lower().startswith(_TIMECODES):
         if len(lines) == 1:
-            return _listing(_row(lines[0], frame_rate), frame_rate, is_clock=False)
+            return _listing(_row(lines[0], frame_rate), frame_rate, is_clock=False, drop=False)
         lines = lines[1:]
     if not lines:
         raise Unreadable("it is empty")
@@ -92,23 +94,24 @@ def _read(text: str, frame_rate: Fraction) -> Listing:
         )
     else:
         found = [_plain(line, frame_rate) for line in points_for_commas(lines)]
-    is_clock = any(_is_clock(line) for _, line in lines)
-    return _listing(found, frame_rate, is_clock=is_clock)
+    clocks = [clock for _, line in lines for clock in _CLOCK.findall(line)]
+    drop = any(";" in clock for clock in clocks)
+    return _listing(found, frame_rate, is_clock=bool(clocks), drop=drop)
 
 
-def _is_clock(line: str) -> bool:
-    return re.search(r"\d\d[:;]\d\d[:;]\d\d[:;]\d\d", line) is not None
-
-
-def _listing(found: Sequence[ListedCut], frame_rate: Fraction, *, is_clock: bool) -> Listing:
+def _listing(
+    found: Sequence[ListedCut], frame_rate: Fraction, *, is_clock: bool, drop: bool
+) -> Listing:
     """Times of day may begin at a full hour; all others count from the first frame."""
     if is_clock and is_over_midnight(cut.at_s for cut in found):
-        after_s = day_s(frame_rate)
+        after_s = day_s(frame_rate, drop=drop)
         found = [
             replace(cut, at_s=cut.at_s + after_s) if cut.at_s < HALF_DAY_S else cut for cut in found
         ]
     first = min((cut.at_s for cut in found), default=Fraction(0))
-    hour = clock_s(f"{int(first // HOUR_S):02d}:00:00:00", frame_rate) if is_clock else None
+    # An hour of drop-frame is a few milliseconds short of one.
+    begun = f"{int((first + Fraction(1, 2)) // HOUR_S):02d}:00:00:00"
+    hour = clock_s(begun, frame_rate, drop=drop) if is_clock else None
     return Listing(
         cuts=tuple(found),
         markers=(),
@@ -183,6 +186,10 @@ def _plain(line: tuple[int, str], frame_rate: Fraction) -> ListedCut:
     at_s = _time(match[1], frame_rate) if match else None
     if match is None or at_s is None:
         raise _no_time(line)
+    if _MORE.fullmatch((match[2] or "").strip()) or "-->" in line[1]:
+        raise Unreadable(
+            f"line {line[0]}: it has several times", remedy="Write one a line, a name behind it."
+        )
     return ListedCut(at_s=at_s, end_s=None, kind="cut", name=(match[2] or "").strip().strip('"'))
 
 

@@ -40,8 +40,6 @@ class SpotSettings:
     """A list of cuts that decides in place of the detector; None to look."""
     chapters: bool = False
     """Whether the file's own chapters are that list."""
-    small_height_px: int | None = None
-    """Lines of the small film from which proxies can be made, even; None where none are wanted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -230,7 +230,12 @@ def listen_all(
         def tell(share: float, done: int = number) -> None:
             progress(0.8 + 0.2 * (done + share) / len(stems))
 
-        loudness = _listen(path, part, mapped.index(sound), stem, plan, contents, tell)
+        wanted = stem.length_samples
+        if plan.muxer == "mxf":
+            # It ends with the picture.
+            wanted = min(wanted, picture.length_samples - stem.start_samples)
+        index = mapped.index(sound)
+        loudness = _listen(path, part, index, stem, wanted, plan.muxer, contents, tell)
         heard.append((sound, loudness))
     return heard
 
@@ -240,7 +245,8 @@ def _listen(
     part: Path,
     index: int,
     mix: Stem,
-    plan: MuxPlan,
+    wanted: int,
+    muxer: str,
     contents: Contents,
     progress: Progress,
 ) -> Loudness:
@@ -264,12 +270,12 @@ def _listen(
         at += len(block)
         progress(min(at / max(mix.length_samples, 1), 1.0))
     shift = _shift_samples(mix, window_at, heard)
-    if at < mix.length_samples - _MAX_SHIFT_SAMPLES or abs(shift) > _MAX_SHIFT_SAMPLES:
+    if at < wanted - _MAX_SHIFT_SAMPLES or abs(shift) > _MAX_SHIFT_SAMPLES:
         raise MediaError(
-            f"{STAGE}: {named(plan.muxer)} file does not keep the sound of {path} in sync with its "
-            f"picture: it comes back moved by {shift / 48:.1f} ms, {at} of {mix.length_samples} "
+            f"{STAGE}: {named(muxer)} file does not keep the sound of {path} in sync with its "
+            f"picture: it comes back moved by {shift / 48:.1f} ms, {at} of {wanted} "
             "samples long",
-            remedy=f"Choose another container, for example: {elsewhere(path, plan.muxer)}",
+            remedy=f"Choose another container, for example: {elsewhere(path, muxer)}",
         )
     return meter.loudness()
 

@@ -9,6 +9,7 @@ from scorebed.errors import OverLimit
 from scorebed.model import CuedLine, Reel, ReelSet, TimeRange, no_progress
 from scorebed.stages.reel_cut import SOUND_KBPS, STAGE, Cutting, Encoding
 from scorebed.stages.reel_plan import plan_reels
+from scorebed.stages.reel_small import shows
 from scorebed.stages.reference import REFERENCE_KBPS
 
 if TYPE_CHECKING:
@@ -53,8 +54,9 @@ def reel(
         picture: What it is.
         notes: For the cues, scenes, shots and speech.
         limits: What the provider takes.
-        small: The small film that spotting has made of the picture, if it has: the proxies are then
-            made from it, and nothing is decoded again.
+        small: The small film that spotting has made of the picture, if it has. Where that has the
+            lines, and the first frame of every reel, the proxies are made from it and nothing is
+            decoded again; they then have the frames that it has, at most 12.5 per second.
         folder: Where the proxies are written.
         progress: Called with the share that is done.
 
@@ -70,7 +72,9 @@ def reel(
         cutting = Cutting(
             source_file=source_file,
             picture=picture,
-            small=None if small is None else small.path,
+            small=None
+            if small is None or not shows(small.path, picture, planned, limits.proxy_height_px)
+            else small.path,
             planned=planned,
             line=CuedLine(notes.music),
             production=production,

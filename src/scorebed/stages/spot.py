@@ -48,6 +48,7 @@ def spot(
     settings: SpotSettings,
     *,
     folder: Path,
+    small_height_px: int | None = None,
     progress: Progress = no_progress,
 ) -> Spotted:
     """Watches the picture once and listens to the production audio once.
@@ -57,9 +58,10 @@ def spot(
     Args:
         source: The user's file.
         picture: What it is.
-        settings: How closely to look, how many scenes, who says where cuts and speech are, and
-            whether proxies will be wanted.
-        folder: Where the small film is written that they can be made from.
+        settings: How closely to look, how many scenes, and who says where cuts and speech are.
+        folder: Where the small film is written.
+        small_height_px: Lines of the small film from which proxies can be made, even; None where
+            none are wanted.
         progress: Called with the share that is done.
 
     Raises:
@@ -75,7 +77,14 @@ def spot(
     if listed:
         # Read before the picture is: what is wrong with it is said at once.
         opened, ending, markers = listed_openings(source, picture, settings)
-    watched = watch(source, picture, settings, folder, lambda share: progress(share * look))
+    small = folder / SMALL
+    watched = watch(
+        source,
+        picture,
+        settings.accuracy,
+        None if small_height_px is None else (small, small_height_px),
+        lambda share: progress(share * look),
+    )
     if not listed:
         opened, ending = openings(watched, picture.duration_s)
     shots = shots_of(opened, picture.duration_s)
@@ -103,7 +112,6 @@ def spot(
         hit_points=tuple(hits),
         ending=ending,
     )
-    small = folder / SMALL
     made = Artifact(path=small, sha256=sha256_of(small)) if small.exists() else None
     return Spotted(notes=notes, small=made)
 

@@ -152,16 +152,17 @@ class _Eyes:
         whole = slice(part.first, part.last)
         told = index.anchors[whole] | index.suspects[whole]
         _require(seen, part.first + np.flatnonzero(told))
+        wanted = np.zeros(len(index.pts), dtype=bool)
+        ends: dict[int, int] = {}
         for first, last in _doubtful(seen, until):
-            wanted = np.zeros(len(index.pts), dtype=bool)
-            wanted[first:last] = True
-            own = range(max(first, part.first), last)
-            for place, frame in self._decode(
-                container, (index.key_before(own.start), last), wanted
-            ):
-                if place in own:
+            wanted[max(first, part.first) : last] = True
+            ends[index.key_before(max(first, part.first))] = last
+        # Once more from each key frame at most, up to the last stretch that needs it.
+        for span in ends.items():
+            for place, frame in self._decode(container, span, wanted):
+                if wanted[place]:
                     take(place, frame)
-            _require(seen, own)
+        _require(seen, np.flatnonzero(wanted))
         return _Sight(seen, {} if maker is None else maker.packets)
 
     def _decode(

@@ -73,7 +73,7 @@ class Index:
             if place - bounds[-1] >= _PART_FRAMES:
                 bounds.append(int(place))
         bounds.append(len(self.pts))
-        if np.diff(bounds).max() > _PART_FRAMES + _MOST_FRAMES:
+        if np.diff([*self.keys, len(self.pts)]).max() > _MOST_FRAMES:
             raise UnsureError
         return [Part(first, last) for first, last in pairwise(bounds)]
 
@@ -124,7 +124,7 @@ def index_of(source: SourceFile, picture: Picture) -> Index:
 
 
 def require_entries(container: InputContainer, picture: Picture, index: Index) -> None:
-    """Makes sure that a file can be entered at its end without being read up to there.
+    """Makes sure that a file has a list of its key frames, so that it can be entered at any.
 
     Args:
         container: The file, just opened.

@@ -198,17 +198,13 @@ class SmallFilm:
 
 
 @contextmanager
-def writing(folder: Path, form: Form | None) -> Iterator[SmallFilm | None]:
-    """A small film in a folder; nothing is left there if it fails.
+def writing(path: Path, form: Form) -> Iterator[SmallFilm]:
+    """A small film at a path; nothing is left there if it fails.
 
     Args:
-        folder: Where it is written, as ``NAME``.
-        form: What it is; None to write none.
+        path: Where it is written.
+        form: What it is.
     """
-    if form is None:
-        yield None
-        return
-    path = folder / NAME
     try:
         options = {"video_track_timescale": str(form.frame_rate.numerator)}
         with write_media(path, "mp4", options) as output:

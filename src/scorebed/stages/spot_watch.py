@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from scorebed.model import Progress, SourceFile, SpotSettings
+    from scorebed.model import Accuracy, Progress, SourceFile
 
 HOP_S = Fraction(1, 2)
 _LEAST_SOUND = 0.8
@@ -153,17 +153,22 @@ class _Watch:
 
 
 def watch(
-    source: SourceFile, picture: Picture, settings: SpotSettings, folder: Path, progress: Progress
+    source: SourceFile,
+    picture: Picture,
+    accuracy: Accuracy,
+    small: tuple[Path, int] | None,
+    progress: Progress,
 ) -> Watched:
     """Looks at the whole picture once.
 
     Args:
         source: The user's file.
         picture: What it is.
-        settings: ``full`` accuracy to decode every frame, ``fast`` to leave out those that tell
-            nothing. What cannot be decoded in parts, or not without damage, is decoded whole all
-            the same. With ``fast`` a small film is made on the way, if one is wanted.
-        folder: Where that is written.
+        accuracy: ``full`` to decode every frame, ``fast`` to leave out those that tell nothing.
+            What cannot be decoded in parts is decoded whole all the same, and so is what shows
+            damage in a frame that tells something; other damage is not seen.
+        small: The path of a small film that is made on the way with ``fast``, where one can be,
+            and its lines; None if none is wanted.
         progress: Called with the share that is done.
 
     Raises:
@@ -171,13 +176,12 @@ def watch(
     """
     with open_media(source.path, stage=STAGE) as container:
         time_base = time_base_of(container, picture)
-    if settings.accuracy == "fast":
+    if accuracy == "fast":
         with suppress(UnsureError):
             index = index_of(source, picture)
-            height_px = settings.small_height_px
-            form = None if height_px is None else form_of(source, picture, index, height_px)
+            form = None if small is None else form_of(source, picture, index, small[1])
             with (
-                writing(folder, form) as film,
+                nullcontext() if small is None or form is None else writing(small[0], form) as film,
                 closing(telling_frames(source, picture, index, film)) as frames,
             ):
                 watched = _Watch(time_base, picture).all(frames, progress)
