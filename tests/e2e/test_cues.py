@@ -50,6 +50,7 @@ def spot(
     *_inputs: object,
     folder: Path,
     progress: Progress,
+    small_height_px: int | None = None,
     cues: tuple[tuple[float, float], ...] = CUES,
     briefs: tuple[str, ...] = ("", "", "", ""),
 ) -> Spotted:
