@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from scorebed.model import Artifact, Audio, Stem
+from scorebed.model import Artifact, Audio, Progress, Stem
 from scorebed.timecode import SAMPLE_RATE_HZ
 
 BLOCK_SAMPLES = 15_360
@@ -160,6 +160,21 @@ def read_wav(
                 return
             left -= len(block)
             yield block
+
+
+def watched(blocks: Iterable[Audio], length_samples: int, progress: Progress) -> Iterator[Audio]:
+    """Hands blocks on and tells how far they have come.
+
+    Args:
+        blocks: Each of shape (samples, channels).
+        length_samples: Of all of them.
+        progress: Called with the share that is done, after each.
+    """
+    done = 0
+    for block in blocks:
+        yield block
+        done += len(block)
+        progress(done / max(length_samples, 1))
 
 
 def read_stem(stem: Stem, *, start_samples: int, length_samples: int) -> Iterator[Audio]:

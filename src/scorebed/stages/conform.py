@@ -16,7 +16,7 @@ from scorebed.stages.conform_joins import matching_gains_db, measured, tapered
 from scorebed.stages.conform_lay import CHANNELS, FADE_SAMPLES, REST_FADE_SAMPLES, play
 from scorebed.stages.conform_place import placed
 from scorebed.timecode import SAMPLE_RATE_HZ, to_samples, to_seconds
-from scorebed.wav import WavPart, format_of, read_wav, write_wav
+from scorebed.wav import WavPart, format_of, read_wav, watched, write_wav
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -87,7 +87,7 @@ def conform(
         meetings.append((run, met))
     audio = write_wav(
         folder / "MX.wav",
-        _watched(play(laid, 0, length), length, lambda share: progress(0.5 + 0.5 * share)),
+        watched(play(laid, 0, length), length, lambda share: progress(0.5 + 0.5 * share)),
         channels=CHANNELS,
         length_samples=length,
     )
@@ -178,11 +178,3 @@ def _does_not_fit(take: Take, why: str) -> MediaError:
 def _padded(path: Path, silence: int) -> Iterator[Audio]:
     yield from read_wav(path)
     yield from play((), 0, silence)
-
-
-def _watched(blocks: Iterator[Audio], length: int, progress: Progress) -> Iterator[Audio]:
-    done = 0
-    for block in blocks:
-        done += len(block)
-        yield block
-        progress(float(Fraction(done, max(length, 1))))

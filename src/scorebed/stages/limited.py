@@ -19,7 +19,7 @@ from scorebed.dsp.limiter import limit, reductions
 from scorebed.dsp.loudness import POWER_HOP_SAMPLES, PowerFollower, figures
 from scorebed.dsp.peak import HOP_SAMPLES, PeakFollower
 from scorebed.model import no_progress
-from scorebed.wav import BLOCK_SAMPLES, write_wav
+from scorebed.wav import BLOCK_SAMPLES, watched, write_wav
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -118,7 +118,7 @@ def _survey(
     )
     # An array that grows in place: the parts and their sum would be twice the length.
     envelope = array("f")
-    for block in _watched(play(), length_samples, progress):
+    for block in watched(play(), length_samples, progress):
         follower.add(block)
         envelope.frombytes(peak_follower.add(block).tobytes())
     envelope.frombytes(peak_follower.rest().tobytes())
@@ -202,17 +202,9 @@ def _limited_blocks(
 def _checked(
     blocks: Iterable[Audio], check: _Check, length_samples: int, progress: Progress
 ) -> Iterator[Audio]:
-    for block in _watched(blocks, length_samples, progress):
+    for block in watched(blocks, length_samples, progress):
         check.add(block)
         yield block
-
-
-def _watched(blocks: Iterable[Audio], length_samples: int, progress: Progress) -> Iterator[Audio]:
-    done = 0
-    for block in blocks:
-        yield block
-        done += len(block)
-        progress(done / length_samples)
 
 
 def _corrected(

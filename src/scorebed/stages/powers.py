@@ -9,7 +9,7 @@ import numpy as np
 from scorebed.dsp.loudness import POWER_HOP_SAMPLES, power_series
 from scorebed.model import Artifact, PowerSeries
 from scorebed.timecode import to_samples
-from scorebed.wav import read_stem, sha256_of
+from scorebed.wav import read_stem, sha256_of, watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,11 +34,8 @@ def read_from_hop(stem: Stem, progress: Progress) -> Iterator[Audio]:
     """
     start_samples = first_hop_of(stem) * POWER_HOP_SAMPLES
     length_samples = stem.end_samples - start_samples
-    done = 0
-    for block in read_stem(stem, start_samples=start_samples, length_samples=length_samples):
-        yield block
-        done += len(block)
-        progress(done / length_samples)
+    blocks = read_stem(stem, start_samples=start_samples, length_samples=length_samples)
+    yield from watched(blocks, length_samples, progress)
 
 
 def measure_powers(stem: Stem, path: Path, progress: Progress) -> PowerSeries:

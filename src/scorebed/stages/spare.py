@@ -10,14 +10,10 @@ from scorebed.dsp.music import find_music
 from scorebed.errors import MediaError
 from scorebed.model import Progress, TimeRange, cues_of, no_progress
 from scorebed.stages.notes import Grid
-from scorebed.wav import read_wav
+from scorebed.wav import read_wav, watched
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-    import numpy as np
-    from numpy.typing import NDArray
 
     from scorebed.model import MusicRegion, Picture, SourceFile, SpottingNotes, Stem
 
@@ -66,17 +62,9 @@ def spare(
 
 
 def _music(dx: Stem, notes: SpottingNotes, progress: Progress) -> tuple[MusicRegion, ...]:
-    done = 0
-
-    def watched() -> Iterator[NDArray[np.float32]]:
-        nonlocal done
-        for block in read_wav(dx.audio.path):
-            done += len(block)
-            progress(done / max(dx.length_samples, 1))
-            yield block
-
+    blocks = watched(read_wav(dx.audio.path), dx.length_samples, progress)
     regions = find_music(
-        watched(),
+        blocks,
         dx.channels,
         start_samples=dx.start_samples,
         speech=[region.range for region in notes.speech],

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from scorebed.dsp.speech import detect_speech
 from scorebed.model import (
@@ -31,11 +29,7 @@ from scorebed.stages.spot_shots import hit_points_of, openings, scenes_of, shots
 from scorebed.stages.spot_small import NAME as SMALL
 from scorebed.stages.spot_watch import HOP_S, watch
 from scorebed.stages.transcript import read_transcript
-from scorebed.wav import read_wav, sha256_of
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from scorebed.wav import read_wav, sha256_of, watched
 
 __all__ = ["STAGE", "VERSION", "find_speech", "spot"]
 
@@ -78,7 +72,7 @@ def spot(
         # Read before the picture is: what is wrong with it is said at once.
         opened, ending, markers = listed_openings(source, picture, settings)
     small = folder / SMALL
-    watched = watch(
+    seen = watch(
         source,
         picture,
         settings.accuracy,
@@ -86,27 +80,27 @@ def spot(
         lambda share: progress(share * look),
     )
     if not listed:
-        opened, ending = openings(watched, picture.duration_s)
+        opened, ending = openings(seen, picture.duration_s)
     shots = shots_of(opened, picture.duration_s)
-    scenes = scenes_of(watched, shots, settings.max_scenes)
+    scenes = scenes_of(seen, shots, settings.max_scenes)
     speech = told
     if listen and picture.production is not None:
         speech = find_speech(
             picture.production, picture.duration_s, lambda share: progress(0.9 + 0.1 * share)
         )
     whole = TimeRange(start_s=Fraction(0), duration_s=picture.duration_s)
-    hits = _once((*hit_points_of(watched, shots, scenes), *markers))
+    hits = _once((*hit_points_of(seen, shots, scenes), *markers))
     notes = SpottingNotes(
         duration_s=picture.duration_s,
         frame_rate=picture.frame_rate,
-        damaged_frames=max(picture.frame_count - watched.sound_frames, 0),
+        damaged_frames=max(picture.frame_count - seen.sound_frames, 0),
         shots=shots,
         scenes=scenes,
         speech=speech,
         curve=PictureCurve(
             hop_s=HOP_S,
-            motion=tuple(round(float(value), 4) for value in watched.motion),
-            brightness=tuple(round(float(value), 4) for value in watched.brightness),
+            motion=tuple(round(float(value), 4) for value in seen.motion),
+            brightness=tuple(round(float(value), 4) for value in seen.brightness),
         ),
         cues=cues_of([whole], hits),
         hit_points=tuple(hits),
@@ -135,16 +129,8 @@ def find_speech(
         duration_s: Length of the picture in seconds.
         progress: Called with the share that is done.
     """
-    done = 0
-
-    def watched() -> Iterator[NDArray[np.float32]]:
-        nonlocal done
-        for block in read_wav(dx.audio.path):
-            done += len(block)
-            progress(done / max(dx.length_samples, 1))
-            yield block
-
+    blocks = watched(read_wav(dx.audio.path), dx.length_samples, progress)
     whole = TimeRange(start_s=Fraction(0), duration_s=duration_s)
-    found = detect_speech(watched(), dx.channels, start_samples=dx.start_samples)
+    found = detect_speech(blocks, dx.channels, start_samples=dx.start_samples)
     inside = [(one, one.range.common(whole)) for one in found]
     return tuple(replace(one, range=span) for one, span in inside if span is not None)

@@ -25,8 +25,7 @@ _FORMATS: Final = ("mov", "matroska")
 _PART_FRAMES: Final = 480
 """A part holds that many frames at least; it ends with a group of pictures."""
 _MOST_FRAMES: Final = 1_000
-"""A longer group of pictures is no part: all of it would be held, and decoded again for each
-doubtful stretch."""
+"""Where a group of pictures is longer there are no parts: all of it would be held at once."""
 _SPIKE: Final = 5.0
 """A packet that is larger than its large neighbours by this factor may well hold a cut."""
 _NEIGHBOURS: Final = 24
