@@ -107,22 +107,25 @@ def check_rooms(job: Job, picture: Picture, plan: MuxPlan) -> None:
     Raises:
         WorkspaceError: If a folder may not be written to or is too full.
     """
-    check_room(job.workspace, workspace_bytes(picture, plan))
+    check_room(job.workspace, workspace_bytes(job.settings, picture, plan))
     delivered_bytes = job.video.stat().st_size + picture.length_samples * plan.mixed_channels
     check_room(job.output.parent, delivered_bytes)
 
 
-def workspace_bytes(picture: Picture, plan: MuxPlan) -> int:
+def workspace_bytes(want: Settings, picture: Picture, plan: MuxPlan) -> int:
     """Room that the stages take in the workspace, in bytes.
 
-    The take, a decoded copy of a given track, and each mix with its sound before: float32. And the
-    small film from which proxies are made.
+    The take, a decoded copy of a given track, and each mix with its sound before: float32. For a
+    service that is shown the picture, the small film too from which its proxies are made.
 
     Args:
+        want: Names the provider.
         picture: What is scored.
         plan: How it is written.
     """
     sound = picture.length_samples * 4 * (2 + 2 + 2 * plan.mixed_channels)
+    if not find(want.provider).limits(want.service).needs_proxies:
+        return sound
     return sound + int(picture.duration_s * _SMALL_BYTES_PER_S)
 
 
