@@ -92,7 +92,7 @@ def test_a_signal_is_logged_with_its_stage(
         stdin=subprocess.DEVNULL,
     )
     assert process.stderr is not None
-    while "compose: started" not in process.stderr.readline():
+    while "spot: started" not in process.stderr.readline():
         assert process.poll() is None
     # Flushed line by line: what has happened is there while the run goes on.
     assert any(line["message"].startswith("done in") for line in lines_of(log))
@@ -101,7 +101,7 @@ def test_a_signal_is_logged_with_its_stage(
     assert process.returncode == 130
     last = lines_of(log)[-1]
     assert (last["level"], last["message"]) == ("error", "stopped before the end")
-    assert last["stage"] in {"compose", None}
+    assert last["stage"] in {"spot", None}
     assert "again" in last["remedy"]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from fractions import Fraction
@@ -264,6 +266,34 @@ def test_fast_decodes_nothing_more_than_twice(
     monkeypatch.setattr(_Eyes, "_decode", counted)
     seen = list(telling_frames(source, picture, index_of(source, picture)))
     assert len(seen) <= decoded <= 2 * picture.frame_count
+
+
+INTERRUPTED = """
+import sys, threading
+from scorebed.cli.main import Interrupted, _run
+
+start = threading.Thread.start
+
+def interrupted(thread):
+    start(thread)
+    if thread.name.startswith("spot"):
+        raise Interrupted
+
+threading.Thread.start = interrupted
+sys.exit(_run(["spot", *sys.argv[1:]]))
+"""
+
+
+def test_no_file_is_closed_under_a_thread_that_was_just_starting(
+    edited: Path, make_media: Any, tmp_path: Path
+) -> None:
+    """Where a signal comes in between, no pool waits for it: the process crashed at its end."""
+    words = ("-stream_loop", "9", "-i", edited, "-c:v", "libx264", "-g", "500")
+    film = make_media("long.mp4", *words)
+    command = [sys.executable, "-c", INTERRUPTED, film, "--workspace", tmp_path / "work"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 130, done.stderr
+    assert "stopped" in done.stderr
 
 
 def test_fast_enters_no_file_that_has_no_list_of_its_key_frames(

@@ -12,11 +12,11 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from queue import SimpleQueue
-from threading import Event
+from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, Final
 
 import av.error
@@ -80,7 +80,10 @@ def telling_frames(
             context = container.streams[picture.video_index].codec_context
             context.thread_count = 1
             context.options = {"skip_loop_filter": "all", "flags2": "+fast"}
-            eyes.idle.put(container)
+            busy = Lock()
+            # Interrupted, a pool does not wait for the thread that it was just starting.
+            files.callback(busy.acquire)
+            eyes.idle.put((container, busy))
         pool = files.enter_context(ThreadPoolExecutor(workers, thread_name_prefix="spot"))
         waiting: deque[tuple[Part, Future[_Sight]]] = deque()
         upcoming = iter(parts)
@@ -124,17 +127,23 @@ class _Eyes:
     index: Index
     form: Form | None
     """Of the small film, if there is one."""
-    idle: SimpleQueue[InputContainer] = field(default_factory=SimpleQueue)
-    """The file, opened once for each thread."""
+    idle: SimpleQueue[tuple[InputContainer, Lock]] = field(default_factory=SimpleQueue)
+    """The file, opened once for each thread, and what is held while it is read."""
     stop: Event = field(default_factory=Event)
 
     def see(self, part: Part) -> _Sight:
         """The telling frames of a part, and of the beginning of the next one."""
-        container = self.idle.get()
+        container, busy = self.idle.get()
         try:
-            return self._see(part, container)
+            if not busy.acquire(blocking=False):
+                # It is closed: nobody waits for this any more.
+                raise CancelledError
+            try:
+                return self._see(part, container)
+            finally:
+                busy.release()
         finally:
-            self.idle.put(container)
+            self.idle.put((container, busy))
 
     def _see(self, part: Part, container: InputContainer) -> _Sight:
         index, shrinker = self.index, Shrinker()
