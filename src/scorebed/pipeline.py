@@ -182,8 +182,9 @@ def prepare(
         service=want.service,
         sound_sha256=picture.sound_sha256 if limits.sound else "",
         library=tracks,
+        soundfont=None if want.service is not None else _soundfont(want),
     )
-    return notes, order if want.service is not None else _at_home(want, order)
+    return notes, order
 
 
 def known_tracks(want: Settings, tell: Tell, watch: Watch) -> Library | None:
@@ -267,8 +268,13 @@ def _sketch(job: Job, work: Workspace, take: Take, order: Order, watch: Watch) -
 
 def _at_home(want: Settings, order: Order) -> Order:
     """The order as it is given to who composes here."""
-    font = None if want.soundfont is None else identify(want.soundfont)
-    return replace(order, service=None, soundfont=font)
+    if order.service is None:
+        return order
+    return replace(order, service=None, soundfont=_soundfont(want))
+
+
+def _soundfont(want: Settings) -> SourceFile | None:
+    return None if want.soundfont is None else identify(want.soundfont)
 
 
 def _announce(job: Job, order: Order) -> None:

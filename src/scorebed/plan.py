@@ -15,6 +15,7 @@ from scorebed.journal import about_its_job
 from scorebed.ledger import Fate, money
 from scorebed.media import identify
 from scorebed.model import (
+    FREE,
     Artifact,
     Choice,
     MuxPlan,
@@ -49,7 +50,6 @@ _FATES = {
     Fate.LOST: ", lost: only --buy-again buys it again",
     Fate.UNUSABLE: ", unusable: only --buy-again buys another",
 }
-_FREE = Quote(requests=0, amount=0.0, currency="USD")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -310,7 +310,7 @@ def make_plan(job: Job, watch: Watch) -> Plan:
         job=job,
         picture=picture,
         mux=plan,
-        quote=_FREE if order is None else due(_service(job), order, standing),
+        quote=FREE if order is None else due(_service(job), order, standing),
         order=order,
         choices=choices,
         fates=standing,

@@ -16,8 +16,10 @@ from scorebed.exporters.drawing import check_plot
 from scorebed.exporters.plot_sync import Drawn, write_sync_plot
 from scorebed.ffmpeg import decode_stereo
 from scorebed.job import check_inputs
+from scorebed.journal import about_its_job
 from scorebed.media import identify, refuse_address
 from scorebed.model import Accuracy, Picture, Production
+from scorebed.one_thread import one_blas_thread
 from scorebed.options import Options
 from scorebed.packets import read_contents
 from scorebed.pipeline import Watch, spotted
@@ -62,6 +64,8 @@ class SyncJob:
     """Whether a file of that name may be replaced."""
 
 
+@about_its_job("sync")
+@one_blas_thread()
 def sync_video(job: SyncJob, watch: Watch) -> Sync:
     """Spots a video, tracks the beats of its sound, and holds the ones against the others.
 

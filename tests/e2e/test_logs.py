@@ -65,7 +65,7 @@ def test_the_whole_way_is_logged_and_no_key(
     assert last["remedy"] in refused.stderr
 
 
-@pytest.mark.parametrize("verb", ["spot", "measure"])
+@pytest.mark.parametrize("verb", ["spot", "measure", "sync"])
 def test_other_verbs_log_too(
     verb: str, scorebed: Scorebed, brief_talk: Path, tmp_path: Path
 ) -> None:

@@ -13,7 +13,7 @@ from scorebed.batching.record import Record, failure_of, unchanged
 from scorebed.errors import MediaError, ScorebedError
 from scorebed.job import Job, check_job
 from scorebed.media import identify, open_media
-from scorebed.model import Quote
+from scorebed.model import FREE, Quote
 from scorebed.providers.base import find
 from scorebed.settings import Settings, resolve
 
@@ -187,7 +187,7 @@ def _price(want: Settings, duration_s: float) -> Quote:
     """What a file should cost at most: what the ledger has of it is not looked up."""
     service = want.service
     if service is None:
-        return Quote(requests=0, amount=0.0, currency="USD")
+        return FREE
     seconds = duration_s if want.music_s is None else min(duration_s, float(want.music_s))
     longest_s = find(want.provider).limits(service).max_duration_s
     requests = 1 if longest_s is None else max(1, math.ceil(seconds / float(longest_s)))

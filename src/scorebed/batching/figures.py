@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scorebed.batching.items import NOTHING, MusicFigures
+from scorebed.batching.items import MusicFigures
 from scorebed.batching.record import sums
 from scorebed.dsp.beats import PULSE, track_beats
 from scorebed.dsp.loudness import Meter
@@ -12,7 +12,7 @@ from scorebed.dsp.tonality import ToneFollower
 from scorebed.errors import ScorebedError
 from scorebed.ledger import Ledger
 from scorebed.media import identify
-from scorebed.model import Quote
+from scorebed.model import FREE, Quote
 from scorebed.stages.probe import look
 from scorebed.wav import read_stem
 
@@ -67,12 +67,12 @@ def lost_money(item: Item, since: str) -> Quote:
     """
     want = item.job.settings
     if want.service is None:
-        return NOTHING
+        return FREE
     try:
         picture = look(identify(item.job.video)).packets_sha256
     except ScorebedError:
         # What cannot be read was never sent.
-        return NOTHING
+        return FREE
     paid = [
         Quote(requests=1, seconds=one.length_s, amount=attempt.amount, currency=one.currency)
         for one in Ledger(want.purse.ledger).receipts()
@@ -80,7 +80,7 @@ def lost_money(item: Item, since: str) -> Quote:
         for attempt in one.attempts
         if attempt.changed >= since and attempt.begun and attempt.state.may_be_billed
     ]
-    return next(iter(sums(paid)), NOTHING)
+    return next(iter(sums(paid)), FREE)
 
 
 def _round(value: float | None, digits: int) -> float | None:

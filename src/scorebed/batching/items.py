@@ -10,11 +10,10 @@ from typing import Literal
 
 from scorebed.job import Job
 from scorebed.logs import Form, Level
-from scorebed.model import Quote, Tell, no_words
+from scorebed.model import FREE, Quote, Tell, no_words
 from scorebed.options import Options
 
 DEFAULT_TEMPLATE = "{stem}.scored{ext}"
-NOTHING = Quote(requests=0, amount=0.0, currency="USD")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +144,7 @@ class Item:
     """Length as its header says, in seconds."""
     size_bytes: int = 0
     """Of the file."""
-    price: Quote = NOTHING
+    price: Quote = FREE
     """Most that it should cost."""
     one_style: bool = False
     """Whether its music is to be measured for the drift report."""
@@ -210,7 +209,7 @@ class Outcome:
     """How long it took, in seconds."""
     duration_s: float = 0.0
     """Length of the picture, in seconds."""
-    spent: Quote = NOTHING
+    spent: Quote = FREE
     """What it has cost in this run."""
     source: InputState | None = None
     """What the input was; None where nobody got to see it."""

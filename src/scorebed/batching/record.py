@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scorebed import __version__
-from scorebed.batching.items import NOTHING, Failure, InputState, MusicFigures, Outcome
+from scorebed.batching.items import Failure, InputState, MusicFigures, Outcome
 from scorebed.delivery import told_of
 from scorebed.media import content_of
+from scorebed.model import FREE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -181,7 +182,7 @@ def sums(quotes: Iterable[Quote]) -> tuple[Quote, ...]:
     found: dict[str, Quote] = {}
     for quote in quotes:
         if quote.requests or quote.amount:
-            before = found.get(quote.currency, replace(NOTHING, currency=quote.currency))
+            before = found.get(quote.currency, replace(FREE, currency=quote.currency))
             found[quote.currency] = replace(
                 before,
                 requests=before.requests + quote.requests,

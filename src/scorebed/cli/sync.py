@@ -9,9 +9,11 @@ import typer
 
 from scorebed.cli import options
 from scorebed.cli.console import progress_watch, put, say
+from scorebed.cli.log import logged
 
 
 def sync(
+    context: typer.Context,
     file: Annotated[
         Path, typer.Argument(help="A finished video.", show_default=False, readable=False)
     ],
@@ -52,7 +54,10 @@ def sync(
     quiet: Annotated[
         bool, typer.Option("--quiet", help="No progress.", rich_help_panel="Run")
     ] = False,
-    traceback: options.Traceback = False,  # noqa: ARG001 - read where errors are caught
+    log_file: options.LogFile = None,
+    log_format: options.LogFormatOption = None,
+    log_level: options.LogLevelOption = None,
+    traceback: options.Traceback = False,
 ) -> None:
     """Measures how well the cuts of FILE fall on the beats of its music."""
     # Imported here: `--help` must not wait for numpy and ffmpeg.
@@ -70,7 +75,7 @@ def sync(
         plot=plot,
         overwrite=overwrite,
     )
-    with progress_watch(quiet=quiet) as watch:
+    with logged(context, file), progress_watch(quiet=quiet) as watch:
         found = sync_video(job, watch)
     if json_:
         put(found.to_json())

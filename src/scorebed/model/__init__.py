@@ -52,6 +52,8 @@ from scorebed.model.library import (
 )
 from scorebed.model.line import CuedLine
 from scorebed.model.music import (
+    AT_HOME,
+    FREE,
     MAX_SPECTRAL_STEP_DB,
     MAX_STEP_LU,
     Brief,
@@ -124,7 +126,9 @@ from scorebed.model.streams import (
 )
 
 __all__ = [
+    "AT_HOME",
     "BAD",
+    "FREE",
     "GOOD",
     "INSTRUMENT_GROUPS",
     "MAX_SPECTRAL_STEP_DB",

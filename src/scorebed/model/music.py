@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Literal
+from typing import Final, Literal
 
 from scorebed.model.files import Artifact, SourceFile
 from scorebed.model.fitting import LockReport, PieceFit
@@ -136,6 +136,12 @@ class Limits:
     """Most lines of a proxy's picture; even."""
 
 
+AT_HOME: Final = Limits(
+    needs_proxies=False, max_reels=1, max_duration_s=None, max_size_bytes=None, network=False
+)
+"""Of a provider that works on this machine and reads the notes alone."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
     """What a run would cost, said before anything is spent."""
@@ -148,6 +154,10 @@ class Quote:
     """Estimated price in ``currency``."""
     currency: str
     """ISO 4217 code."""
+
+
+FREE: Final = Quote(requests=0, amount=0.0, currency="USD")
+"""What is made on this machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +212,7 @@ class Take:
             pieces=self.pieces,
             fitted=self.fitted,
             unused_words=(),
-            spent=Quote(requests=0, amount=0.0, currency=self.spent.currency),
+            spent=replace(FREE, currency=self.spent.currency),
         )
 
 

@@ -12,6 +12,8 @@ from scorebed.composer import compose, render, render_groups, write_down
 from scorebed.composer.groups import programme_of
 from scorebed.composer.sampled import DRUM_BANK, place_of
 from scorebed.model import (
+    AT_HOME,
+    FREE,
     INSTRUMENT_GROUPS,
     Artifact,
     GroupStem,
@@ -33,8 +35,6 @@ if TYPE_CHECKING:
     from scorebed.composer import Composition, Written
     from scorebed.model import Order, Progress, ServiceSettings
 
-_FREE = Quote(requests=0, amount=0.0, currency="USD")
-
 
 class EmbeddedProvider:
     """Writes music to the picture from the spotting notes."""
@@ -44,17 +44,11 @@ class EmbeddedProvider:
 
     def limits(self, service: ServiceSettings | None) -> Limits:  # noqa: ARG002 - the protocol's
         """It reads the notes, not the picture."""
-        return Limits(
-            needs_proxies=False,
-            max_reels=1,
-            max_duration_s=None,
-            max_size_bytes=None,
-            network=False,
-        )
+        return AT_HOME
 
     def quote(self, order: Order) -> Quote:  # noqa: ARG002 - the protocol's argument
         """Nothing."""
-        return _FREE
+        return FREE
 
     def compose(self, order: Order, *, folder: Path, progress: Progress) -> Take:
         """Composes and renders all cues."""
@@ -77,7 +71,7 @@ class EmbeddedProvider:
             ),
             fitted=True,
             unused_words=composition.unused_words,
-            spent=_FREE,
+            spent=FREE,
             key=composition.key,
             tempo_bpm=composition.tempo_bpm,
             warnings=() if font is None else tuple(_lacking(composition, font)),

@@ -7,15 +7,13 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from scorebed.errors import SettingsError
-from scorebed.model import Artifact, Limits, Quote, Take, TakePiece, TimeRange
+from scorebed.model import AT_HOME, FREE, Artifact, Limits, Quote, Take, TakePiece, TimeRange
 from scorebed.wav import sha256_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from scorebed.model import Order, Progress, ServiceSettings
-
-_FREE = Quote(requests=0, amount=0.0, currency="USD")
 
 
 class FileProvider:
@@ -26,17 +24,11 @@ class FileProvider:
 
     def limits(self, service: ServiceSettings | None) -> Limits:  # noqa: ARG002 - the protocol's
         """It does not look at the picture."""
-        return Limits(
-            needs_proxies=False,
-            max_reels=1,
-            max_duration_s=None,
-            max_size_bytes=None,
-            network=False,
-        )
+        return AT_HOME
 
     def quote(self, order: Order) -> Quote:  # noqa: ARG002 - the protocol's argument
         """Nothing."""
-        return _FREE
+        return FREE
 
     def compose(self, order: Order, *, folder: Path, progress: Progress) -> Take:
         """Keeps a copy, so that the take is there when the file has moved.
@@ -64,5 +56,5 @@ class FileProvider:
             ),
             fitted=False,
             unused_words=(),
-            spent=_FREE,
+            spent=FREE,
         )

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from scorebed.errors import MediaError, SettingsError
-from scorebed.model import Artifact, Limits, Quote, Take, TakePiece, TimeRange
+from scorebed.model import AT_HOME, FREE, Artifact, Limits, Quote, Take, TakePiece, TimeRange
 from scorebed.providers.library.choose import candidates
 from scorebed.wav import sha256_of
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from scorebed.model import Choice, Library, Order, Progress, ServiceSettings
 
 STAGE = "compose"
-_FREE = Quote(requests=0, amount=0.0, currency="USD")
 _NAMED = 3
 
 
@@ -31,17 +30,11 @@ class LibraryProvider:
 
     def limits(self, service: ServiceSettings | None) -> Limits:  # noqa: ARG002 - the protocol's
         """It reads the notes, not the picture."""
-        return Limits(
-            needs_proxies=False,
-            max_reels=1,
-            max_duration_s=None,
-            max_size_bytes=None,
-            network=False,
-        )
+        return AT_HOME
 
     def quote(self, order: Order) -> Quote:  # noqa: ARG002 - the protocol's argument
         """Nothing: its licence is the user's matter."""
-        return _FREE
+        return FREE
 
     def compose(self, order: Order, *, folder: Path, progress: Progress) -> Take:
         """Chooses, and keeps copies, so that the take is there when the folder is not.
@@ -70,7 +63,7 @@ class LibraryProvider:
             pieces=_pieces(choices, copies, order.notes.duration_s),
             fitted=False,
             unused_words=found.unanswered,
-            spent=_FREE,
+            spent=FREE,
             choices=choices,
             warnings=library.warnings
             + (("words for single scenes count with --library-per scene only",) if unheard else ()),
