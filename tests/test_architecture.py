@@ -48,7 +48,8 @@ KNOWS: dict[str, set[str]] = {
     },
     "presets": EXACT,
     "options": EXACT,
-    "settings": EXACT | {"options", "presets", "providers", "ledger", "settings_library"},
+    "settings": EXACT
+    | {"options", "presets", "providers", "ledger", "settings_library", "soundfont"},
     "settings_library": EXACT | {"options"},
     "delivery": EXACT,
     "result": EXACT

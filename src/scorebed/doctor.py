@@ -13,6 +13,7 @@ from scorebed.ledger import Ledger, State, default_ledger
 from scorebed.presets import preset_names
 from scorebed.providers.base import names
 from scorebed.providers.elevenlabs import keys
+from scorebed.soundfont import font_folder, found_font, open_font
 from scorebed.timecode import SAMPLE_RATE_HZ
 from scorebed.workspace import CACHE_LIMIT_BYTES, default_root, size_bytes
 
@@ -130,12 +131,23 @@ def _own_parts() -> list[Finding]:
             needed=True,
         ),
         Finding(what="providers", found=", ".join(names())),
-        Finding(
-            what="SoundFont",
-            found="none needed: the embedded composer makes its own sound; --soundfont FILE.sf2 "
-            "plays its music with the instruments of a SoundFont of yours",
-        ),
+        _soundfont(),
     ]
+
+
+def _soundfont() -> Finding:
+    font, folder = found_font(), font_folder()
+    if font is None:
+        found = (
+            "none needed: the embedded composer makes its own sound; --soundfont FILE.sf2, or a "
+            f"font in {folder}, plays its music with other instruments"
+        )
+        return Finding(what="SoundFont", found=found)
+    try:
+        open_font(font)
+    except ScorebedError as error:
+        return Finding(what="SoundFont", found=error.message, remedy=error.remedy)
+    return Finding(what="SoundFont", found=f"{font} plays what is composed here")
 
 
 def _cache() -> Finding:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 from scorebed.errors import SettingsError
 from scorebed.model import Accuracy, ApiForm, AudioCodec, CutLock, Per, Quality
@@ -14,11 +15,16 @@ DEFAULT_STYLE = "cinematic"
 DEFAULT_SEED = 1
 CHAPTERS = Path("chapters")
 """In place of a list of cuts: the file's own chapters."""
+NO_FONT = Path("none")
+"""In place of a SoundFont: the composer's own sound, whatever lies among the user's fonts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """What a user may ask for; None means: as the preset says."""
+
+    WORDS: ClassVar[Mapping[str, Path]] = {"cuts": CHAPTERS, "soundfont": NO_FONT}
+    """What stands in place of a file, for whom it may."""
 
     preset: str = DEFAULT_PRESET
     style: str = DEFAULT_STYLE

@@ -143,8 +143,10 @@ def _convert(
         raise NotImplementedError(kind)
 
     base = {} if over is None else _fields_of(over)
+    words: Mapping[str, Path] = getattr(form, "WORDS", {})
+    told = {key: words[key] for key in words if table.get(key) == str(words[key])}
     try:
-        return msgspec.convert(base | table, form, dec_hook=decode, strict=not loose)
+        return msgspec.convert(base | table | told, form, dec_hook=decode, strict=not loose)
     except (msgspec.ValidationError, NotImplementedError) as error:
         raise SettingsError(f"{what} is not right: {error}", remedy=remedy) from error
 

@@ -21,11 +21,12 @@ from scorebed.model import (
     ServiceSettings,
     SpotSettings,
 )
-from scorebed.options import CHAPTERS, Options, check_figures, check_options, flag_of
+from scorebed.options import CHAPTERS, NO_FONT, Options, check_figures, check_options, flag_of
 from scorebed.presets import load_preset
 from scorebed.providers.base import Provider, Service, Sketcher, find
 from scorebed.providers.elevenlabs import keys
 from scorebed.settings_library import check_library, library_settings, without_idle_library
+from scorebed.soundfont import found_font
 from scorebed.style import Style
 
 LOUDNESS_SPAN_LU = 6.0
@@ -239,10 +240,12 @@ def _refuse_speech_options(options: Options) -> None:
 
 def _soundfont(options: Options, provider: Provider) -> Path | None:
     """Instruments for whoever composes here: the provider, or its fallback."""
-    if options.soundfont is None or isinstance(provider, Sketcher):
-        return options.soundfont
-    if isinstance(provider, Service) and options.fallback is not None:
-        return options.soundfont
+    given = options.soundfont
+    serves = isinstance(provider, Service) and options.fallback is not None
+    if isinstance(provider, Sketcher) or serves:
+        return found_font() if given is None else given if given != NO_FONT else None
+    if given is None or given == NO_FONT:
+        return None
     raise SettingsError(
         f"--soundfont is for music that is composed here; the provider {provider.name!r} brings "
         "its own sound",

@@ -16,8 +16,8 @@ import pytest
 
 from scorebed import settings
 from scorebed.errors import SettingsError
-from scorebed.options import DEFAULT_PRESET, DEFAULT_STYLE, Options
-from scorebed.presets import load_preset, preset_folder, preset_names
+from scorebed.options import CHAPTERS, DEFAULT_PRESET, DEFAULT_STYLE, NO_FONT, Options
+from scorebed.presets import load_options, load_preset, preset_folder, preset_names
 from scorebed.settings import Delivery, Settings, resolve
 from scorebed.style import Style
 
@@ -299,6 +299,33 @@ def test_a_soundfont_is_for_what_is_composed_here(asked: Options, tmp_path: Path
         resolve(replace(asked, soundfont=font, provider="elevenlabs"))
     fallen = replace(asked, soundfont=font, provider="elevenlabs", fallback="embedded")
     assert resolve(fallen).soundfont == font
+
+
+def test_a_soundfont_of_the_users_folder_is_found(
+    asked: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fonts = tmp_path / "fonts"
+    monkeypatch.setenv("SCOREBED_SOUNDFONTS", str(fonts))
+    assert resolve(asked).soundfont is None
+    fonts.mkdir()
+    for name in ("read me.txt", "zither.sf2", "Grand.SF2"):
+        (fonts / name).write_bytes(b"")
+    assert resolve(asked).soundfont == fonts / "Grand.SF2"
+    assert resolve(replace(asked, soundfont=NO_FONT)).soundfont is None
+    assert resolve(replace(asked, soundfont=fonts / "zither.sf2")).soundfont != fonts / "Grand.SF2"
+    track = tmp_path / "song.wav"
+    for font in (None, NO_FONT):
+        assert resolve(replace(asked, soundfont=font, music=track)).soundfont is None
+
+
+def test_words_in_place_of_a_file_are_no_paths(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text("cuts = 'chapters'\nsoundfont = 'none'\n")
+    options = load_options(path, Options, Options())
+    assert (options.cuts, options.soundfont) == (CHAPTERS, NO_FONT)
+    path.write_text("cuts = 'list.edl'\nsoundfont = 'none.sf2'\n")
+    options = load_options(path, Options, Options())
+    assert (options.cuts, options.soundfont) == (tmp_path / "list.edl", tmp_path / "none.sf2")
 
 
 def test_a_file_of_ones_own(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from scorebed.batching.items import Entry
 from scorebed.errors import SettingsError
-from scorebed.options import CHAPTERS, Options, flag_of
+from scorebed.options import Options, flag_of
 from scorebed.presets import fill
 
 if TYPE_CHECKING:
@@ -176,8 +176,6 @@ def _options(path: Path, row: _Row, table: dict[str, Any], options: Options) -> 
             told = [tag.strip() for tag in value.split(";") if tag.strip()]
         if key.removeprefix("--").replace("_", "-") == "no-duck":
             told = _turned(row, value)
-        if name == "cuts" and value == str(CHAPTERS):
-            told = CHAPTERS
         found[name] = told
     filled = fill(
         found, options, what=row.where, folder=path.parent, remedy=_ABOUT, loose=row.loose

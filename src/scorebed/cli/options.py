@@ -178,7 +178,7 @@ Soundfont = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="A SoundFont (.sf2): its instruments play what is composed here.",
+        help="A SoundFont (.sf2): its instruments play what is composed here; none: none does.",
         show_default=False,
         rich_help_panel=_MUSIC,
     ),

@@ -6,5 +6,6 @@ which is built against the system's PortAudio.
 """
 
 from scorebed.soundfont.font import Font, Zone, open_font
+from scorebed.soundfont.found import FONTS_VARIABLE, font_folder, found_font
 
-__all__ = ["Font", "Zone", "open_font"]
+__all__ = ["FONTS_VARIABLE", "Font", "Zone", "font_folder", "found_font", "open_font"]
