@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from scorebed.dsp.loudness import lufs_to_power, power_series, power_to_lufs
+from scorebed.dsp.loudness import lufs_to_power, measure, power_series, power_to_lufs
 from scorebed.timecode import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
@@ -41,6 +41,26 @@ def window_lufs(audio: Audio) -> float | None:
     powers = power_series([audio], audio.shape[1])
     mean = float(powers.mean()) if len(powers) else 0.0
     return power_to_lufs(mean) if mean >= _HEARD_POWER else None
+
+
+def seam_step_lu(before: Audio, after: Audio) -> float | None:
+    """How far loudness steps where one stretch goes over into another; None beside silence.
+
+    By the gates of BS.1770-4 and without them, the larger step of the two: a beat that is heard on
+    one side alone tells by the one, quiet between the beats by the other.
+
+    Args:
+        before: Shape (samples, 2), at 48 kHz.
+        after: As well.
+    """
+    plain = window_lufs(before), window_lufs(after)
+    gated = (measure([side], 2, true_peak=False).integrated_lufs for side in (before, after))
+    steps = [
+        late - early
+        for early, late in (plain, tuple(gated))
+        if early is not None and late is not None
+    ]
+    return max(steps, key=abs, default=None)
 
 
 def begins_at_once(audio: Audio) -> bool:

@@ -35,7 +35,8 @@ class Seam:
     to_s: Fraction
     """Where in the recording it goes on, in seconds."""
     loudness_step_lu: float | None
-    """Loudness of the 3 s after minus that of the 3 s before, in LU; None beside silence."""
+    """Loudness of the 3 s after minus that of the 3 s before, in LU, with the gates of BS.1770-4 or
+    without, whichever is further from 0; None beside silence."""
     flux: float
     """Highest spectral flux in it over the 99th percentile of the recording's own."""
 

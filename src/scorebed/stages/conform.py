@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from scorebed.stages.conform_joins import Meeting
     from scorebed.stages.conform_lay import Laid
 
-VERSION = 9
+VERSION = 10
 STAGE = "conform"
 _NOTHING = 10 ** (-90 / 20)
 

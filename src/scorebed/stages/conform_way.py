@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scorebed.dsp.cutlock import find_route
-from scorebed.dsp.joins import window_lufs
+from scorebed.dsp.joins import seam_step_lu
 from scorebed.dsp.legs import leaps_of, legs_of, play_legs, shaped
 from scorebed.dsp.route import NO_GOALS, Goals, Leaps, Room, Route
 from scorebed.dsp.seams import MAX_STEP_LU, Splice, flux_share, splice
@@ -217,14 +217,13 @@ class Seeker:
     def _measured(self, part: WavPart, at: int, splice_: Splice, left: int, right: int) -> Seam:
         before = max(at - _WINDOW_SAMPLES, 0)
         after = min(_WINDOW_SAMPLES, part.length_samples - at)
-        early, late = window_lufs(part.read(before, at - before)), window_lufs(part.read(at, after))
         around = reader(part)(at - _AROUND_SAMPLES, 2 * _AROUND_SAMPLES)
         beats = self._pulse.at
         return Seam(
             at_s=to_seconds(self._space.start + at),
             from_s=to_seconds(round(beats[left]) - splice_.lead),
             to_s=to_seconds(round(beats[right]) + splice_.shift - splice_.lead),
-            loudness_step_lu=None if early is None or late is None else late - early,
+            loudness_step_lu=seam_step_lu(part.read(before, at - before), part.read(at, after)),
             flux=flux_share(around, _AROUND_SAMPLES, splice_.fade, self._limits),
         )
 
