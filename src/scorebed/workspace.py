@@ -179,7 +179,15 @@ class Workspace:
         # We hold the lock: what lies here was left by a run that was killed.
         shutil.rmtree(working, ignore_errors=True)
         working.mkdir()
-        result = stage(folder=working)
+        try:
+            return self._made(stage(folder=working), working, final, gives)
+        except BaseException:
+            # Where the disk is full it is room; nothing in it is of use to the next run.
+            shutil.rmtree(working, ignore_errors=True)
+            raise
+
+    def _made(self, result: T, working: Path, final: Path, gives: type[T]) -> T:
+        """A result whose files lie there, under its final name."""
 
         def encode(value: object) -> object:
             if isinstance(value, Path) and value.is_relative_to(working):

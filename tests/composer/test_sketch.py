@@ -115,6 +115,24 @@ def test_keys_and_metres_are_told(read: Read) -> None:
     assert metres >= {len(bar.beats_samples) for bar in read.written.bars[:-1]} - {1}
 
 
+def test_a_key_that_is_struck_twice_at_once_is_one_note(kit: Any, tmp_path: Path) -> None:
+    written = write_down(compose(kit.notes(kit.film), kit.brief()))
+    pitched = [number for number, one in enumerate(written.parts) if one.programme is not None]
+    notes = np.repeat(written.notes[:1], 3)
+    notes["part"], notes["pitch"] = pitched[0], 64
+    notes["start_samples"] = written.bars[0].beats_samples[0] + np.array([0, 0, 48_000])
+    notes["length_samples"] = 24_000, 36_000, 24_000
+    path = tmp_path / "twice.npy"
+    np.save(path, notes)
+    sketch = Sketch(
+        parts=written.parts, bars=written.bars, notes=Artifact(path=path, sha256=""), stems=()
+    )
+    write_midi(tmp_path / "twice.mid", sketch, kit.notes(kit.film), "twice")
+    read = pretty_midi.PrettyMIDI(str(tmp_path / "twice.mid"))
+    (track,) = (one for one in read.instruments if one.notes)
+    assert [note.end - note.start for note in track.notes] == pytest.approx([0.75, 0.5], abs=0.001)
+
+
 def test_many_players_get_another_port(kit: Any, tmp_path: Path) -> None:
     """Sixteen channels are not enough for an ensemble that changes in every scene."""
     written = write_down(compose(kit.notes(kit.film), kit.brief()))

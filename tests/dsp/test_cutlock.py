@@ -122,6 +122,17 @@ def test_the_last_note_makes_up_for_what_bars_cannot() -> None:
     assert route.end - last >= 1.5 * RATE_HZ
 
 
+@pytest.mark.parametrize("stretch", [0.04, 0.1, 0.2])
+def test_no_beat_is_over_one_percent_from_the_one_before(stretch: float) -> None:
+    """However far the music may be stretched."""
+    beats = pulse(bpm=120, ends=False)
+    wanted = goals(3.3, 7.6, 10.4, 15.8, 19.1, 23.7, 27.2)
+    route = found(beats, NO_LEAPS, wanted, room(28, stretch=stretch))
+    ratios = gaps(route, beats)
+    assert max(abs(right - left) for left, right in pairwise(ratios)) <= 0.01 + 1e-9
+    assert 0.03 < max(abs(ratio - 1) for ratio in ratios) <= stretch + 1e-9
+
+
 def test_no_way_is_no_route() -> None:
     assert find_route(pulse(), NO_LEAPS, NO_GOALS, room(20)) is None
     assert find_route(pulse(), NO_LEAPS, NO_GOALS, room(60)) is None

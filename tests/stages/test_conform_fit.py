@@ -202,6 +202,7 @@ def test_a_small_difference_is_stretched_without_a_seam(run: Run) -> None:
 def test_music_that_breaks_off_is_faded_as_planned(run: Run) -> None:
     done, audio = run(song(20, ending=False), 20.0, want=OFF)
     assert (done.fits[0].how, float(done.fade_out_s)) == ("faded", 4.0)
+    assert done.fits[0].why == "it has no ending of its own"
     done, audio = run(song(8, ending=False), 40.0, want=OFF)
     assert done.fits[0].how == "fitted"
     assert float(done.fade_out_s) == 4.0

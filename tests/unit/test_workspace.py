@@ -293,7 +293,7 @@ def test_nothing_counts_when_a_stage_fails(workspace_root: Path) -> None:
             work.run(fail, gives=Artifact, progress=no_progress)
         assert work.runs == []
     assert finished(workspace_root) == []
-    assert not [p for p in workspace_root.rglob("half.wav") if not p.parent.name.endswith(".tmp")]
+    assert not list(workspace_root.rglob("*.tmp"))
 
 
 def test_an_interrupted_stage_lets_go_of_its_lock(workspace_root: Path) -> None:
@@ -303,11 +303,11 @@ def test_an_interrupted_stage_lets_go_of_its_lock(workspace_root: Path) -> None:
             (folder / "half.wav").write_bytes(b"half")
             raise KeyboardInterrupt
         (folder / "whole.wav").write_bytes(b"whole")
-        assert not (folder / "half.wav").exists()
         return Artifact(path=folder / "whole.wav", sha256="")
 
     with Workspace(workspace_root, FILM) as work, pytest.raises(KeyboardInterrupt):
         work.run(interrupted, gives=Artifact, progress=no_progress)
+    assert not list(workspace_root.rglob("*.tmp"))
     with Workspace(workspace_root, FILM) as work:
         kept = work.run(interrupted, gives=Artifact, progress=no_progress)
     assert kept.path.read_bytes() == b"whole"

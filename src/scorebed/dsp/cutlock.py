@@ -10,6 +10,7 @@ how its beats come to lie on the cuts.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,9 +29,11 @@ if TYPE_CHECKING:
 
 _MS: Final = SAMPLE_RATE_HZ / 1000
 _LEVELS: Final = 4
-"""Steps of stretch on either side: from one beat to the next it changes by one of them."""
+"""Fewest steps of stretch on either side: from one beat to the next it changes by one of them."""
+_MOST_TURN: Final = 0.01
+"""Most that such a step may be: what players can follow is 4 % from bar to bar."""
 _STRETCH_COST: Final = 0.006
-"""Of a beat at the most stretch; grows with the square."""
+"""Of a beat at the most stretch, or at 4 % if that is less; grows with the square."""
 _TURN_COST: Final = 0.004
 """Of one step of stretch from a beat to the next."""
 _SLIP_COST: Final = 0.3
@@ -96,11 +99,12 @@ def _joined(parts: list[_States]) -> _States:
 class _Search:
     def __init__(self, pulse: Pulse, leaps: Leaps, goals: Goals, room: Room, beam: int) -> None:
         self.pulse, self.leaps, self.goals, self.room = pulse, leaps, goals, room
-        steps = _LEVELS if room.max_stretch > 0 else 0
-        self.rates = 1 + room.max_stretch * np.linspace(-1, 1, 2 * steps + 1)
-        self.strain = _STRETCH_COST * np.square(np.linspace(-1, 1, 2 * steps + 1))
-        if not steps:
-            self.rates, self.strain = np.ones(1), np.zeros(1)
+        steps = max(_LEVELS, math.ceil(room.max_stretch / _MOST_TURN - 1e-9))
+        steps = steps if room.max_stretch > 0 else 0
+        stretch = room.max_stretch * np.linspace(-1, 1, 2 * steps + 1)
+        self.rates = 1 + stretch
+        usual = min(room.max_stretch, _LEVELS * _MOST_TURN) or 1.0
+        self.strain = _STRETCH_COST * np.square(stretch / usual)
         # No beat is followed by another one in the same bucket.
         self.width = float(np.diff(pulse.at).min()) * (1 - room.max_stretch) * 0.9
         self.beam = beam
@@ -163,7 +167,7 @@ class _Search:
         keys = states.beat[order]
         for part, size in (
             ((states.at[order] / _BIN_SAMPLES).astype(np.int64), 1 << 30),
-            (states.level[order], 2 * _LEVELS + 1),
+            (states.level[order], len(self.rates)),
             ((states.since[order] >= _APART).astype(np.int64), 2),
         ):
             keys = keys * size + part

@@ -201,14 +201,19 @@ def _played(
 
 
 def _struck(grid: _Grid, notes: NDArray[Any]) -> Iterator[tuple[int, int, int, int]]:
-    """First and last tick, pitch and velocity; a key comes up before it is struck again."""
+    """First and last tick, pitch and velocity; a key comes up before it is struck again.
+
+    Struck twice at once, it is struck once, the louder and the longer.
+    """
     sounding: dict[int, tuple[int, int, int]] = {}
     for start, length, _, pitch, velocity in map(np.void.item, notes):
         tick = grid.tick(start)
-        if pitch in sounding:
-            first, last, hard = sounding[pitch]
-            yield first, min(last, max(tick, first + 1)), pitch, hard
         last = max(grid.tick(start + length), tick + 1)
+        before = sounding.get(pitch)
+        if before is not None and before[0] == tick:
+            last, velocity = max(last, before[1]), max(velocity, before[2])  # noqa: PLW2901
+        elif before is not None:
+            yield before[0], min(before[1], tick), pitch, before[2]
         sounding[pitch] = (tick, last, velocity)
     for pitch, (first, last, velocity) in sounding.items():
         yield first, last, pitch, velocity

@@ -149,8 +149,10 @@ def _fit(seat: _Seat, goals: Goals, want: ConformSettings, pulses: Pulses, targe
     made_for_this = _made_for_this(seat, part.length_samples)
     misfit = not made_for_this and _misfit(seat, part.length_samples)
     lock = bool(len(goals.at)) and (want.asked or not made_for_this)
-    if not (misfit or lock) or min(seat.length, part.length_samples) < _SHORTEST_SAMPLES:
+    if min(seat.length, part.length_samples) < _SHORTEST_SAMPLES:
         return _left(seat, None)
+    if not (misfit or lock):
+        return _left(seat, None, "" if made_for_this else "it has no ending of its own")
     pulsed = pulses.of(part)
     if pulsed.pulse is None:
         return _left(seat, pulsed, "it has no clear beat")
