@@ -192,3 +192,20 @@ def test_words_change_no_key_and_no_motif(written: Any) -> None:
         assert asked.sections[0].parent == plain.sections[0].parent
         assert asked.sections[0].motif == plain.sections[0].motif
         assert asked.seed_words == plain.seed_words
+
+
+@pytest.mark.parametrize(
+    ("prompt", "told"),
+    [
+        ("300 bpm", "300 bpm (30 to 240 bpm are played)"),
+        ("between 20 and 100 bpm", "20 and 100 bpm"),
+        ("sad, no music", "no music"),
+        ("without any score", "without any score"),
+    ],
+)
+def test_what_no_composer_can_do_is_told(written: Any, prompt: str, told: str) -> None:
+    assert any(told in word for word in written(prompt).unused_words)
+
+
+def test_no_music_that_is_not_refused_is_not_told(written: Any) -> None:
+    assert not written("no sad music, some music for strings, 240 bpm").unused_words

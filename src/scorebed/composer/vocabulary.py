@@ -33,6 +33,8 @@ FILLERS = {
     *("i", "want", "should", "sound", "play", "featuring"),
     *("soundtrack", "underscore", "bed", "bpm", "instrumental", "that", "is", "like", "feel"),
 }
+NO_MUSIC = re.compile(r"\b(?:no|without) (?:any )?(?:music|score|soundtrack|underscore)\b")
+"""What a composer cannot do."""
 DRUMS = {"drum", "drums", "percussion", "beat", "beats", "drumless"}
 INSTRUMENTS: dict[str, tuple[Patch, ...]] = {
     "piano": ("piano", "felt_piano", "electric_piano"),

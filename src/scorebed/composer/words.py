@@ -22,6 +22,7 @@ from scorebed.composer.vocabulary import (
     GENRES,
     INSTRUMENTS,
     MELODY,
+    NO_MUSIC,
     SLOW,
     SOFT,
     STARTS,
@@ -158,12 +159,17 @@ def _read_text(reading: _Reading, text: str) -> None:
             reading.unused.append(match.group().strip())
             return " "
         low, high = BPM_RANGE
-        told = sorted(min(max(float(one), low), high) for one in match.groups() if one)
+        asked = sorted(float(one) for one in match.groups() if one)
+        told = [min(max(one, low), high) for one in asked]
+        if told != asked:
+            reading.unused.append(f"{match.group().strip()} ({low:g} to {high:g} bpm are played)")
         reading.bpm = (told[0], told[-1])
         return " "
 
     text = BPM.sub(take_bpm, _one_word(text.lower()))
     text = _take_edges(reading, text)
+    if refused := NO_MUSIC.search(text):
+        reading.unused.append(refused.group())
     for meant in read_senses(text):
         _read_word(reading, meant.word, meant.sense)
 

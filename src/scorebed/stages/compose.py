@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from scorebed.model import Order, Progress, Purse, ServiceSettings, Take, Tell
 
-VERSION = 8
+VERSION = 9
 STAGE = "compose"
 
 
