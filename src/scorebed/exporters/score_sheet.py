@@ -50,7 +50,9 @@ class _Roll:
     """All systems as one long picture of notes: pitches upwards, and a lane per drum beneath."""
 
     image: NDArray[np.uint8]
-    """Shape (lanes, columns, 3), the highest pitch first."""
+    """Shape (lanes * stripes, columns, 3), the highest pitch first."""
+    lanes: int
+    """Of pitches and drums."""
     octaves: tuple[tuple[int, str], ...]
     """Lanes of the Cs, with their names."""
     roofs: int
@@ -105,7 +107,10 @@ def _draw_notes(sketch: Sketch, length: int, columns: int) -> _Roll:
     high = int(pitched.max(initial=60)) + 1
     keys = np.unique(notes[drum[notes["part"]]]["pitch"]).tolist() if len(notes) else []
     roofs = high - low + 1
-    image = np.full((roofs + 1 + len(keys), columns, 3), _PAPER, dtype=np.uint8)
+    lanes = roofs + 1 + len(keys)
+    groups = list(dict.fromkeys(part.group for part in sketch.parts))
+    own = [groups.index(part.group) for part in sketch.parts]
+    image = np.full((lanes, max(len(groups), 1), columns, 3), _PAPER, dtype=np.uint8)
     colours = [_rgb(_COLOURS[part.group]) for part in sketch.parts]
     # A row at a time: as numbers of Python all notes of a film take twenty times the room.
     for start, long, part, pitch, velocity in map(np.void.item, notes):
@@ -114,13 +119,16 @@ def _draw_notes(sketch: Sketch, length: int, columns: int) -> _Roll:
         # A drum is a stroke, however long it rings.
         last = first + 3 if drum[part] else max((start + long) * columns // length, first + 2)
         share = 0.35 + 0.65 * velocity / 127
-        ink = _PAPER - share * (_PAPER - colours[part])
-        here = image[lane, first:last]
-        here[:] = np.minimum(here, ink.astype(np.uint8))
+        ink = (_PAPER - share * (_PAPER - colours[part])).astype(np.uint8)
+        # A note fills its lane where it is alone, and a stripe of it beside another group's.
+        here = image[lane, :, first:last]
+        free = (here == _PAPER).all(axis=-1)
+        here[free] = ink
+        here[own[part]] = ink
     octaves = tuple(
         (high - pitch, f"C{pitch // 12 - 1}") for pitch in range(low, high + 1) if pitch % 12 == 0
     )
-    return _Roll(image=image, octaves=octaves, roofs=roofs)
+    return _Roll(image=image.reshape(-1, columns, 3), lanes=lanes, octaves=octaves, roofs=roofs)
 
 
 def _rgb(colour: str) -> NDArray[np.float64]:
@@ -128,7 +136,7 @@ def _rgb(colour: str) -> NDArray[np.float64]:
 
 
 def _draw_roll(axes: Any, roll: _Roll, columns: slice, span_s: tuple[float, float]) -> None:  # noqa: ANN401 - matplotlib
-    lanes = len(roll.image)
+    lanes = roll.lanes
     axes.imshow(
         roll.image[:, columns],
         extent=(*span_s, lanes - 0.5, -0.5),
