@@ -100,7 +100,7 @@ _RANGES: dict[str, tuple[float, float, str]] = {
     "duration_s": (0.1, 86_400, " s"),
     "proxy_height_px": (144, 1080, " lines"),
     "price_per_minute": (0, 1000, ""),
-    "max_spend": (0, 1e6, ""),
+    "max_spend": (0, 1_000_000, ""),
     "read_timeout_s": (1, 86_400, " s"),
     "audio_bitrate_kbps": (32, 640, " kbit/s"),
     "max_limiting_db": (0, 20, " dB"),
@@ -152,7 +152,7 @@ def check_figures(**figures: float) -> None:
         if not least <= value <= most:
             raise SettingsError(
                 f"{flag_of(name)} {value} is out of range",
-                remedy=f"Give a value from {least:g} to {most:g}{unit}.",
+                remedy=f"Give a value from {least} to {most}{unit}.",
             )
 
 

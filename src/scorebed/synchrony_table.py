@@ -24,9 +24,10 @@ def table(sync: Sync) -> Iterator[str]:
     yield f"picture    {to_clock(picture.duration_s)}, {rate} frames per second"
     yield f"shots      {len(sync.changes) + 1}: {_kinds(sync)}"
     if not sync.pulse:
+        alone = "; where speech covers the music, give the music alone with --music"
         yield (
-            f"beats      none: the sound has no pulse (confidence {beats.confidence:.2f}); where "
-            "speech covers the music, give the music alone with --music"
+            f"beats      none: the sound has no pulse (confidence {beats.confidence:.2f})"
+            f"{alone if sync.music is None else ''}"
         )
         return
     yield (

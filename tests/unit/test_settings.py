@@ -94,7 +94,8 @@ def test_beyond_a_range_is_refused_by_its_flag(asked: Options, name: str) -> Non
         with pytest.raises(SettingsError, match=flag) as caught:
             resolve(with_one(asked, name, value))
         assert caught.value.exit_code == 2
-        assert f"{least:g} to {most:g}" in caught.value.remedy
+        told = [str(one) if isinstance(one, int) else f"{one:g}" for one in (least, most)]
+        assert f"from {told[0]} to {told[1]}" in caught.value.remedy
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,7 @@ def _recorded(
     if own and edges.last - edges.first < _LEAST_SAMPLES:
         raise MediaError(
             f"{STAGE}: the music {title} is only "
-            f"{(edges.last - edges.first) / SAMPLE_RATE_HZ:.2f} s long",
+            f"{(edges.last - edges.first) / SAMPLE_RATE_HZ:.3g} s long",
             remedy="Give a track of at least a second with --music.",
         )
     return Recording(
