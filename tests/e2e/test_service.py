@@ -20,6 +20,7 @@ import pytest
 import soundfile
 
 import scorebed as package
+from scorebed.cli.main import _run
 from scorebed.job import Job
 from scorebed.ledger import Fate, Ledger, State
 from scorebed.model import Join, TimeRange
@@ -470,12 +471,35 @@ def test_settings_of_ones_own(score: Score, service: MusicService, tmp_path: Pat
     ],
 )
 def test_wrong_options_are_told_before_any_work(
-    options: tuple[str, ...], told: str, score: Score, service: MusicService
+    options: tuple[str, ...],
+    told: str,
+    service: MusicService,
+    short_talk: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    done = score(*options)
-    assert done.returncode == 2, done.stderr
-    assert told in done.stderr
-    assert "probe" not in done.stderr
+    monkeypatch.setenv("ELEVENLABS_API_KEY", KEY)
+    if "--base-url" not in options:
+        monkeypatch.setenv("ELEVENLABS_BASE_URL", service.url)
+    output = tmp_path / "out.mp4"
+    assert (
+        _run(
+            [
+                "score",
+                str(short_talk),
+                "-o",
+                str(output),
+                "--ledger",
+                str(tmp_path / "ledger"),
+                *options,
+            ]
+        )
+        == 2
+    )
+    said = capsys.readouterr().err
+    assert told in said
+    assert "probe" not in said
     assert not service.requests
 
 
