@@ -1,4 +1,4 @@
-"""Cost of the composer: ``python tests/benchmarks/composing.py [MINUTES ...]``.
+"""Cost of the composer: ``python -m tests.benchmarks.composing [MINUTES ...]``.
 
 Each row is a process of its own with one thread. Times are processor time; the ratio is that of
 composing and playing to writing the same samples as a WAV, in the same process, so that it says the

@@ -1,4 +1,4 @@
-"""The composer beside real pieces: ``python tests/benchmarks/music_compare.py FOLDER [SEED ...]``.
+"""The composer beside real pieces: ``python -m tests.benchmarks.music_compare FOLDER [SEED ...]``.
 
 FOLDER holds recordings; those of over 9 s are taken, the first 60 s of each. Ours are all styles on
 both sample clips, from what spotting finds in them. Two baselines show what the measures mean:
