@@ -78,7 +78,7 @@ def cost(minutes: float, style: str) -> dict[str, float]:
 def apart(minutes: float, style: str) -> dict[str, float]:
     """The same in a process of its own, with one thread."""
     done = subprocess.run(
-        [sys.executable, __file__, "--one", str(minutes), style],
+        [sys.executable, "-m", "tests.benchmarks.composing", "--one", str(minutes), style],
         check=True,
         capture_output=True,
         text=True,
