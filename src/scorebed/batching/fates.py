@@ -62,6 +62,7 @@ def item_of(
     item = Item(
         number=number,
         name=name,
+        entry=entry,
         job=one,
         key=key,
         fate=Fate.DO,
@@ -174,6 +175,7 @@ def unsearched(job: BatchJob, naming: Naming, troubles: Sequence[Found], count: 
             Item(
                 number=number,
                 name=f"{one.path}/",
+                entry=Entry(video=one.path, base=one.base, options=job.options),
                 job=place,
                 key="",
                 fate=Fate.FAILED,

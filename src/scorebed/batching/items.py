@@ -131,6 +131,8 @@ class Item:
     """Its place in the batch, from 1."""
     name: str
     """Its result, from ``out`` on: what the record knows it by."""
+    entry: Entry
+    """What was asked for it."""
     job: Job
     """What ``score`` is given."""
     key: str
