@@ -78,7 +78,9 @@ def test_what_is_bought_is_bought_by_the_step_that_composes_and_once(
     assert run(job, 1, "finish") == [f"done before: {film}"]
     assert run(job, 1, "analyse") == [f"done before: {film}"]
     assert digest(film) == first
-    assert [line["state"] for line in lines_of(out)] == ["failed", "done"]
+    told = lines_of(out)
+    assert [line["state"] for line in told] == ["failed", "skipped", "done"]
+    assert [line["spent"]["amount"] for line in told] == [0.0, pytest.approx(0.03), 0.0]
     assert len(service.requests) == 1
 
 

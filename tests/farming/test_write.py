@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
+import inspect
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +14,9 @@ import pytest
 from typer.testing import CliRunner
 
 import scorebed
+from scorebed.batching.items import BatchJob
+from scorebed.cli import farm as farm_command
+from scorebed.cli.given import option_of
 from scorebed.cli.main import app
 from scorebed.errors import BatchFailed, SettingsError, WorkspaceError
 from scorebed.farming.mapping import mapped_by
@@ -260,3 +265,20 @@ def test_paths_of_windows_are_mapped(tmp_path: Path) -> None:
             mapped_by(rules)
     with pytest.raises(SettingsError, match="cannot be read"):
         mapped_by(tmp_path / "nowhere")
+
+
+def test_a_farm_hears_every_option_that_it_takes() -> None:
+    options = {field.name for field in dataclasses.fields(Options)}
+    of_a_batch = {field.name for field in dataclasses.fields(BatchJob)}
+    of_a_job = {"folder", "limit", "chains", "command"}
+    of_the_command = {"context", "settings", "dry_run", "quiet", "json_", "traceback"}
+    found = {command.name: command.callback for command in farm_command.app.registered_commands}
+    for kind in KINDS:
+        write = found[kind]
+        assert write is not None
+        names = set(inspect.signature(write).parameters)
+        assert names - {name for name in names if option_of(name) in options} <= (
+            of_a_batch | of_a_job | of_the_command
+        )
+        assert {"style", "ledger", "only", "stems"} <= names
+        assert not {"buy_again", "fallback", "jobs", "cluster", "yes"} & names

@@ -175,7 +175,6 @@ def unsearched(job: BatchJob, naming: Naming, troubles: Sequence[Found], count: 
             Item(
                 number=number,
                 name=f"{one.path}/",
-                entry=Entry(video=one.path, base=one.base, options=job.options),
                 job=place,
                 key="",
                 fate=Fate.FAILED,

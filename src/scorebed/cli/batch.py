@@ -67,8 +67,7 @@ def batch(
     file: Path | None = of_score["settings"]
     workspace: Path | None = of_score["workspace"]
     defaults = default_options(file)
-    own = {*batch.__annotations__, "log_file", "log_format", "log_level"}
-    refuse_unheard(context, defaults, own=own)
+    _refuse_unheard(context, defaults)
     asked, said = said_options(context, defaults)
     job = BatchJob(
         paths=tuple(paths),
@@ -113,17 +112,12 @@ def _log_of(given: dict[str, Any]) -> LogWanted | None:
     return LogWanted(path=path, form=str(form), level=str(level))  # type: ignore[arg-type]
 
 
-def refuse_unheard(context: typer.Context, defaults: object, *, own: set[str]) -> None:
-    """An option of ``score`` that a verb has no use for is refused, not passed over.
-
-    Args:
-        context: Of the verb.
-        defaults: What is an option of a film.
-        own: What the verb hears besides.
-    """
-    heard = own | {"json_", "workspace", "settings", "traceback"}
+def _refuse_unheard(context: typer.Context, defaults: object) -> None:
+    """An option of ``score`` that a batch has no use for is refused, not passed over."""
+    own = {*batch.__annotations__, "json_", "workspace", "settings", "traceback"}
+    own |= {"log_file", "log_format", "log_level"}
     for name in said_names(context):
-        if name not in heard and not hasattr(defaults, option_of(name)):
+        if name not in own and not hasattr(defaults, option_of(name)):
             raise SettingsError(
                 f"--{name.replace('_', '-')} is for one file",
                 remedy="Leave it out, or run scorebed score for that file.",

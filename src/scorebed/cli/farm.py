@@ -27,7 +27,7 @@ app = typer.Typer(
 )
 
 _HERE_ONLY = (
-    *("context", "paths", "jobs", "yes", "fail_fast", "progress"),
+    *("context", "paths", "jobs", "yes", "fail_fast", "progress", "cluster"),
     *("log_file", "log_format", "log_level", "buy_again", "fallback"),
 )
 """What a batch on one machine has, and a farm has not."""

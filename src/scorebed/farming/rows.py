@@ -22,7 +22,7 @@ from scorebed.presets import fill
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from scorebed.batching.items import BatchJob, Item
+    from scorebed.batching.items import BatchJob, Entry, Item
 
 FILMS = "films.jsonl"
 _SCHEMA = 1
@@ -78,7 +78,8 @@ def row_of(item: Item, batch: BatchJob, *, job: str, written: str) -> Row:
         job: Names the job.
         written: When it is written.
     """
-    options, want = item.entry.options, item.job.settings
+    entry, want = asked_of(item), item.job.settings
+    options = entry.options
     if options.music is None and options.library is None:
         # Who makes the music is settled here, where its price was told: not by the key that the
         # machine has on which a task comes to run.
@@ -96,12 +97,18 @@ def row_of(item: Item, batch: BatchJob, *, job: str, written: str) -> Row:
         workspace=str(item_folder(batch.workspace)),
         options=_told(options),
         defaults=_told(batch.defaults),
-        said=tuple(sorted(batch.said | item.entry.said)),
+        said=tuple(sorted(batch.said | entry.said)),
         one_style=item.one_style,
         overwrite=batch.overwrite,
         stems=_below(item.job.stems, out),
         plot=_below(item.job.plot, out),
     )
+
+
+def asked_of(item: Item) -> Entry:
+    """What was asked for a film of a plan."""
+    assert item.entry is not None
+    return item.entry
 
 
 def item_folder(path: Path) -> Path:
@@ -178,6 +185,7 @@ def paths_in(options: Options) -> dict[str, Path]:
 
 
 _PATHS = {field.name for field in dataclasses.fields(Options) if "Path" in str(field.type)}
+_PATHS |= {"ledger"}
 
 
 def _is_path(name: str, value: str) -> bool:
@@ -194,7 +202,7 @@ def _told(options: Options) -> dict[str, Any]:
         value = getattr(options, field.name)
         if value == getattr(_PLAIN, field.name):
             continue
-        if isinstance(value, str | Path):
+        if not isinstance(value, bool | int | float | tuple):
             text = str(value)
             value = str(item_folder(Path(text))) if _is_path(field.name, text) else text
         found[field.name] = value

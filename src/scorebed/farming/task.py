@@ -15,23 +15,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import filelock
 
-from scorebed.batching.entries import settle
-from scorebed.batching.fates import failure_from, item_of
+from scorebed.batching.fates import failure_from
 from scorebed.batching.figures import figures_of, lost_money
-from scorebed.batching.items import BatchJob, Entry, Item, Outcome
-from scorebed.batching.naming import Naming
-from scorebed.batching.record import Record, failure_of, state_of, unchanged
+from scorebed.batching.items import Item, Outcome
+from scorebed.batching.record import Record, state_of
 from scorebed.delivery import told_of
-from scorebed.errors import (
-    MarginMissed,
-    MediaError,
-    MissingKey,
-    OverLimit,
-    RequestRejected,
-    ScorebedError,
-)
+from scorebed.errors import MissingKey, OverLimit, ScorebedError
+from scorebed.farming.film import done_since, film_of, refuse_hopeless
 from scorebed.farming.mapping import mapped_by
-from scorebed.farming.rows import options_of, read_row
+from scorebed.farming.rows import read_row
 from scorebed.job import check_job
 from scorebed.ledger import now
 from scorebed.model import Tell, no_words
@@ -50,10 +42,6 @@ if TYPE_CHECKING:
 
 Step = Literal["analyse", "compose", "finish"]
 STEPS: tuple[Step, ...] = ("analyse", "compose", "finish")
-_HOPELESS: dict[str, type[ScorebedError]] = {
-    one.__name__: one for one in (MarginMissed, MediaError, RequestRejected)
-}
-"""What another try of the same task cannot better."""
 _POLL_S = 0.1
 
 
@@ -82,7 +70,8 @@ class Task:
 def run_task(task: Task, watch: Watch) -> list[str]:
     """Does a step of a film, unless the film is done already.
 
-    A film that is done, and a step that failed, get a line in ``batch.jsonl``, as in a batch.
+    A film that is done, music that was bought for one, and a step that failed get a line in
+    ``batch.jsonl``, as in a batch.
 
     Args:
         task: What is to be done.
@@ -153,11 +142,11 @@ def _tried(
 ) -> list[str]:
     """Does it; a failure is written down."""
     record = Record(place.out)
-    item = _item(row, moved, place, record, task)
+    item = film_of(row, moved, record, out=place.out, root=place.root)
     item = replace(item, job=replace(item.job, tell=task.tell, tell_price=task.tell_price))
-    if _done_since(row, item, record):
+    if done_since(row, item, record):
         return [f"done before: {item.job.output}"]
-    _refuse_hopeless(row, item, record)
+    refuse_hopeless(row, item, record)
     begun, since, stage = time.monotonic(), now(), "plan"
     source: InputState | None = None
 
@@ -171,7 +160,11 @@ def _tried(
         _make_folders(item)
         if task.step in ("analyse", "compose"):
             # The film may be there by now, if this is a second time: it is not touched.
-            return score_until(replace(item.job, overwrite=True), task.step, noted).lines()
+            half = score_until(replace(item.job, overwrite=True), task.step, noted)
+            if half.take is not None and half.take.spent.requests:
+                why = "its music is bought; the film is still to be finished"
+                place.end(_outcome(item, "skipped", why=why, spent=half.take.spent, source=source))
+            return half.lines()
         return _finish(item, place, noted, source=source, buys=task.step is None)
     except ScorebedError as error:
         failed = _outcome(
@@ -214,59 +207,6 @@ def _score_unpaid(item: Item, watch: Watch) -> Result:
             "none",
             remedy="Run the film's step compose (again), with the same ledger; then this one.",
         ) from error
-
-
-def _item(
-    row: Row, moved: Callable[[str], Path], place: _Place, record: Record, task: Task
-) -> Item:
-    """The film as it was planned, with the paths of this machine."""
-    where = f"{task.films}, film {row.number}"
-    options = options_of(row.options, moved, where=where)
-    video = moved(row.video)
-    job = BatchJob(
-        paths=(str(video),),
-        out=place.out,
-        options=options,
-        said=frozenset(row.said),
-        defaults=options_of(row.defaults, moved, where=where),
-        workspace=place.root,
-        one_style=row.one_style,
-        overwrite=row.overwrite,
-        # Said when the job was written.
-        tell=no_words,
-    )
-    entry = Entry(
-        video=video,
-        base=video.parent,
-        options=options,
-        output=moved(row.name),
-        stems=None if row.stems is None else place.out / moved(row.stems),
-        plot=None if row.plot is None else place.out / moved(row.plot),
-    )
-    (want,) = settle(job, [entry])
-    naming = Naming(out=place.out, template=job.name_template, keep_structure=False)
-    return item_of(job, naming, record, row.number, entry, want)
-
-
-def _done_since(row: Row, item: Item, record: Record) -> bool:
-    """Whether a task of this job, or a later one, has finished the film."""
-    line = record.last(item.name)
-    return (
-        line is not None
-        and record.stands(item.name, item.job.output)
-        and bool(line["at"] >= row.written)
-        and unchanged(line, item.job.video, item.key)
-    )
-
-
-def _refuse_hopeless(row: Row, item: Item, record: Record) -> None:
-    """Raises again what the film has failed of, if it will again."""
-    line = record.last(item.name)
-    if line is None or line["state"] != "failed" or line["at"] < row.written:
-        return
-    failure = failure_of(line)
-    if failure.kind in _HOPELESS and unchanged(line, item.job.video, item.key):
-        raise _HOPELESS[failure.kind](failure.message, remedy=failure.remedy)
 
 
 def _make_folders(item: Item) -> None:

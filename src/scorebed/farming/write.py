@@ -16,7 +16,7 @@ from scorebed.batching.reference import wants_reference
 from scorebed.delivery import publish, refuse_existing, temporary_name, told_of
 from scorebed.errors import SettingsError
 from scorebed.farming import deadline, opencue, openjd
-from scorebed.farming.rows import FILMS, item_folder, row_of, to_lines
+from scorebed.farming.rows import FILMS, asked_of, item_folder, row_of, to_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,7 +120,9 @@ def _texts(job: FarmJob, folder: Path, todo: Sequence[Item]) -> dict[str, str]:
         texts[opencue.COMMANDS] = opencue.commands(rows, films, command=command)
         return texts
     if job.kind == "deadline-cloud":
-        texts[deadline.ASSETS] = _json(deadline.assets(rows, [item.entry.options for item in todo]))
+        texts[deadline.ASSETS] = _json(
+            deadline.assets(rows, [asked_of(item).options for item in todo])
+        )
         texts[deadline.VALUES] = _json(deadline.values(rows[0], len(rows)))
     else:
         texts[PARAMETERS] = _json({"Out": rows[0].out, "Workspace": rows[0].workspace})
@@ -172,7 +174,7 @@ def _check(job: FarmJob) -> None:
 
 def _check_item(item: Item) -> None:
     """Refuses what would do harm where tasks are run twice, on machines that know little."""
-    options, want = item.entry.options, item.job.settings
+    options, want = asked_of(item).options, item.job.settings
     if want.service is None:
         return
     if options.ledger is None:
