@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from scorebed.batching.interface import batch
     from scorebed.batching.items import BatchProgress
     from scorebed.batching.outcome import BatchResult
+    from scorebed.farming.interface import farm
+    from scorebed.farming.write import FarmFiles
     from scorebed.measurement import Measurement
     from scorebed.options import Options
     from scorebed.result import Result
@@ -32,6 +34,7 @@ __all__ = [
     "BatchFailed",
     "BatchProgress",
     "BatchResult",
+    "FarmFiles",
     "Measurement",
     "MediaError",
     "Options",
@@ -45,6 +48,7 @@ __all__ = [
     "WorkspaceError",
     "__version__",
     "batch",
+    "farm",
     "measure",
     "score",
     "spot",
@@ -53,11 +57,13 @@ __all__ = [
 
 _LATE = {
     "batch": "scorebed.batching.interface",
+    "farm": "scorebed.farming.interface",
     "measure": "scorebed.api",
     "score": "scorebed.api",
     "spot": "scorebed.api",
     "BatchProgress": "scorebed.batching.items",
     "BatchResult": "scorebed.batching.outcome",
+    "FarmFiles": "scorebed.farming.write",
     "sync": "scorebed.api",
     "Measurement": "scorebed.measurement",
     "Options": "scorebed.options",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scorebed.cutlists import list_file
@@ -88,28 +88,9 @@ def score(job: Job, watch: Watch) -> Result:
         claim(job.output, video=job.video, overwrite=job.overwrite) as part,
         Workspace(job.workspace, source) as work,
     ):
-        picture = work.run(probe, source, gives=Picture, progress=watch("probe"))
-        # All that can fail is asked before any music is made.
-        if want.fallback is None:
-            require_key(want.provider, want.service, want.purse, picture.packets_sha256)
-        plan = plan_mux(
-            source,
-            picture,
-            job.output,
-            folder=work.folder,
-            stereo_kbps=want.delivery.audio_bitrate_kbps,
-            audio=want.audio,
-        )
-        check_rooms(job, picture, plan)
-        doubtful = is_doubtful(picture, plan)
-        if doubtful:
-            _prove(work, source, picture, plan, part, watch)
-        notes, order = prepare(job, work, source, picture, watch)
-        if not doubtful and _costs(want, order):
-            _prove(work, source, picture, plan, part, watch)
-        productions = _hear(job, work, source, picture, notes, plan, watch)
-        take = _compose(job, work, order, watch)
-        sketched = _sketch(job, work, take, order, watch)
+        found = analyse(job, work, source, part, watch)
+        picture, notes, plan = found.picture, found.notes, found.plan
+        take, sketched = make_music(job, work, found.order, watch)
         fitted = work.run(
             conform,
             picture,
@@ -121,7 +102,7 @@ def score(job: Job, watch: Watch) -> Result:
         )
         target = _mix_target(want.target, lossy=plan.lead.kbps is not None)
         programmes: list[Programme] = []
-        for production in productions[: len(plan.programmes)]:
+        for production in found.productions[: len(plan.programmes)]:
             # The music is levelled once; each stream has its own speech, duck and mix.
             music = programmes[0].levelled if programmes else fitted.mx
             programmes.append(
@@ -131,7 +112,7 @@ def score(job: Job, watch: Watch) -> Result:
             scored = mux(
                 source,
                 picture,
-                stems_for(plan, productions, programmes, target.true_peak_dbtp),
+                stems_for(plan, found.productions, programmes, target.true_peak_dbtp),
                 plan,
                 want.target.true_peak_dbtp,
                 part,
@@ -154,6 +135,64 @@ def score(job: Job, watch: Watch) -> Result:
     if job.workspace == default_root():
         prune(job.workspace)
     return result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysed:
+    """All that is known before there is music."""
+
+    picture: Picture
+    """What the film is."""
+    plan: MuxPlan
+    """How the result is written."""
+    notes: SpottingNotes
+    """Where the music goes."""
+    order: Order
+    """What is ordered."""
+    productions: tuple[Production, ...]
+    """The production audio of each stream that is scored."""
+
+
+def analyse(
+    job: Job, work: Workspace, source: SourceFile, part: Path, watch: Watch, *, buys: bool = True
+) -> Analysed:
+    """All that comes before the music: what can fail is asked first.
+
+    Args:
+        job: What is wanted.
+        work: The workspace, open.
+        source: The film.
+        part: A name for a trial of the mux; nothing is left there.
+        watch: Told of progress.
+        buys: Whether the music is bought in this run, so that a key must be there.
+    """
+    want = job.settings
+    picture = work.run(probe, source, gives=Picture, progress=watch("probe"))
+    if buys and want.fallback is None:
+        require_key(want.provider, want.service, want.purse, picture.packets_sha256)
+    plan = plan_mux(
+        source,
+        picture,
+        job.output,
+        folder=work.folder,
+        stereo_kbps=want.delivery.audio_bitrate_kbps,
+        audio=want.audio,
+    )
+    check_rooms(job, picture, plan)
+    doubtful = is_doubtful(picture, plan)
+    if doubtful:
+        _prove(work, source, picture, plan, part, watch)
+    notes, order = prepare(job, work, source, picture, watch)
+    if not doubtful and _costs(want, order):
+        _prove(work, source, picture, plan, part, watch)
+    productions = _hear(job, work, source, picture, notes, plan, watch)
+    return Analysed(picture=picture, plan=plan, notes=notes, order=order, productions=productions)
+
+
+def make_music(job: Job, work: Workspace, order: Order, watch: Watch) -> tuple[Take, Sketch | None]:
+    """The take, composed or bought, and what stems need of it besides."""
+    take = _compose(job, work, order, watch)
+    return take, _sketch(job, work, take, order, watch)
 
 
 def prepare(

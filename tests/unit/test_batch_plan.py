@@ -401,7 +401,7 @@ def test_jobs_are_as_many_as_the_machine_bears() -> None:
 
 def test_a_batch_takes_every_option_of_a_score() -> None:
     ours = inspect.signature(batch).parameters
-    one_file = {"video", "output", "plot", "plan", "dry_mux"}
+    one_file = {"video", "output", "plot", "plan", "dry_mux", "until"}
     assert set(inspect.signature(score).parameters) - ours.keys() == one_file
     told = CliRunner().invoke(app, ["batch", "--help"], env={"TERMINAL_WIDTH": "200"})
     assert "--speech-margin" in told.output

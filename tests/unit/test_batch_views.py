@@ -80,13 +80,17 @@ def test_json_lines_are_objects(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_openjd_lines_are_on_stdout_and_only_news(capsys: pytest.CaptureFixture[str]) -> None:
+    assert BROKEN.failure is not None
     with batch_view(View.OPENJD, quiet=False) as watch:
         watch(TOLD)
         watch(replace(TOLD, share=0.5001))
+        failure = replace(BROKEN.failure, message="probe: a\nb.mp4 is text")
+        watch(replace(TOLD, ended=replace(BROKEN, failure=failure)))
         watch(replace(TOLD, share=1.0, running=(), done=3))
     assert capsys.readouterr().out.splitlines() == [
         "openjd_progress: 50.0",
         "openjd_status: 1 of 3 done, 1 skipped; b.mp4: spot; 0.04 USD spent",
+        "openjd_fail: probe: a b.mp4 is text",
         "openjd_progress: 100.0",
         "openjd_status: 3 of 3 done, 1 skipped; 0.04 USD spent",
     ]

@@ -62,6 +62,7 @@ def item_of(
     item = Item(
         number=number,
         name=name,
+        entry=entry,
         job=one,
         key=key,
         fate=Fate.DO,

@@ -150,6 +150,8 @@ class Item:
     """Whether its music is to be measured for the drift report."""
     log: LogWanted | None = None
     """The log of the worker; None for none."""
+    entry: Entry | None = None
+    """What was asked for; None for what is no file."""
     leads: Path | None = None
     """Where its music is left for the others to go on in; None where it is not."""
 

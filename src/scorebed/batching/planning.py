@@ -72,13 +72,14 @@ class BatchPlan:
         return sum(map(_work_bytes, self.with_fate(Fate.DO)))
 
 
-def plan_batch(job: BatchJob) -> BatchPlan:
+def plan_batch(job: BatchJob, *, here: bool = True) -> BatchPlan:
     """Finds the files, checks all options and names, and looks into every file.
 
     Nothing is written, and nothing but the heads of the files is read.
 
     Args:
         job: What is asked for.
+        here: Whether the work is done on this machine, with its disks and its key.
 
     Raises:
         ScorebedError: If the options, a manifest, the names or the room on disk will not do.
@@ -106,8 +107,9 @@ def plan_batch(job: BatchJob) -> BatchPlan:
     items += unsearched(job, naming, troubles, len(items))
     jobs = min(job.jobs or default_jobs(), max(1, sum(item.fate is Fate.DO for item in items)))
     plan = BatchPlan(job=job, items=tuple(items), jobs=jobs)
-    _check_rooms(plan)
-    _check_key(plan)
+    if here:
+        _check_rooms(plan)
+        _check_key(plan)
     return plan
 
 

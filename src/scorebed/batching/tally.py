@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from scorebed.batching.pool import Worker
     from scorebed.model import Quote
 
-_STAGES = {
+STAGE_SHARES = {
     "probe": 0.08,
     "dry": 0.04,
     "spot": 0.22,
@@ -63,7 +63,7 @@ class Tally:
         assert worker.item is not None
         name = worker.stage.split()[0] if worker.stage else ""
         before = 0.0
-        for stage, weight in _STAGES.items():
+        for stage, weight in STAGE_SHARES.items():
             if stage == name:
                 number = worker.item.number
                 now = before + weight * min(max(share, 0.0), 1.0)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from scorebed.batching.items import BatchJob, LogWanted
     from scorebed.batching.planning import BatchPlan
 
-_ONE_FILE = ("context", "video", "output", "plot", "plan", "dry_mux")
+_ONE_FILE = ("context", "video", "output", "plot", "plan", "dry_mux", "until")
 """What ``score`` takes for one file only; a manifest can give output and plot."""
 
 

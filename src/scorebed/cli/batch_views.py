@@ -177,7 +177,14 @@ class _OpenJd:
             put(f"openjd_status: {' '.join(status.split())}")
         if told.said:
             say(told.said)
+        if told.ended is not None and told.ended.failure is not None:
+            put_failed(told.ended.failure.message)
         _say_failure(told)
+
+
+def put_failed(message: str) -> None:
+    """Says why a task fails, as Open Job Description reads it."""
+    put(f"openjd_fail: {' '.join(message.split())}")
 
 
 @contextmanager

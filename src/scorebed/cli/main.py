@@ -15,6 +15,7 @@ import typer
 from scorebed.cli import (
     batch,
     doctor,
+    farm,
     ledger,
     library,
     measure,
@@ -51,6 +52,7 @@ app.command("measure")(measure.measure)
 app.command("sync")(sync.sync)
 app.command("presets")(presets.presets)
 app.command("providers")(providers.providers)
+app.add_typer(farm.app, name="farm")
 app.add_typer(library.app, name="library")
 app.add_typer(ledger.app, name="ledger")
 app.command("doctor")(doctor.doctor)
@@ -101,11 +103,11 @@ def _usage_remedy(arguments: list[str]) -> str:
 
 
 def _stopped(arguments: list[str]) -> str:
-    """What a person has to know who has stopped a verb: only two of them buy."""
+    """What a person has to know who has stopped a verb: only three of them buy."""
     again = "\nstopped; run the same command again"
     if "library" in arguments[:1]:
         return f"{again} to go on where it stopped: what was heard is kept"
-    if arguments[:1] not in (["score"], ["batch"]):
+    if arguments[:1] not in (["score"], ["batch"]) and arguments[:2] != ["farm", "task"]:
         return f"{again}; nothing was written"
     return (
         f"{again} to go on where it stopped (what was on its way to a service is not sent again "

@@ -19,6 +19,13 @@ class Quality(StrEnum):
     HIGH = "high"
 
 
+class Until(StrEnum):
+    """Where a run ends before there is a film."""
+
+    ANALYSE = "analyse"
+    COMPOSE = "compose"
+
+
 class Accuracy(StrEnum):
     """How closely the picture is looked at."""
 
@@ -425,6 +432,17 @@ DryMux = Annotated[
     typer.Option(
         "--dry-mux",
         help="Write and verify the whole file with a test sound, then remove it; spend nothing.",
+        rich_help_panel=_RUN,
+    ),
+]
+UntilOption = Annotated[
+    Until | None,
+    typer.Option(
+        "--until",
+        help="End when the film is analysed, or its music composed or bought; write no film. The "
+        "same command without it goes on, here or on a machine that shares --workspace (and "
+        "--ledger).",
+        show_default=False,
         rich_help_panel=_RUN,
     ),
 ]

@@ -65,6 +65,7 @@ def score(
     workspace: options.Workspace = None,
     plan: options.Plan = False,
     dry_mux: options.DryMux = False,
+    until: options.UntilOption = None,
     offline: options.Offline = False,
     quiet: options.Quiet = False,
     duration_s: options.Duration = None,
@@ -106,9 +107,11 @@ def score(
 
     output = output or default_output(video)
     with logged(context, video, output):
-        if plan and dry_mux:
+        ends = {"--plan": plan, "--dry-mux": dry_mux, "--until": until is not None}
+        if sum(ends.values()) > 1:
             raise SettingsError(
-                "--plan and --dry-mux cannot go together", remedy="Run one, then the other."
+                f"{' and '.join(name for name, on in ends.items() if on)} cannot go together",
+                remedy="Run one, then the other.",
             )
         defaults = default_options(settings)
         asked = given_options(context, defaults, noted(no_words if quiet else say))
@@ -127,6 +130,9 @@ def score(
         with progress_watch(quiet=quiet or (json_ and (plan or dry_mux))) as watch:
             if plan or dry_mux:
                 (_print_plan if plan else _print_dry_mux)(job, watch, as_json=json_)
+                return
+            if until is not None:
+                _do_until(job, until, watch, as_json=json_, quiet=quiet)
                 return
             result = run_job(job, watch)
         if json_:
@@ -154,6 +160,18 @@ def _print_dry_mux(job: Job, watch: Watcher, *, as_json: bool) -> None:
     tried = try_mux(job, watch)
     for line in [tried.to_json()] if as_json else tried.lines():
         put(line)
+
+
+def _do_until(
+    job: Job, until: options.Until, watch: Watcher, *, as_json: bool, quiet: bool
+) -> None:
+    from scorebed.steps import score_until  # noqa: PLC0415 - as above
+
+    done = score_until(job, until.value, watch)
+    if as_json:
+        put(done.to_json())
+    for line in () if quiet else done.lines():
+        say(line)
 
 
 def _summarise(result: Result) -> None:

@@ -1,0 +1,101 @@
+"""The film that a task is about: its settings on this machine, and what has become of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scorebed.batching.entries import settle
+from scorebed.batching.fates import item_of
+from scorebed.batching.items import BatchJob, Entry, Item
+from scorebed.batching.naming import Naming
+from scorebed.batching.record import Record, failure_of, unchanged
+from scorebed.errors import MarginMissed, MediaError, RequestRejected, ScorebedError
+from scorebed.farming.rows import options_of
+from scorebed.model import no_words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from scorebed.farming.rows import Row
+
+_HOPELESS: dict[str, type[ScorebedError]] = {
+    one.__name__: one for one in (MarginMissed, MediaError, RequestRejected)
+}
+"""What another try of the same task cannot better."""
+
+
+def film_of(
+    row: Row, moved: Callable[[str], Path], record: Record, *, out: Path, root: Path
+) -> Item:
+    """The film of a line as it was planned, with the paths of this machine.
+
+    Args:
+        row: The line.
+        moved: Where a path of the machine that wrote it lies here.
+        record: What has become of films in ``out``.
+        out: Folder of the results.
+        root: Root of the workspaces.
+
+    Raises:
+        SettingsError: If its options cannot be used here.
+    """
+    where = f"farm, film {row.number}"
+    options = options_of(row.options, moved, where=where)
+    video = moved(row.video)
+    job = BatchJob(
+        paths=(str(video),),
+        out=out,
+        options=options,
+        said=frozenset(row.said),
+        defaults=options_of(row.defaults, moved, where=where),
+        workspace=root,
+        one_style=row.one_style,
+        overwrite=row.overwrite,
+        # Said when the job was written.
+        tell=no_words,
+    )
+    entry = Entry(
+        video=video,
+        base=video.parent,
+        options=options,
+        output=moved(row.name),
+        stems=None if row.stems is None else out / moved(row.stems),
+        plot=None if row.plot is None else out / moved(row.plot),
+    )
+    (want,) = settle(job, [entry])
+    naming = Naming(out=out, template=job.name_template, keep_structure=False)
+    return item_of(job, naming, record, row.number, entry, want)
+
+
+def done_since(row: Row, item: Item, record: Record) -> bool:
+    """Whether a task of this job, or of a later one, has finished the film.
+
+    Args:
+        row: Its line.
+        item: The film.
+        record: What has become of films.
+    """
+    line = record.last(item.name)
+    return (
+        line is not None
+        and record.stands(item.name, item.job.output)
+        and bool(line["at"] >= row.written)
+        and unchanged(line, item.job.video, item.key)
+    )
+
+
+def refuse_hopeless(row: Row, item: Item, record: Record) -> None:
+    """Raises again what the film has failed of in this job, if it would fail of it again.
+
+    Args:
+        row: Its line.
+        item: The film.
+        record: What has become of films.
+    """
+    line = record.last(item.name)
+    if line is None or line["state"] != "failed" or line["at"] < row.written:
+        return
+    failure = failure_of(line)
+    if failure.kind in _HOPELESS and unchanged(line, item.job.video, item.key):
+        raise _HOPELESS[failure.kind](failure.message, remedy=failure.remedy)
