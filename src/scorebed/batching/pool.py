@@ -32,7 +32,7 @@ _POLL_S = 0.02
 _TAIL_BYTES = 2000
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Worker:
     """A process and the file that it is at."""
 
@@ -108,9 +108,9 @@ class Pool:
             return None
 
     def released(self, worker: Worker) -> None:
-        """Notes that a worker's file has ended."""
+        """Notes that a worker's file has ended, also that of one which is buried."""
         worker.item = None
-        if worker.taken >= _FILES_EACH:
+        if worker.taken >= _FILES_EACH and worker in self.workers:
             self._dismiss(worker)
 
     def buried(self, worker: Worker) -> str:

@@ -22,9 +22,11 @@ from scorebed.errors import BatchFailed, Interrupted, MediaError, ScorebedError
 from scorebed.journal import note
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from scorebed.batching.holders import Holder, Holders
     from scorebed.batching.items import BatchWatch, InputState, State
     from scorebed.batching.planning import BatchPlan
-    from scorebed.batching.pool import Worker
     from scorebed.batching.wire import Message
 
 _TICK_S = 0.25
@@ -92,7 +94,7 @@ class _Run:
         if self.plan.job.fail_fast and any(one.state == "failed" for one in known):
             self._give_up()
 
-    def work(self, pool: Pool) -> None:
+    def work(self, pool: Holders[Any]) -> None:
         """Until nothing is left."""
         while self.waiting or pool.busy:
             while self.waiting and pool.free and not self._led(pool):
@@ -105,7 +107,7 @@ class _Run:
                 continue
             self._hear(pool, *heard)
 
-    def keep_what_ended(self, pool: Pool) -> None:
+    def keep_what_ended(self, pool: Holders[Any]) -> None:
         """Stops the workers; what they had done by then is done."""
         pool.stop()
         while (heard := pool.next(0.0)) is not None:
@@ -113,7 +115,7 @@ class _Run:
             if isinstance(message, Ended) and message.failure is None:
                 self._end(_ended(worker, message))
 
-    def _led(self, pool: Pool) -> bool:
+    def _led(self, pool: Holders[Any]) -> bool:
         """Whether the others wait for the film whose music they are to go on in."""
         return any(worker.item is not None and worker.item.leads for worker in pool.busy)
 
@@ -131,7 +133,7 @@ class _Run:
         left = [item for item in self.plan.items if item.number not in self.outcomes]
         self._end(*(_outcome(item, "skipped", why="another file had failed") for item in left))
 
-    def _hear(self, pool: Pool, worker: Worker, message: Message | None) -> None:
+    def _hear(self, pool: Holders[Any], worker: Holder, message: Message | None) -> None:
         if message is None:
             died_of = pool.buried(worker)
             if worker.item is not None:
@@ -152,16 +154,13 @@ class _Run:
                 return
         self.tally.tell(pool.busy)
 
-    def _end_one(self, pool: Pool, worker: Worker, outcome: Outcome) -> None:
-        if worker in pool.workers:
-            pool.released(worker)
-        else:
-            worker.item = None
+    def _end_one(self, pool: Holders[Any], worker: Holder, outcome: Outcome) -> None:
+        pool.released(worker)
         self._end(outcome, busy=pool.busy)
         if outcome.state == "failed" and self.plan.job.fail_fast:
             self._give_up()
 
-    def _end(self, *outcomes: Outcome, busy: list[Worker] | None = None) -> None:
+    def _end(self, *outcomes: Outcome, busy: Sequence[Holder] | None = None) -> None:
         self.record.end(*outcomes)
         for outcome in outcomes:
             _log(outcome)
@@ -198,7 +197,7 @@ def _seen(item: Item) -> InputState | None:
         return None
 
 
-def _ended(worker: Worker, message: Ended) -> Outcome:
+def _ended(worker: Holder, message: Ended) -> Outcome:
     assert worker.item is not None
     return _outcome(
         worker.item,
@@ -214,7 +213,7 @@ def _ended(worker: Worker, message: Ended) -> Outcome:
     )
 
 
-def _died(worker: Worker, died_of: str) -> Outcome:
+def _died(worker: Holder, died_of: str) -> Outcome:
     """A worker is gone, and with it this file alone."""
     item = worker.item
     assert item is not None
