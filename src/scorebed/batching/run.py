@@ -8,6 +8,7 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from scorebed.batching.cluster_pool import on_cluster
 from scorebed.batching.fates import failure_from
 from scorebed.batching.figures import lost_money
 from scorebed.batching.items import Fate, Item, Outcome, unwatched
@@ -23,6 +24,7 @@ from scorebed.journal import note
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
     from scorebed.batching.holders import Holder, Holders
     from scorebed.batching.items import BatchWatch, InputState, State
@@ -42,15 +44,16 @@ def run_batch(plan: BatchPlan, watch: BatchWatch = unwatched) -> BatchResult:
     Raises:
         BatchFailed: If a file failed; ``result`` has what became of all.
         WorkspaceError: If the record cannot be written.
+        ScorebedError: If a worker of the cluster cannot do its part, or the cluster is lost.
     """
     out = plan.job.out
     with told_of(out, stage="batch"):
         out.mkdir(parents=True, exist_ok=True)
     run = _Run(plan, watch)
     begun = time.monotonic()
-    run.settle_known()
-    if run.waiting:
-        with Pool(out=out, jobs=plan.jobs) as pool:
+    with _workers(plan) as pool:
+        run.settle_known()
+        if run.waiting:
             try:
                 run.work(pool)
             except (KeyboardInterrupt, Interrupted):
@@ -73,6 +76,13 @@ def run_batch(plan: BatchPlan, watch: BatchWatch = unwatched) -> BatchResult:
             result=result,
         )
     return result
+
+
+def _workers(plan: BatchPlan) -> AbstractContextManager[Holders[Any]]:
+    """Those who do the work: here each is started when there is some for it."""
+    if plan.cluster is None or not plan.with_fate(Fate.DO):
+        return Pool(out=plan.job.out, jobs=plan.jobs)
+    return on_cluster(plan, plan.cluster)
 
 
 class _Run:
@@ -219,8 +229,8 @@ def _died(worker: Holder, died_of: str) -> Outcome:
     assert item is not None
     error = ScorebedError(
         f"{worker.stage or 'batch'}: the process that worked on {item.job.video} {died_of}",
-        remedy="If memory ran out, give --jobs 1; run the same command again: it goes on where it "
-        "stopped.",
+        remedy="Run the same command again: it goes on where it stopped. If memory ran out, give "
+        "--jobs 1.",
     )
     return _outcome(
         item,
