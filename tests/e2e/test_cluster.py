@@ -14,12 +14,19 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import scorebed as package
 from scorebed.batching.lock import film_lock
+from scorebed.delivery import claim
+from scorebed.errors import ToolError
+from scorebed.options import Options
 from scorebed.testing import MusicService
+
+if TYPE_CHECKING:
+    from scorebed.batching.items import BatchProgress
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/stat").exists(), reason="only Linux says who belongs to whom"
@@ -313,3 +320,202 @@ def test_a_worker_dies_while_it_buys_and_nothing_is_bought_twice(
 def fates(ledger: Path) -> list[tuple[str, ...]]:
     receipts = [json.loads(path.read_text()) for path in ledger.glob("*/receipt.json")]
     return [tuple(one["state"] for one in receipt["attempts"]) for receipt in receipts]
+
+
+@pytest.mark.slow
+def test_a_batch_that_is_stopped_takes_its_films_back(
+    scorebed: Scorebed, environment: dict[str, str], cluster: Cluster, films: Path, tmp_path: Path
+) -> None:
+    out, log = tmp_path / "out", tmp_path / "log"
+    command = (
+        films, "--out", out, "--workspace", tmp_path / "work", "--cluster", cluster.address, *DRAFT,
+    )  # fmt: skip
+    process = start(environment, *command, "--log-file", log)
+    wait_until(lambda: "score begins" in log_of(log), "no film is begun")
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+    assert not cluster.at_work(), "a film is still at work"
+    assert not [path for path in out.iterdir() if path.suffix in {".part", ".lock"}]
+    again = scorebed("batch", *command)
+    assert again.returncode == 0, again.stderr
+    assert states(out) == {path.name: "done" for path in films.iterdir()}
+    assert not hidden(out)
+
+
+@pytest.mark.slow
+def test_a_batch_that_is_killed_leaves_no_film_at_work_and_goes_on(
+    scorebed: Scorebed, environment: dict[str, str], cluster: Cluster, films: Path, tmp_path: Path
+) -> None:
+    out, log = tmp_path / "out", tmp_path / "log"
+    command = (
+        films, "--out", out, "--workspace", tmp_path / "work", "--cluster", cluster.address, *DRAFT,
+    )  # fmt: skip
+    process = start(environment, *command, "--log-file", log)
+    wait_until(lambda: "score begins" in log_of(log), "no film is begun")
+    process.kill()
+    process.communicate()
+    # At once, without waiting for what the dead one has left at work.
+    again = scorebed("batch", *command)
+    assert again.returncode == 0, again.stderr
+    assert states(out) == {path.name: "done" for path in films.iterdir()}
+    assert not hidden(out)
+    assert not hidden(tmp_path / "work")
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_is_lost_ends_the_batch_and_a_new_one_goes_on(
+    scorebed: Scorebed,
+    environment: dict[str, str],
+    films: Path,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    out, log = tmp_path / "out", tmp_path / "log"
+    command = (films, "--out", out, "--workspace", tmp_path / "work", *DRAFT)
+    with cluster_of(1, environment, tmp_path_factory.mktemp("lost")) as first:
+        process = start(environment, *command, "--cluster", first.address, "--log-file", log)
+        wait_until(lambda: "score begins" in log_of(log), "no film is begun")
+        first.scheduler.kill()
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == 4, said
+        assert "was lost" in said
+        assert "Traceback" not in said
+        (line,) = lines_of(out)
+        assert "was lost with the scheduler" in line["error"]["message"]
+        wait_until(lambda: not first.at_work(), "a film is at work for nobody", 20)
+    with cluster_of(1, environment, tmp_path_factory.mktemp("new")) as second:
+        again = scorebed("batch", *command, "--cluster", second.address)
+    assert again.returncode == 0, again.stderr
+    assert states(out) == {path.name: "done" for path in films.iterdir()}
+    assert not hidden(out)
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_asked_to_close_hands_its_film_on(
+    environment: dict[str, str],
+    films: Path,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    out, log = tmp_path / "out", tmp_path / "log"
+    with cluster_of(2, environment, tmp_path_factory.mktemp("closing")) as own:
+        process = start(
+            environment, films, "--out", out, "--workspace", tmp_path / "work", *DRAFT,
+            "--cluster", own.address, "--log-file", log, "--jobs", "1",
+        )  # fmt: skip
+        wait_until(lambda: "score begins" in log_of(log), "no film is begun")
+        (victim,) = own.at_work().values()
+        (nanny,) = [one for one in own.nannies if victim in children(one.pid)]
+        nanny.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert "its worker was lost" in said
+    assert states(out) == {path.name: "done" for path in films.iterdir()}
+
+
+@pytest.mark.slow
+def test_a_batch_without_any_worker_left_gives_up(
+    environment: dict[str, str],
+    films: Path,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("scorebed.batching.cluster_pool._ALONE_S", 4.0)
+    said: list[str] = []
+    with cluster_of(1, environment, tmp_path_factory.mktemp("alone")) as own:
+
+        def watch(told: BatchProgress) -> None:
+            said.append(told.said)
+            if any(one.stage for one in told.running) and own.nannies:
+                family = children(own.nannies[0].pid)
+                for pid in (own.nannies.pop().pid, *family):
+                    os.kill(pid, signal.SIGKILL)
+
+        with pytest.raises(ToolError, match="has had no worker for 4 s"):
+            package.batch(
+                films, tmp_path / "out", options=Options(quality="draft"), jobs=1,
+                workspace=tmp_path / "work", cluster=own.file, watch=watch,
+            )  # fmt: skip
+    assert any("the cluster has no worker" in one for one in said)
+    (line,) = lines_of(tmp_path / "out")
+    assert "found no worker" in line["error"]["message"]
+    assert line["state"] == "failed"
+
+
+@pytest.mark.slow
+def test_one_style_and_a_failure_go_as_on_one_machine(
+    scorebed: Scorebed, cluster: Cluster, films: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    free = (
+        films, "--out", out, "--workspace", tmp_path / "work", "--cluster", cluster.address, *DRAFT,
+    )  # fmt: skip
+    out.mkdir()
+    # The longer one comes first, and its name is held by another run.
+    with claim(out / "a film 1.scored.mp4", video=films / "a film 1.mp4", overwrite=False):
+        stopped = scorebed("batch", *free, "--fail-fast", "--jobs", "1")
+    assert stopped.returncode == 7, stopped.stderr
+    assert states(out) == {"a film 0.mp4": "skipped", "a film 1.mp4": "failed"}
+    mended = scorebed("batch", *free, "--retry-failed")
+    assert mended.returncode == 0, mended.stderr
+    done = [line["input"] for line in lines_of(out) if line["state"] == "done"]
+    assert [Path(one).name for one in done] == ["a film 1.mp4"]
+    with MusicService(key=KEY) as service:
+        bought = scorebed(
+            "batch", *free, "--overwrite", "--one-style", "--prompt", "hopeful", "--yes", "--json",
+            "--provider", "elevenlabs", "--base-url", service.url, "--ledger", tmp_path / "ledger",
+        )  # fmt: skip
+    assert bought.returncode == 0, bought.stderr
+    first, second = service.requests
+    assert not any(file.audio for file in first.files)
+    assert all(file.audio for file in second.files)
+    assert len(json.loads(bought.stdout)["drift"]) == 2
+    assert json.loads(bought.stdout)["spent"][0]["requests"] == 2
+
+
+@pytest.mark.slow
+def test_a_worker_of_another_release_is_refused_before_any_work(
+    scorebed: Scorebed, environment: dict[str, str], cluster: Cluster, films: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other" / "scorebed-9.9.9.dist-info"
+    other.mkdir(parents=True)
+    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: scorebed\nVersion: 9.9.9\n")
+    before = os.environ.get("PYTHONPATH", "")
+    env = cluster.env | {"PYTHONPATH": f"{other.parent}{os.pathsep}{before}"}
+    with worker(cluster.file, env):
+        cluster.await_workers(3)
+        refused = scorebed("batch", films, "--out", tmp_path / "out", "--cluster", cluster.address)
+    assert refused.returncode == 2, refused.stderr
+    assert "has scorebed 9.9.9, this is " in refused.stderr
+    assert "pip install scorebed==" in refused.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_with_a_film_done_but_not_told_has_not_spent_for_nothing(
+    environment: dict[str, str], cluster: Cluster, films: Path, tmp_path: Path
+) -> None:
+    out, log = tmp_path / "out", tmp_path / "log"
+    cluster.await_workers(2)
+    with MusicService(key=KEY) as service:
+        process = start(
+            environment, films / "a film 0.mp4", "--out", out, "--workspace", tmp_path / "work",
+            *DRAFT, "--cluster", cluster.address, "--log-file", log, "--yes", "--provider",
+            "elevenlabs", "--base-url", service.url, "--ledger", tmp_path / "ledger",
+        )  # fmt: skip
+        wait_until(lambda: "score begins" in log_of(log), "no film is begun")
+        (victim,) = cluster.at_work().values()
+        os.kill(victim, signal.SIGSTOP)
+        wait_until((out / "a film 0.scored.mp4").is_file, "the film does not end")
+        os.kill(victim, signal.SIGKILL)
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == 0, said
+        assert len(service.requests) == 1
+    (line,) = lines_of(out)
+    assert line["state"] == "done"
+    assert line["spent"]["requests"] == 1
+    assert fates(tmp_path / "ledger") == [("kept",)]
+    assert not hidden(out)
