@@ -37,13 +37,29 @@ class Cluster:
         """Whether it no longer answers."""
         return bool(self.client.status != "running")
 
-    def workers(self) -> int:
-        """How many there are."""
-        return len(self.client.nthreads())
+    def workers(self) -> dict[str, int]:
+        """Address of each worker to its threads: films that it can be at.
 
-    def threads(self) -> int:
-        """Films that its workers can be at: one per thread of theirs."""
-        return sum(self.client.nthreads().values())
+        Raises:
+            ToolError: If the scheduler is gone.
+        """
+        with self._there():
+            return dict(self.client.nthreads())
+
+    def gone(self) -> ToolError:
+        """What to raise where the scheduler no longer answers."""
+        return ToolError(
+            f"batch: the Dask scheduler at {self.address} was lost",
+            remedy="Start it and its workers, and run the same command with its address: it goes "
+            "on where it stopped.",
+        )
+
+    @contextmanager
+    def _there(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise self.gone() from error
 
     def check(self, asked: Asked) -> dict[str, MissingKey]:
         """Asks every worker whether it can do its part.
@@ -76,7 +92,8 @@ class Cluster:
         self.check(Asked(ground=Ground(version=__version__)))
 
     def _ask(self, question: Callable[..., Any], *args: object) -> dict[str, Any]:
-        answers: dict[str, Any] = self.client.run(question, *args, on_error="return")
+        with self._there():
+            answers: dict[str, Any] = self.client.run(question, *args, on_error="return")
         for worker, answer in sorted(answers.items()):
             if isinstance(answer, MissingKey):
                 continue
@@ -135,7 +152,7 @@ def reach(named: str | None, jobs: int | None) -> Iterator[Cluster | None]:
         ) from error
     with _quiet(), client:
         cluster = Cluster(address=address, client=client)
-        if jobs is None and not cluster.threads():
+        if jobs is None and not cluster.workers():
             raise ToolError(
                 f"batch: the scheduler at {address} has no workers",
                 remedy=f"Start some with: dask worker {address} - or give --jobs N, if they come "

@@ -49,7 +49,7 @@ def stand(plan: BatchPlan, cluster: Cluster) -> Iterator[Ground]:
         services = _services(todo)
         asked = Asked(ground=ground, seen=_seen(todo), services=services)
         without = cluster.check(asked)
-        if without and (len(without) < cluster.workers() or not _bought(ledgers)):
+        if without and (len(without) < len(cluster.workers()) or not _bought(ledgers)):
             worker, error = min(without.items())
             error.message = f"batch: the worker {worker}: {error.message}"
             raise error

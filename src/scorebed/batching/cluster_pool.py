@@ -9,7 +9,7 @@ import pickle
 import queue
 import time
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -154,21 +154,17 @@ class ClusterPool:
         if self._stopped or self._cluster.lost:
             return
         self._stopped = True
-        if tasks:
-            self._cluster.client.cancel([task.future for task in tasks])
+        self._take_back(tasks)
         until = time.monotonic() + _STOP_S
         while any(task.at for task in tasks) and time.monotonic() < until:
+            if self._cluster.lost:
+                return
             time.sleep(_POLL_S)
-        self._cluster.client.unsubscribe_topic(TOPIC)
 
     def _require_there(self) -> None:
-        address = self._cluster.address
         if self._cluster.lost:
-            raise ToolError(
-                f"batch: the Dask scheduler at {address} was lost",
-                remedy="Start it and its workers, and run the same command with its address: it "
-                "goes on where it stopped.",
-            )
+            raise self._cluster.gone()
+        address = self._cluster.address
         if self._deserted:
             raise ToolError(
                 f"batch: the Dask scheduler at {address} has had no worker for {_ALONE_S:.0f} s",
@@ -221,7 +217,12 @@ class ClusterPool:
         moment = time.monotonic()
         if self._cluster.lost or self._stopped or moment - self._counted < _COUNT_EVERY_S:
             return
-        self._threads, self._counted = self._cluster.threads(), moment
+        self._counted = moment
+        try:
+            self._threads = sum(self._cluster.workers().values())
+        except ToolError:
+            # All films at work are told of it.
+            return
         if self._threads:
             self._alone_since = None
             return
@@ -234,7 +235,12 @@ class ClusterPool:
             self._deserted = True
             for task in self.busy:
                 task.died_of = f"found no worker in the cluster for {_ALONE_S:.0f} s"
-            self._cluster.client.cancel([task.future for task in self.busy])
+            self._take_back(self.busy)
+
+    def _take_back(self, tasks: list[Task]) -> None:
+        # Where the scheduler is gone, it has taken them back itself.
+        with suppress(OSError):
+            self._cluster.client.cancel([task.future for task in tasks])
 
     def _log(self, line: Logged) -> Said | None:
         """Writes a line to the log; says so, once, if that cannot be."""
@@ -273,5 +279,5 @@ def _words_of(error: BaseException | None) -> str:
     from distributed import KilledWorker  # noqa: PLC0415 - an extra
 
     if isinstance(error, KilledWorker):
-        return f"died with its worker, and again with {error.allowed_failures} others"
+        return f"died with its worker, {error.allowed_failures + 1} times in all"
     return f"could not be started on the cluster: {type(error).__name__}: {error}"

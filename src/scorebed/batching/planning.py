@@ -108,7 +108,7 @@ def plan_batch(job: BatchJob, cluster: Cluster | None = None) -> BatchPlan:
     _refuse_inputs_as_outputs(items)
     items = _all_looked_into(items)
     items += unsearched(job, naming, troubles, len(items))
-    most = default_jobs() if cluster is None else cluster.threads()
+    most = default_jobs() if cluster is None else sum(cluster.workers().values())
     jobs = min(job.jobs or most, max(1, sum(item.fate is Fate.DO for item in items)))
     plan = BatchPlan(job=job, items=tuple(items), jobs=jobs, cluster=cluster)
     _check_rooms(plan)
