@@ -52,6 +52,7 @@ def stand(plan: BatchPlan, cluster: Cluster) -> Iterator[Ground]:
         if without and (len(without) < len(cluster.workers()) or not _bought(ledgers)):
             worker, error = min(without.items())
             error.message = f"batch: the worker {worker}: {error.message}"
+            error.remedy = f"On that machine, and start the worker again: {error.remedy}"
             raise error
         yield ground
 
