@@ -150,6 +150,12 @@ def test_moviepy_lives_with_its_effects() -> None:
     assert all(name.startswith("integrations/moviepy/") for name in knowing), knowing
 
 
+def test_dask_lives_with_the_cluster() -> None:
+    knowing = _who_imports("distributed", "dask")
+    assert knowing, "the test sees nothing"
+    assert all(name.startswith(("batching/cluster", "batching/errand")) for name in knowing)
+
+
 def test_dsp_is_arrays_only() -> None:
     files = _who_imports("pathlib", "io", "os", "soundfile", "ffmpeg", "wave", "shutil", "tempfile")
     assert not {name for name in files if name.startswith("dsp/")}

@@ -35,7 +35,7 @@ _SECRET = re.compile(r"API_?KEY|TOKEN|SECRET|PASSWORD|PASSWD|AUTHORIZATION", re.
 _LEAST_SECRET = 6
 """Shorter values are words that stand everywhere."""
 _LOCK = threading.Lock()
-_OPEN: list[_LineFile] = []
+_OPEN: list[logging.Handler] = []
 _former_level = logging.NOTSET
 
 
@@ -66,7 +66,42 @@ def log_to(
         handler.close()
 
 
-def _begin(handler: _LineFile) -> None:
+@contextmanager
+def log_through(
+    send: Callable[[str], None], *, form: Form = "text", level: Level = "info"
+) -> Iterator[None]:
+    """Has all that is logged meanwhile handed on line by line, for another process to write.
+
+    Args:
+        send: Takes a line, without its end. Where it raises an OSError, nobody hears any more.
+        form: As for ``log_to``.
+        level: The least that is logged.
+    """
+    handler = _Lines(send)
+    handler.setLevel(level.upper())
+    handler.setFormatter(_Json() if form == "json" else _Text())
+    _begin(handler)
+    try:
+        yield
+    finally:
+        _end(handler)
+        handler.close()
+
+
+def append_line(path: Path, line: str) -> None:
+    """Adds a line that another process has logged, in one write.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    try:
+        _write_whole(descriptor, _encoded(line))
+    finally:
+        os.close(descriptor)
+
+
+def _begin(handler: logging.Handler) -> None:
     global _former_level  # noqa: PLW0603 - the logger's level is one for the process
     with _LOCK:
         if not _OPEN:
@@ -76,7 +111,7 @@ def _begin(handler: _LineFile) -> None:
         LOG.addHandler(handler)
 
 
-def _end(handler: _LineFile) -> None:
+def _end(handler: logging.Handler) -> None:
     with _LOCK:
         LOG.removeHandler(handler)
         _OPEN.remove(handler)
@@ -135,9 +170,8 @@ class _LineFile(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if self._descriptor is None:
             return
-        line = _without_secrets(self.format(record)).encode(errors="backslashreplace") + b"\n"
         try:
-            _write_whole(self._descriptor, line)
+            _write_whole(self._descriptor, _encoded(_without_secrets(self.format(record))))
         except OSError as error:
             self.close()
             self._lost(
@@ -151,6 +185,23 @@ class _LineFile(logging.Handler):
                 os.close(self._descriptor)
             self._descriptor = None
         super().close()
+
+
+class _Lines(logging.Handler):
+    """Hands each record on as a line."""
+
+    def __init__(self, send: Callable[[str], None]) -> None:
+        super().__init__()
+        self._send = send
+
+    def emit(self, record: logging.LogRecord) -> None:
+        # Whoever is gone hears nothing; what is at work must not fail by its log.
+        with contextlib.suppress(OSError):
+            self._send(_without_secrets(self.format(record)))
+
+
+def _encoded(line: str) -> bytes:
+    return line.encode(errors="backslashreplace") + b"\n"
 
 
 def _write_whole(descriptor: int, line: bytes) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scorebed.batching.cluster import reach
 from scorebed.batching.items import DEFAULT_TEMPLATE, BatchJob, unwatched
 from scorebed.batching.lock import only_batch
 from scorebed.batching.planning import plan_batch
@@ -40,6 +41,7 @@ def batch(
     retry_failed: bool = False,
     overwrite: bool = False,
     fail_fast: bool = False,
+    cluster: str | Path | None = None,
     workspace: str | Path | None = None,
     watch: BatchWatch = unwatched,
     tell: Tell = no_words,
@@ -66,6 +68,8 @@ def batch(
         retry_failed: Whether nothing but what failed before is done.
         overwrite: Whether all is done again, over whatever has those names.
         fail_fast: Whether no further file is begun after one has failed.
+        cluster: Address of a Dask scheduler, or the file that it has left, on whose workers the
+            work is done; None for this machine. Needs the extra ``dask``.
         workspace: Root of the workspaces; by default the user's cache.
         watch: Told how the batch stands, whenever that changes, in the thread of the caller.
         tell: Told, in sentences, what a person should know at once, before the work.
@@ -99,7 +103,8 @@ def batch(
         retry_failed=retry_failed,
         overwrite=overwrite,
         fail_fast=fail_fast,
+        cluster=None if cluster is None else str(cluster),
         tell=tell,
     )
-    with only_batch(job.out):
-        return run_batch(plan_batch(job), watch)
+    with only_batch(job.out), reach(job.cluster, job.jobs) as there:
+        return run_batch(plan_batch(job, there), watch)

@@ -20,8 +20,8 @@ DEFAULT_TEMPLATE = "{stem}.scored{ext}"
 class LogWanted:
     """A log that the batch and its workers share."""
 
-    path: Path
-    """The file."""
+    path: Path | None
+    """The file; None where a worker sends its lines to the batch."""
     form: Form
     """Lines for a person, or JSON Lines."""
     level: Level
@@ -68,6 +68,8 @@ class BatchJob:
     """Whether all is done again, over whatever has those names."""
     fail_fast: bool = False
     """Whether no further file is begun after one has failed."""
+    cluster: str | None = None
+    """Address of a Dask scheduler, or the file that it has left; None for this machine."""
     log: LogWanted | None = None
     """The log that workers write to as well; None for none."""
     tell: Tell = no_words

@@ -3,6 +3,9 @@
 In the user's folder of locks:
 batch-<folder>.lock             held by the batch
 batch-<folder>-<worker>.lock    held by each of its workers
+
+In the folder of results, which the machines of a cluster share:
+.scorebed-film-<name>.lock      held by whoever is at that film; there from its first beginning on
 """
 
 from __future__ import annotations
@@ -10,13 +13,13 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import filelock
 
-from scorebed.delivery import lock_folder
+from scorebed.delivery import lock_folder, told_of
 from scorebed.errors import WorkspaceError
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 _WAIT_S = 15.0
 """Longer than a worker takes to notice that its batch is gone, and to clean up."""
 _POLL_S = 0.05
+_FILM = ".scorebed-film-"
 
 
 @contextmanager
@@ -57,20 +61,46 @@ def worker_lock(out: Path, worker: str) -> Path:
     return lock_folder() / f"{_name(out)}-{worker}.lock"
 
 
+def film_lock(out: Path, name: str) -> Path:
+    """The file that a worker of a cluster locks while it is at a film.
+
+    Args:
+        out: The folder.
+        name: The film's result, as the record knows it.
+    """
+    return out / f"{_FILM}{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}.lock"
+
+
+def clear_film_locks(out: Path) -> None:
+    """Removes what nobody holds any more; a worker that is still at a film keeps its own."""
+    for path in out.glob(f"{_FILM}*.lock"):
+        lock = filelock.FileLock(path)
+        with told_of(out, stage="batch"), suppress(filelock.Timeout):
+            lock.acquire(timeout=0)
+            lock.release()
+            path.unlink(missing_ok=True)
+
+
 def _await_workers(out: Path) -> None:
     """Waits for workers whose batch was killed: they hold the names of what they are at."""
     until = time.monotonic() + _WAIT_S
-    for path in lock_folder().glob(f"{_name(out)}-*.lock"):
-        lock = filelock.FileLock(path)
-        try:
-            lock.acquire(timeout=max(0.0, until - time.monotonic()), poll_interval=_POLL_S)
-        except filelock.Timeout as error:
-            raise WorkspaceError(
-                f"batch: workers of an earlier batch are still at {out}",
-                remedy="Wait until they have ended, then run the same command again.",
-            ) from error
-        lock.release()
-        path.unlink(missing_ok=True)
+    theirs = [*lock_folder().glob(f"{_name(out)}-*.lock"), *out.glob(f"{_FILM}*.lock")]
+    for path in theirs:
+        with told_of(path, stage="batch"):
+            _await_one(path, out, max(0.0, until - time.monotonic()))
+
+
+def _await_one(path: Path, out: Path, seconds: float) -> None:
+    lock = filelock.FileLock(path)
+    try:
+        lock.acquire(timeout=seconds, poll_interval=_POLL_S)
+    except filelock.Timeout as error:
+        raise WorkspaceError(
+            f"batch: workers of an earlier batch are still at {out}",
+            remedy="Wait until they have ended, then run the same command again.",
+        ) from error
+    lock.release()
+    path.unlink(missing_ok=True)
 
 
 def _name(out: Path) -> str:

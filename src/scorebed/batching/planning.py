@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scorebed.batching.cluster import Cluster
 from scorebed.batching.entries import gather, settle
 from scorebed.batching.fates import item_of, looked_into, unsearched
 from scorebed.batching.items import BatchJob, Fate, Item
@@ -46,6 +47,8 @@ class BatchPlan:
     """All files, in order."""
     jobs: int
     """Files that are worked on at once."""
+    cluster: Cluster | None = None
+    """Where they are worked on; None for this machine."""
 
     def with_fate(self, fate: Fate) -> tuple[Item, ...]:
         """The files with that fate."""
@@ -72,14 +75,15 @@ class BatchPlan:
         return sum(map(_work_bytes, self.with_fate(Fate.DO)))
 
 
-def plan_batch(job: BatchJob, *, here: bool = True) -> BatchPlan:
+def plan_batch(job: BatchJob, cluster: Cluster | None = None, *, here: bool = True) -> BatchPlan:
     """Finds the files, checks all options and names, and looks into every file.
 
     Nothing is written, and nothing but the heads of the files is read.
 
     Args:
         job: What is asked for.
-        here: Whether the work is done on this machine, with its disks and its key.
+        cluster: Where it is to be done; None for this machine.
+        here: Whether it is done now, with the disks and the key of this machine.
 
     Raises:
         ScorebedError: If the options, a manifest, the names or the room on disk will not do.
@@ -105,10 +109,13 @@ def plan_batch(job: BatchJob, *, here: bool = True) -> BatchPlan:
     _refuse_inputs_as_outputs(items)
     items = _all_looked_into(items)
     items += unsearched(job, naming, troubles, len(items))
-    jobs = min(job.jobs or default_jobs(), max(1, sum(item.fate is Fate.DO for item in items)))
-    plan = BatchPlan(job=job, items=tuple(items), jobs=jobs)
+    most = default_jobs() if cluster is None else sum(cluster.workers().values())
+    jobs = min(job.jobs or most, max(1, sum(item.fate is Fate.DO for item in items)))
+    plan = BatchPlan(job=job, items=tuple(items), jobs=jobs, cluster=cluster)
     if here:
         _check_rooms(plan)
+    if here and cluster is None:
+        # Those of a cluster are asked for theirs.
         _check_key(plan)
     return plan
 

@@ -32,15 +32,15 @@ _POLL_S = 0.02
 _TAIL_BYTES = 2000
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Worker:
     """A process and the file that it is at."""
 
     process: PythonProcess
     talk: IO[bytes]
     """What it says on stderr."""
-    lock: Path
-    """What it holds while it lives."""
+    lock: Path | None
+    """What it alone holds while it lives, removed with it."""
     item: Item | None = None
     begun: float = 0.0
     """When it began with it, by the monotonic clock."""
@@ -61,6 +61,8 @@ class Pool:
     out: Path
     """Folder of the results, which names the locks."""
     jobs: int
+    lock: Path | None = None
+    """What its one worker is to hold, if others may wait for it; stays when it has ended."""
     workers: list[Worker] = field(default_factory=list)
     _said: queue.SimpleQueue[tuple[Worker, Message | None]] = field(
         default_factory=queue.SimpleQueue
@@ -108,9 +110,9 @@ class Pool:
             return None
 
     def released(self, worker: Worker) -> None:
-        """Notes that a worker's file has ended."""
+        """Notes that a worker's file has ended, also that of one which is buried."""
         worker.item = None
-        if worker.taken >= _FILES_EACH:
+        if worker.taken >= _FILES_EACH and worker in self.workers:
             self._dismiss(worker)
 
     def buried(self, worker: Worker) -> str:
@@ -143,8 +145,9 @@ class Pool:
 
     def _start(self) -> Worker:
         talk = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
-        lock = worker_lock(self.out, uuid.uuid4().hex)
-        process = start_python(_CODE, [json.dumps(sys.path), str(lock)], talk=talk)
+        lock = worker_lock(self.out, uuid.uuid4().hex) if self.lock is None else None
+        held = str(self.lock if lock is None else lock)
+        process = start_python(_CODE, [json.dumps(sys.path), held], talk=talk)
         worker = Worker(process=process, talk=talk, lock=lock)
         self.workers.append(worker)
         threading.Thread(target=self._listen, args=(worker,), daemon=True).start()
@@ -174,7 +177,8 @@ def _end(worker: Worker) -> int:
     worker.process.kill()
     code = worker.process.wait()
     worker.talk.close()
-    worker.lock.unlink(missing_ok=True)
+    if worker.lock is not None:
+        worker.lock.unlink(missing_ok=True)
     return code
 
 

@@ -8,6 +8,7 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from scorebed.batching.cluster_pool import on_cluster
 from scorebed.batching.fates import failure_from
 from scorebed.batching.figures import lost_money
 from scorebed.batching.items import Fate, Item, Outcome, unwatched
@@ -22,9 +23,12 @@ from scorebed.errors import BatchFailed, Interrupted, MediaError, ScorebedError
 from scorebed.journal import note
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+
+    from scorebed.batching.holders import Holder, Holders
     from scorebed.batching.items import BatchWatch, InputState, State
     from scorebed.batching.planning import BatchPlan
-    from scorebed.batching.pool import Worker
     from scorebed.batching.wire import Message
 
 _TICK_S = 0.25
@@ -40,15 +44,16 @@ def run_batch(plan: BatchPlan, watch: BatchWatch = unwatched) -> BatchResult:
     Raises:
         BatchFailed: If a file failed; ``result`` has what became of all.
         WorkspaceError: If the record cannot be written.
+        ScorebedError: If a worker of the cluster cannot do its part, or the cluster is lost.
     """
     out = plan.job.out
     with told_of(out, stage="batch"):
         out.mkdir(parents=True, exist_ok=True)
     run = _Run(plan, watch)
     begun = time.monotonic()
-    run.settle_known()
-    if run.waiting:
-        with Pool(out=out, jobs=plan.jobs) as pool:
+    with _workers(plan) as pool:
+        run.settle_known()
+        if run.waiting:
             try:
                 run.work(pool)
             except (KeyboardInterrupt, Interrupted):
@@ -73,6 +78,13 @@ def run_batch(plan: BatchPlan, watch: BatchWatch = unwatched) -> BatchResult:
     return result
 
 
+def _workers(plan: BatchPlan) -> AbstractContextManager[Holders[Any]]:
+    """Those who do the work: here each is started when there is some for it."""
+    if plan.cluster is None or not plan.with_fate(Fate.DO):
+        return Pool(out=plan.job.out, jobs=plan.jobs)
+    return on_cluster(plan, plan.cluster)
+
+
 class _Run:
     """What is left, what has ended, and where it is written down."""
 
@@ -92,7 +104,7 @@ class _Run:
         if self.plan.job.fail_fast and any(one.state == "failed" for one in known):
             self._give_up()
 
-    def work(self, pool: Pool) -> None:
+    def work(self, pool: Holders[Any]) -> None:
         """Until nothing is left."""
         while self.waiting or pool.busy:
             while self.waiting and pool.free and not self._led(pool):
@@ -105,7 +117,7 @@ class _Run:
                 continue
             self._hear(pool, *heard)
 
-    def keep_what_ended(self, pool: Pool) -> None:
+    def keep_what_ended(self, pool: Holders[Any]) -> None:
         """Stops the workers; what they had done by then is done."""
         pool.stop()
         while (heard := pool.next(0.0)) is not None:
@@ -113,7 +125,7 @@ class _Run:
             if isinstance(message, Ended) and message.failure is None:
                 self._end(_ended(worker, message))
 
-    def _led(self, pool: Pool) -> bool:
+    def _led(self, pool: Holders[Any]) -> bool:
         """Whether the others wait for the film whose music they are to go on in."""
         return any(worker.item is not None and worker.item.leads for worker in pool.busy)
 
@@ -131,7 +143,7 @@ class _Run:
         left = [item for item in self.plan.items if item.number not in self.outcomes]
         self._end(*(_outcome(item, "skipped", why="another file had failed") for item in left))
 
-    def _hear(self, pool: Pool, worker: Worker, message: Message | None) -> None:
+    def _hear(self, pool: Holders[Any], worker: Holder, message: Message | None) -> None:
         if message is None:
             died_of = pool.buried(worker)
             if worker.item is not None:
@@ -152,16 +164,13 @@ class _Run:
                 return
         self.tally.tell(pool.busy)
 
-    def _end_one(self, pool: Pool, worker: Worker, outcome: Outcome) -> None:
-        if worker in pool.workers:
-            pool.released(worker)
-        else:
-            worker.item = None
+    def _end_one(self, pool: Holders[Any], worker: Holder, outcome: Outcome) -> None:
+        pool.released(worker)
         self._end(outcome, busy=pool.busy)
         if outcome.state == "failed" and self.plan.job.fail_fast:
             self._give_up()
 
-    def _end(self, *outcomes: Outcome, busy: list[Worker] | None = None) -> None:
+    def _end(self, *outcomes: Outcome, busy: Sequence[Holder] | None = None) -> None:
         self.record.end(*outcomes)
         for outcome in outcomes:
             _log(outcome)
@@ -198,7 +207,7 @@ def _seen(item: Item) -> InputState | None:
         return None
 
 
-def _ended(worker: Worker, message: Ended) -> Outcome:
+def _ended(worker: Holder, message: Ended) -> Outcome:
     assert worker.item is not None
     return _outcome(
         worker.item,
@@ -214,14 +223,14 @@ def _ended(worker: Worker, message: Ended) -> Outcome:
     )
 
 
-def _died(worker: Worker, died_of: str) -> Outcome:
+def _died(worker: Holder, died_of: str) -> Outcome:
     """A worker is gone, and with it this file alone."""
     item = worker.item
     assert item is not None
     error = ScorebedError(
         f"{worker.stage or 'batch'}: the process that worked on {item.job.video} {died_of}",
-        remedy="If memory ran out, give --jobs 1; run the same command again: it goes on where it "
-        "stopped.",
+        remedy="Run the same command again: it goes on where it stopped. If memory ran out, give "
+        "--jobs 1.",
     )
     return _outcome(
         item,

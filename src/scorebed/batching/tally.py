@@ -9,9 +9,11 @@ from scorebed.batching.items import BatchProgress, Fate, Outcome, Running
 from scorebed.batching.record import sums
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from scorebed.batching.holders import Holder
     from scorebed.batching.items import BatchWatch
     from scorebed.batching.planning import BatchPlan
-    from scorebed.batching.pool import Worker
     from scorebed.model import Quote
 
 STAGE_SHARES = {
@@ -58,7 +60,7 @@ class Tally:
         """Since the work began, in seconds."""
         return time.monotonic() - self._begun
 
-    def came(self, worker: Worker, share: float) -> None:
+    def came(self, worker: Holder, share: float) -> None:
         """Notes how far a worker's stage is."""
         assert worker.item is not None
         name = worker.stage.split()[0] if worker.stage else ""
@@ -79,7 +81,7 @@ class Tally:
         self._over += self._lengths.get(outcome.number, 0.0)
         self._spent = list(sums([*self._spent, outcome.spent]))
 
-    def tell(self, busy: list[Worker], *, ended: Outcome | None = None, said: str = "") -> None:
+    def tell(self, busy: Sequence[Holder], *, ended: Outcome | None = None, said: str = "") -> None:
         """Tells the watch; what is no news not more often than it can be read."""
         now = time.monotonic()
         if ended is None and not said and now - self._told < _EVERY_S:

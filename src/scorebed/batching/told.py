@@ -45,7 +45,7 @@ def plan_lines(plan: BatchPlan) -> list[str]:
             f"disk       {plan.output_bytes / 1e6:.0f} MB in {plan.job.out}, "
             f"{plan.workspace_bytes / 1e6:.0f} MB in {plan.job.workspace}"
         ),
-        f"jobs       {plan.jobs} at once",
+        f"jobs       {plan.jobs} at once" + (f" on {plan.cluster.address}" if plan.cluster else ""),
     ]
 
 

@@ -38,6 +38,14 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Logged:
+    """A line of the log, where the batch is to write it."""
+
+    text: str
+    """The line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
     """A file has ended."""
 
@@ -57,7 +65,7 @@ class Ended:
     """With one style: what its music is like."""
 
 
-Message = Began | Shared | Said | Ended
+Message = Began | Shared | Said | Logged | Ended
 
 
 def send(pipe: IO[bytes], value: object) -> None:

@@ -21,11 +21,11 @@ from scorebed.batching.fates import failure_from
 from scorebed.batching.figures import figures_of, lost_money
 from scorebed.batching.record import state_of
 from scorebed.batching.reference import leave_reference
-from scorebed.batching.wire import Began, Ended, Said, Shared, receive, send
+from scorebed.batching.wire import Began, Ended, Logged, Said, Shared, receive, send
 from scorebed.delivery import told_of
 from scorebed.errors import Interrupted, ScorebedError
 from scorebed.ledger import now
-from scorebed.logs import log_to
+from scorebed.logs import log_through, log_to
 from scorebed.memory import keep_large_blocks_apart
 from scorebed.model import no_words
 from scorebed.pipeline import score
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from scorebed.result import Result
 
 _TELL_EVERY_S = 0.2
+_POLL_S = 0.1
 _PATIENCE_S = 8.0
 """How long a stopped worker may take to clean up."""
 
@@ -52,10 +53,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _on_terminate)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     lock = filelock.FileLock(sys.argv[1])
-    lock.acquire()
     tasks: queue.SimpleQueue[Item] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(sys.stdin.buffer, tasks), daemon=True).start()
     try:
+        _acquire(lock, sent)
         while True:
             sent.send(_score(tasks.get(), sent))
     except (Interrupted, BrokenPipeError):
@@ -74,6 +75,15 @@ class _Sender:
     def send(self, message: Message) -> None:
         with self._guard:
             send(self._pipe, message)
+
+
+def _acquire(lock: filelock.BaseFileLock, sent: _Sender) -> None:
+    """Takes the lock; one whose machine was lost to the batch may still be at the same film."""
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        sent.send(Said(text="waits for the worker that had it before to end"))
+        lock.acquire(poll_interval=_POLL_S)
 
 
 def _on_terminate(_number: int, _frame: FrameType | None) -> None:
@@ -126,7 +136,7 @@ def _score(item: Item, sent: _Sender) -> Ended:
         # That it is free need not be said of each of a thousand files.
         free = want.service is None and want.notes is None
         job = replace(item.job, tell=no_words if free else tell, tell_price=tell)
-        with _logged(item, tell):
+        with _logged(item, tell, sent):
             result = score(job, watch)
         return _done(item, result, source)
     except ScorebedError as error:
@@ -142,11 +152,14 @@ def _score(item: Item, sent: _Sender) -> Ended:
     return Ended(failure=failure, source=source, spent=lost_money(item, begun))
 
 
-def _logged(item: Item, lost: Tell) -> AbstractContextManager[None]:
+def _logged(item: Item, lost: Tell, sent: _Sender) -> AbstractContextManager[None]:
     """What is logged of a file goes to the log of the batch, which processes share."""
     log = item.log
     if log is None:
         return nullcontext()
+    if log.path is None:
+        send = lambda line: sent.send(Logged(text=line))  # noqa: E731
+        return log_through(send, form=log.form, level=log.level)
     return log_to(log.path, form=log.form, level=log.level, lost=lost)
 
 

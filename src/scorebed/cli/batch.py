@@ -43,6 +43,7 @@ def batch(
     resume: options.Resume = True,
     retry_failed: options.RetryFailed = False,
     fail_fast: options.FailFast = False,
+    cluster: options.Cluster = None,
     dry_run: options.DryRun = False,
     yes: options.Yes = False,
     max_spend: options.MaxSpend = None,
@@ -52,6 +53,7 @@ def batch(
 ) -> None:
     """Scores every film of PATH...: folders, files, patterns or manifests."""
     # Imported here: `--help` must not wait for numpy and ffmpeg.
+    from scorebed.batching.cluster import reach  # noqa: PLC0415
     from scorebed.batching.items import BatchJob  # noqa: PLC0415
     from scorebed.batching.lock import only_batch  # noqa: PLC0415
     from scorebed.batching.planning import plan_batch  # noqa: PLC0415
@@ -88,6 +90,7 @@ def batch(
         retry_failed=retry_failed,
         overwrite=overwrite,
         fail_fast=fail_fast,
+        cluster=cluster,
         log=_log_of(of_score),
         tell=no_words if quiet else say,
     )
@@ -95,8 +98,8 @@ def batch(
         if dry_run:
             _print_plan(job, as_json=as_json)
             return
-        with only_batch(out):
-            plan = plan_batch(job)
+        with only_batch(out), reach(cluster, jobs) as there:
+            plan = plan_batch(job, there)
             _agree(plan, yes=yes, quiet=quiet)
             _work(plan, progress, quiet=quiet, as_json=as_json)
 
@@ -126,11 +129,13 @@ def _refuse_unheard(context: typer.Context, defaults: object) -> None:
 
 def _print_plan(job: BatchJob, *, as_json: bool) -> None:
     """The plan as data; what it knows to fail makes the exit code."""
-    from scorebed.batching.items import Fate  # noqa: PLC0415 - as above
+    from scorebed.batching.cluster import reach  # noqa: PLC0415 - as above
+    from scorebed.batching.items import Fate  # noqa: PLC0415
     from scorebed.batching.planning import plan_batch  # noqa: PLC0415
     from scorebed.batching.told import plan_json, plan_lines  # noqa: PLC0415
 
-    plan = plan_batch(job)
+    with reach(job.cluster, job.jobs) as there:
+        plan = plan_batch(job, there)
     for line in [plan_json(plan)] if as_json else plan_lines(plan):
         put(line)
     failed = len(plan.with_fate(Fate.FAILED))

@@ -151,6 +151,16 @@ FailFast = Annotated[
         rich_help_panel=_BATCH,
     ),
 ]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Work on the machines of this Dask scheduler (tcp://HOST:PORT, or its "
+        "--scheduler-file); they share the folders.",
+        show_default="this machine",
+        rich_help_panel=_BATCH,
+    ),
+]
 DryRun = Annotated[
     bool,
     typer.Option("--dry-run", help="Print the plan; do nothing.", rich_help_panel=_BATCH),
