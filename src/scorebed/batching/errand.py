@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 from scorebed.batching.fates import failure_from
 from scorebed.batching.figures import lost_money
 from scorebed.batching.ground import Ground, check_ground, here
-from scorebed.batching.items import NOTHING, Item
+from scorebed.batching.items import Item
 from scorebed.batching.lock import film_lock
 from scorebed.batching.pool import Pool
 from scorebed.batching.wire import Ended, Message, Said, Shared
 from scorebed.errors import ScorebedError
+from scorebed.model import FREE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,7 +98,7 @@ def run_errand(errand: Errand, ground: Ground) -> Ended | str:
         ended = _score(errand, say, wanted)
     except ScorebedError as error:
         error.message = f"batch: the worker {worker.address} on {here()}: {error.message}"
-        return Ended(failure=failure_from(error, "batch"), source=None, spent=NOTHING)
+        return Ended(failure=failure_from(error, "batch"), source=None, spent=FREE)
     finally:
         say(Left(worker=worker.address))
     if ended is None:
