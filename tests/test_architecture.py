@@ -31,7 +31,7 @@ KNOWS: dict[str, set[str]] = {
     "answers": EXACT | {"wav", "ffmpeg", "media", "packets"},
     "cutlists": EXACT,
     "library": EXACT | {"wav", "dsp", "ffmpeg", "media"},
-    "ledger": EXACT,
+    "ledger": EXACT | {"journal"},
     "stages": EXACT
     | {
         "wav",
@@ -139,9 +139,20 @@ def test_few_rooms_open_media_in_process() -> None:
     assert opening <= {"media.py", "packets.py", *naming, *looking, *writing}
 
 
-def test_http_lives_with_the_providers() -> None:
+def test_http_lives_with_the_providers_and_the_ledger_s_two_ends() -> None:
     clients = _who_imports("httpx", "requests", "urllib", "urllib3", "http", "aiohttp", "socket")
-    assert all(name.startswith(("providers/", "testing/")) for name in clients), clients
+    rooms = ("providers/", "testing/", "ledger/remote/", "ledger/serving/")
+    assert all(name.startswith(rooms) for name in clients), clients
+
+
+def test_the_ends_of_the_ledger_know_each_other_by_their_words_alone() -> None:
+    """A folder needs neither; who serves is known to the command line, who asks to ``store_of``."""
+    asking, serving = (
+        {name for name in _who_imports(f"scorebed.ledger.{end}") if not name.startswith(own)}
+        for end, own in (("remote", "ledger/remote/"), ("serving", "ledger/serving/"))
+    )
+    assert asking == {"ledger/store.py"}
+    assert serving == {"cli/ledger.py"}
 
 
 def test_moviepy_lives_with_its_effects() -> None:

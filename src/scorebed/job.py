@@ -13,6 +13,7 @@ from scorebed.exporters.drawing import check_plot
 from scorebed.exporters.plot import write_plot
 from scorebed.exporters.stems import check_stems, remove_stale, write_stems
 from scorebed.journal import note
+from scorebed.ledger import Ledger
 from scorebed.media import identify, refuse_address
 from scorebed.model import MuxPlan, Picture, Tell, no_words
 from scorebed.providers.base import Service, find
@@ -51,15 +52,21 @@ class Job:
     """Told, in a sentence, what is about to be bought and for how much, before it is."""
 
 
-def check_provider(want: Settings) -> None:
-    """Refuses, before any work, what a service would refuse.
+def check_provider(want: Settings, tell: Tell = no_words) -> None:
+    """Refuses, before any work, what a service would refuse, and a ledger that cannot be used.
+
+    Args:
+        want: What is wanted.
+        tell: Told, in a sentence, when the ledger's server is waited for.
 
     Raises:
         ScorebedError: An option or a text cannot be used.
+        WorkspaceError: If the ledger is none, or its server does not answer.
     """
     provider = find(want.provider)
     if want.service is not None and isinstance(provider, Service):
         provider.check(want.brief, want.service)
+        Ledger(want.purse.ledger, tell).require()
 
 
 _USUAL_GROUPS = 7

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar, Literal, get_args
 
 from scorebed.errors import SettingsError
-from scorebed.model import Accuracy, ApiForm, AudioCodec, CutLock, Per, Quality
+from scorebed.model import Accuracy, ApiForm, AudioCodec, CutLock, LedgerPlace, Per, Quality
 
 DEFAULT_PRESET = "youtube"
 DEFAULT_STYLE = "cinematic"
@@ -79,7 +79,7 @@ class Options:
     price_per_minute: float | None = None
     max_spend: float | None = None
     purse: str | None = None
-    ledger: Path | None = None
+    ledger: LedgerPlace | None = None
     buy_again: bool = False
     fallback: Literal["embedded"] | None = None
 

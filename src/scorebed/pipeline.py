@@ -82,7 +82,7 @@ def score(job: Job, watch: Watch) -> Result:
     """
     want = job.settings
     check_job(job)
-    check_provider(want)
+    check_provider(want, job.tell)
     source = identify(job.video)
     with (
         claim(job.output, video=job.video, overwrite=job.overwrite) as part,

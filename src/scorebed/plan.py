@@ -277,7 +277,7 @@ def make_plan(job: Job, watch: Watch) -> Plan:
         ScorebedError: What the run itself would raise before it starts.
     """
     check_job(job)
-    check_provider(job.settings)
+    check_provider(job.settings, job.tell)
     source = identify(job.video)
     picture = look(source)
     want = job.settings

@@ -15,10 +15,12 @@ import msgspec
 import platformdirs
 
 from scorebed.errors import SettingsError
+from scorebed.model import LedgerPlace, ledger_named
 
 T = TypeVar("T")
 
 Kind = Literal["delivery", "style", "service"]
+_LEDGER: Any = LedgerPlace
 FILE_VARIABLE = "SCOREBED_SETTINGS"
 
 
@@ -140,6 +142,11 @@ def _convert(
             return value
         if kind is Path and isinstance(value, str):
             return folder / Path(value).expanduser()
+        if kind is _LEDGER and isinstance(value, LedgerPlace):
+            return value
+        if kind is _LEDGER and isinstance(value, str):
+            named = ledger_named(value)
+            return folder / named.expanduser() if isinstance(named, Path) else named
         raise NotImplementedError(kind)
 
     base = {} if over is None else _fields_of(over)

@@ -1,9 +1,10 @@
-"""The ledger on disk: states, locks, and that nothing is ever lost."""
+"""The ledger, in a folder and behind a server: states, locks, and that nothing is ever lost."""
 
 from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
@@ -16,7 +17,7 @@ from scorebed.ledger import (
     Entry,
     Fate,
     Ledger,
-    Queue,
+    LockLost,
     Receipt,
     State,
     Stopped,
@@ -24,7 +25,9 @@ from scorebed.ledger import (
     key_of,
     reserve,
 )
-from scorebed.model import Answer, Purse, TimeRange
+from scorebed.ledger.folder import FolderStore
+from scorebed.ledger.serving import LedgerServer
+from scorebed.model import Answer, LedgerAddress, Purse, TimeRange
 
 KEY = "0" * 31 + "a"
 OTHER = "0" * 31 + "b"
@@ -53,10 +56,20 @@ def state_of(entry: Entry) -> State:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    found = Ledger(tmp_path / "ledger")
-    found.prepare()
-    return found
+def disk(tmp_path: Path) -> Path:
+    """The ledger's folder, wherever it is used from."""
+    return tmp_path / "ledger"
+
+
+@pytest.fixture(params=["folder", "server"])
+def ledger(request: pytest.FixtureRequest, disk: Path) -> Iterator[Ledger]:
+    if request.param == "folder":
+        found = Ledger(disk)
+        found.prepare()
+        yield found
+        return
+    with LedgerServer(disk) as server:
+        yield Ledger(LedgerAddress(server.url))
 
 
 def answer_in(folder: Path, body: bytes = b"ID3 music") -> Answer:
@@ -64,13 +77,13 @@ def answer_in(folder: Path, body: bytes = b"ID3 music") -> Answer:
     return Answer(body=folder / "body", content_type="audio/mpeg", request_id="r-1", song_id="s-1")
 
 
-def test_a_purchase_from_plan_to_keep(ledger: Ledger) -> None:
+def test_a_purchase_from_plan_to_keep(ledger: Ledger, tmp_path: Path) -> None:
     with ledger.open(KEY) as entry:
         assert entry.receipt is None
         plan(entry)
         entry.mark(State.SENT)
         entry.keep(answer_in(entry.incoming()))
-        kept = entry.answer()
+        kept = entry.answer(tmp_path / "near")
         assert kept is not None
         assert kept.body.read_bytes() == b"ID3 music"
         entry.mark(State.KEPT, facts=(("seed", "4711"),))
@@ -97,16 +110,18 @@ def test_a_sent_of_a_dead_run_becomes_unknown(ledger: Ledger) -> None:
 def test_an_answer_that_had_come_is_found_after_a_crash(
     renamed: bool,  # noqa: FBT001 - a parameter of the test
     ledger: Ledger,
+    disk: Path,
+    tmp_path: Path,
 ) -> None:
     """Between the answer's last byte and the note of it."""
     with ledger.open(KEY) as entry:
         plan(entry)
         entry.mark(State.SENT)
         entry.keep(answer_in(entry.incoming()))
-        final = entry.folder / "answer-1"
+        final = disk / KEY / "answer-1"
         if not renamed:
-            final.rename(entry.folder / "answer-1.part")
-        path = entry.folder / "receipt.json"
+            final.rename(disk / KEY / "answer-1.part")
+        path = disk / KEY / "receipt.json"
         told = json.loads(path.read_bytes())
         # As it is while the answer comes: its numbers are not in the receipt yet.
         told["attempts"][0] |= {"state": "sent", "request_id": None, "song_id": None}
@@ -114,33 +129,34 @@ def test_an_answer_that_had_come_is_found_after_a_crash(
     with ledger.open(KEY) as entry:
         assert state_of(entry) is State.ANSWERED
         assert (entry.attempt.request_id, entry.attempt.song_id) == ("r-1", "s-1")
-        answer = entry.answer()
+        answer = entry.answer(tmp_path / "near")
         assert answer is not None
         assert answer.body.read_bytes() == b"ID3 music"
 
 
-def test_half_an_answer_is_none_and_stays(ledger: Ledger) -> None:
+def test_half_an_answer_is_none_and_stays(ledger: Ledger, tmp_path: Path) -> None:
     with ledger.open(KEY) as entry:
         plan(entry)
         entry.mark(State.SENT)
-        (entry.incoming() / "body").write_bytes(b"ID3 mu")
+        half = entry.incoming() / "body"
+        half.write_bytes(b"ID3 mu")
     with ledger.open(KEY) as entry:
-        assert entry.answer() is None
+        assert entry.answer(tmp_path / "near") is None
         assert state_of(entry) is State.UNKNOWN
         plan(entry)
         entry.mark(State.SENT)
         entry.keep(answer_in(entry.incoming()))
-        assert (entry.folder / "answer-1.part" / "body").read_bytes() == b"ID3 mu"
+        assert half.read_bytes() == b"ID3 mu"
 
 
-def test_an_unusable_answer_stays_when_another_comes(ledger: Ledger) -> None:
+def test_an_unusable_answer_stays_when_another_comes(ledger: Ledger, disk: Path) -> None:
     with ledger.open(KEY) as entry:
         for body in (b"<html>", b"ID3"):
             plan(entry)
             entry.mark(State.SENT)
             entry.keep(answer_in(entry.incoming(), body))
             entry.mark(State.ANSWERED, message="a page")
-        bodies = [(entry.folder / f"answer-{n}" / "body").read_bytes() for n in (1, 2)]
+        bodies = [(disk / KEY / f"answer-{n}" / "body").read_bytes() for n in (1, 2)]
         assert bodies == [b"<html>", b"ID3"]
         assert entry.receipt is not None
         assert entry.receipt.charges == 2
@@ -184,42 +200,42 @@ def test_what_was_lost_stays_lost_when_a_later_attempt_is_refused(ledger: Ledger
 
 
 @pytest.mark.parametrize("harm", ["cut", "flip", "gone", "no receipt"])
-def test_what_was_damaged_is_told_of(harm: str, ledger: Ledger) -> None:
+def test_what_was_damaged_is_told_of(harm: str, ledger: Ledger, disk: Path, tmp_path: Path) -> None:
     with ledger.open(KEY) as entry:
         plan(entry)
         entry.mark(State.SENT)
         entry.keep(answer_in(entry.incoming()))
         entry.mark(State.KEPT)
-        body = entry.folder / "answer-1" / "body"
+        body = disk / KEY / "answer-1" / "body"
         if harm == "no receipt":
-            (entry.folder / "receipt.json").unlink()
+            (disk / KEY / "receipt.json").unlink()
         elif harm == "gone":
             body.unlink()
         else:
             body.write_bytes(b"ID3 mu" if harm == "cut" else b"ID3 musik")
         if harm == "gone":
-            assert entry.answer() is None
+            assert entry.answer(tmp_path / "near") is None
         elif harm != "no receipt":
             with pytest.raises(WorkspaceError, match="damaged"):
-                entry.answer()
+                entry.answer(tmp_path / "near")
     if harm == "no receipt":
         with pytest.raises(WorkspaceError, match="it is gone"), ledger.open(KEY):
             pass
 
 
 def test_a_receipt_that_another_run_is_just_writing(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger, disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    look = Path.glob
+    look = FolderStore.names
 
-    def late(folder: Path, pattern: str) -> list[Path]:
-        monkeypatch.setattr(Path, "glob", look)
+    def late(store: FolderStore, folder: str) -> tuple[str, ...]:
+        monkeypatch.setattr(FolderStore, "names", look)
         with ledger.open(KEY) as entry:
             plan(entry)
-            (entry.folder / "answer-1").mkdir(exist_ok=True)
-        return list(look(folder, pattern))
+            (disk / KEY / "answer-1").mkdir(exist_ok=True)
+        return look(store, folder)
 
-    monkeypatch.setattr(Path, "glob", late)
+    monkeypatch.setattr(FolderStore, "names", late)
     found = ledger.peek(KEY)
     assert found is not None
     assert found.state is State.PLANNED
@@ -259,16 +275,18 @@ def test_one_run_at_a_time(ledger: Ledger) -> None:
     assert order == ["first", "second"]
 
 
-def test_forgetting_only_puts_aside_and_was_paid_for(ledger: Ledger) -> None:
+def test_forgetting_only_puts_aside_and_was_paid_for(ledger: Ledger, disk: Path) -> None:
     for body in (b"one", b"two"):
         with ledger.open(KEY) as entry:
             plan(entry, purse="ads")
             entry.mark(State.SENT)
             entry.keep(answer_in(entry.incoming(), body))
-        aside = ledger.forget(KEY)
+        told = ledger.forget(KEY)
+        aside = max((disk / "forgotten").iterdir())
+        assert f"forgotten/{aside.name}" in told
         assert (aside / "answer-1" / "body").read_bytes() == body
         assert not ledger.receipts()
-    assert len(list((ledger.root / "forgotten").iterdir())) == 2
+    assert len(list((disk / "forgotten").iterdir())) == 2
     assert ledger.spent_in("ads") == {"USD": 2.0}
 
 
@@ -309,8 +327,8 @@ def test_keys_depend_on_all_that_is_asked() -> None:
     assert key_of("a", "00", spans, [("x", "y")]) == "bc3935e9b95bf660540343ac36d3e7ea"
 
 
-def test_a_purse_counts_what_was_spent_and_what_is_coming(ledger: Ledger) -> None:
-    purse = Purse(ledger=ledger.root, name="ads", max_spend=2.0)
+def test_a_purse_counts_what_was_spent_and_what_is_coming(ledger: Ledger, disk: Path) -> None:
+    purse = Purse(ledger=ledger.place, name="ads", max_spend=2.0)
     with ledger.open(KEY) as entry:
         plan(entry, purse="ads")
         entry.mark(State.SENT)
@@ -326,7 +344,7 @@ def test_a_purse_counts_what_was_spent_and_what_is_coming(ledger: Ledger) -> Non
         mine.cover({"c": 0.5})
         with pytest.raises(OverLimit):
             mine.cover({"d": 0.6})
-    assert not list((ledger.root / "purses").glob("*/*.json"))
+    assert not list((disk / "purses").glob("*/*.json"))
 
 
 def test_buying_again_in_another_purse_leaves_the_first_charge_where_it_was(
@@ -338,7 +356,7 @@ def test_buying_again_in_another_purse_leaves_the_first_charge_where_it_was(
             entry.mark(State.SENT)
             entry.mark(State.UNKNOWN)
     assert (ledger.spent_in("a"), ledger.spent_in("b")) == ({"USD": 1.0}, {"USD": 1.0})
-    with reserve(ledger, Purse(ledger=ledger.root, name="a", max_spend=2.0), "USD") as mine:
+    with reserve(ledger, Purse(ledger=ledger.place, name="a", max_spend=2.0), "USD") as mine:
         mine.cover({KEY: 1.0})
         with pytest.raises(OverLimit):
             mine.cover({OTHER: 0.5})
@@ -346,7 +364,7 @@ def test_buying_again_in_another_purse_leaves_the_first_charge_where_it_was(
 
 def test_a_limit_counts_one_currency(ledger: Ledger) -> None:
     """Yen are neither dollars nor nothing: spent, and about to be spent by another run."""
-    limited = Purse(ledger=ledger.root, name="ads", max_spend=5.0)
+    limited = Purse(ledger=ledger.place, name="ads", max_spend=5.0)
     with (
         reserve(ledger, replace(limited, max_spend=None), "JPY") as theirs,
         reserve(ledger, limited, "USD") as mine,
@@ -373,17 +391,17 @@ def test_a_limit_counts_one_currency(ledger: Ledger) -> None:
 
 
 def test_nothing_is_nothing(ledger: Ledger) -> None:
-    with reserve(ledger, Purse(ledger=ledger.root, max_spend=0.0), "USD") as mine:
+    with reserve(ledger, Purse(ledger=ledger.place, max_spend=0.0), "USD") as mine:
         mine.cover({})
         with pytest.raises(OverLimit, match=r"0\.0031 USD would be spent.*allows 0\.00"):
             mine.cover({KEY: 0.0031})
 
 
-def test_slots_of_the_queue(tmp_path: Path) -> None:
-    queue, stop = Queue(tmp_path / "q"), threading.Event()
+def test_slots_of_the_queue(ledger: Ledger, disk: Path) -> None:
+    queue, stop = ledger.queue("q"), threading.Event()
     assert queue.most == 2
     queue.learn(1)
-    assert Queue(tmp_path / "q").most == 1
+    assert ledger.queue("q").most == 1
     with queue.slot(stop):
         threading.Timer(0.3, stop.set).start()
         with pytest.raises(Stopped), queue.slot(stop):
@@ -392,5 +410,31 @@ def test_slots_of_the_queue(tmp_path: Path) -> None:
     assert queue.most == 64
     queue.learn(-3)
     assert queue.most == 1
-    (tmp_path / "q" / "most").write_text("")
+    (disk / "queue" / "q" / "most").write_text("")
     assert queue.most == 2
+
+
+def test_who_has_lost_a_purchase_does_not_write_over_another_s(ledger: Ledger, disk: Path) -> None:
+    """As on a share that keeps no locks: what another run has written is seen before it is sent."""
+    with ledger.open(KEY) as entry:
+        plan(entry)
+        path = disk / KEY / "receipt.json"
+        other = json.loads(path.read_bytes())
+        other["attempts"][0] |= {"state": "sent", "made": "2001-01-01T00:00:00+00:00"}
+        path.write_text(json.dumps(other))
+        with pytest.raises(LockLost, match="another run"):
+            entry.mark(State.SENT)
+        assert entry.attempt.state is State.PLANNED
+    assert json.loads(path.read_bytes()) == other
+
+
+def test_an_answer_that_was_given_up_is_found(ledger: Ledger, disk: Path, tmp_path: Path) -> None:
+    """It lies in its place, and the receipt says that it is lost."""
+    with ledger.open(KEY) as entry:
+        plan(entry)
+        entry.mark(State.SENT)
+        entry.keep(answer_in(entry.incoming()))
+        entry.mark(State.UNKNOWN, message="it was given up")
+    found = ledger.receipt(KEY)
+    assert found is not None
+    assert (found.state, found.current.message) == (State.ANSWERED, None)

@@ -21,7 +21,7 @@ def main() -> int:
     except ScorebedError as error:
         print(type(error).__name__, error.message)  # noqa: T201
         return error.exit_code
-    print("take", take.spent.amount)  # noqa: T201
+    print("take", take.spent.amount, take.pieces[0].audio.sha256)  # noqa: T201
     return 0
 
 

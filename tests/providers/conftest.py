@@ -43,8 +43,14 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[MusicService]:
 
 
 @pytest.fixture
-def purse(tmp_path: Path) -> Purse:
-    return Purse(ledger=tmp_path / "ledger", title="film.mp4")
+def disk(tmp_path: Path) -> Path:
+    """The ledger's folder."""
+    return tmp_path / "ledger"
+
+
+@pytest.fixture
+def purse(disk: Path) -> Purse:
+    return Purse(ledger=disk, title="film.mp4")
 
 
 @pytest.fixture

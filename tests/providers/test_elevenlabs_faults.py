@@ -382,7 +382,12 @@ def test_one_request_too_many_is_no_service_in_trouble(
 
 
 def test_an_answer_that_repeats_the_key_is_used_without_it(
-    make_order: MakeOrder, service: MusicService, purse: Purse, ledger: Ledger, tmp_path: Path
+    make_order: MakeOrder,
+    service: MusicService,
+    purse: Purse,
+    ledger: Ledger,
+    disk: Path,
+    tmp_path: Path,
 ) -> None:
     """In the body, and in what the receipt says of it, however it was spelt."""
     plain = run(make_order(), replace(purse, ledger=tmp_path / "other"), tmp_path / "plain")
@@ -392,7 +397,7 @@ def test_an_answer_that_repeats_the_key_is_used_without_it(
     assert isinstance(plain, Take)
     assert take.pieces[0].audio.sha256 == plain.pieces[0].audio.sha256
     (receipt,) = ledger.receipts()
-    came = (ledger.root / receipt.key / "answer-1" / "body").read_bytes()
+    came = (disk / receipt.key / "answer-1" / "body").read_bytes()
     assert service.last_answer is not None
     assert len(came) > 70_000
     assert came == service.last_answer.replace(service.key.encode(), b"*" * len(service.key))
@@ -404,6 +409,7 @@ def test_what_headers_say_of_the_music_is_in_the_receipt(
     make_order: MakeOrder,
     purse: Purse,
     ledger: Ledger,
+    disk: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -414,7 +420,7 @@ def test_what_headers_say_of_the_music_is_in_the_receipt(
         assert isinstance(run(order, purse, tmp_path / "first"), Take)
     (receipt,) = ledger.receipts()
     assert receipt.facts == (("seed", "4711"), ("duration-seconds", "8.000000"))
-    body = ledger.root / receipt.key / "answer-1" / "body"
+    body = disk / receipt.key / "answer-1" / "body"
     assert body.read_bytes() == gateway.last_answer
 
 
@@ -546,10 +552,15 @@ def test_the_fate_of_each_part_is_its_own(
 
 
 def test_what_a_dead_run_has_sent_is_lost(
-    make_order: MakeOrder, service: MusicService, purse: Purse, ledger: Ledger, tmp_path: Path
+    make_order: MakeOrder,
+    service: MusicService,
+    purse: Purse,
+    ledger: Ledger,
+    disk: Path,
+    tmp_path: Path,
 ) -> None:
     run(make_order(), purse, tmp_path / "first")
-    (receipt,) = purse.ledger.glob("*/receipt.json")
+    (receipt,) = disk.glob("*/receipt.json")
     told = json.loads(receipt.read_bytes())
     told["attempts"][0]["state"] = "sent"
     receipt.write_text(json.dumps(told))
@@ -563,18 +574,23 @@ def test_what_a_dead_run_has_sent_is_lost(
 
 
 def test_a_lost_part_is_found_before_another_is_sent(
-    make_order: MakeOrder, service: MusicService, purse: Purse, ledger: Ledger, tmp_path: Path
+    make_order: MakeOrder,
+    service: MusicService,
+    purse: Purse,
+    ledger: Ledger,
+    disk: Path,
+    tmp_path: Path,
 ) -> None:
     keys = keys_of(ElevenLabsProvider(), make_order(each=1))
     service.will("ok", "ok", "ok")
     run(make_order(each=1), purse, tmp_path / "first")
     before = len(service.requests)
     ledger.forget(keys[0])
-    receipt = purse.ledger / keys[2] / "receipt.json"
+    receipt = disk / keys[2] / "receipt.json"
     told = json.loads(receipt.read_bytes())
     told["attempts"][0]["state"] = "sent"
     receipt.write_text(json.dumps(told))
-    shutil.rmtree(purse.ledger / keys[2] / "answer-1")
+    shutil.rmtree(disk / keys[2] / "answer-1")
     assert type(run(make_order(each=1), purse, tmp_path / "second")) is OutcomeUnknown
     assert len(service.requests) == before
 
@@ -597,6 +613,7 @@ def test_a_full_disk_while_the_answer_comes_is_unknown_not_a_new_ledger(
     service: MusicService,
     purse: Purse,
     ledger: Ledger,
+    disk: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -621,6 +638,7 @@ def test_no_room_for_the_answer_is_said_before_anything_is_sent(
     service: MusicService,
     purse: Purse,
     ledger: Ledger,
+    disk: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -709,10 +727,15 @@ def test_no_key(
 
 
 def test_a_damaged_receipt_is_never_taken_for_not_bought(
-    make_order: MakeOrder, service: MusicService, purse: Purse, ledger: Ledger, tmp_path: Path
+    make_order: MakeOrder,
+    service: MusicService,
+    purse: Purse,
+    ledger: Ledger,
+    disk: Path,
+    tmp_path: Path,
 ) -> None:
     assert isinstance(run(make_order(), purse, tmp_path / "first"), Take)
-    (receipt,) = purse.ledger.glob("*/receipt.json")
+    (receipt,) = disk.glob("*/receipt.json")
     receipt.write_text("{")
     outcome = run(make_order(), purse, tmp_path / "second")
     assert isinstance(outcome, ScorebedError)
@@ -723,9 +746,9 @@ def test_a_damaged_receipt_is_never_taken_for_not_bought(
 
 @pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() == 0, reason="root may write anywhere")
 def test_a_ledger_that_cannot_be_written_stops_before_sending(
-    make_order: MakeOrder, service: MusicService, purse: Purse, tmp_path: Path
+    make_order: MakeOrder, service: MusicService, purse: Purse, disk: Path, tmp_path: Path
 ) -> None:
-    purse.ledger.mkdir(mode=0o500)
+    disk.mkdir(mode=0o500)
     outcome = run(make_order(), purse, tmp_path / "first")
     assert isinstance(outcome, ScorebedError)
     assert outcome.exit_code == 6

@@ -23,7 +23,6 @@ import soundfile
 from scorebed.answers import decode_piece
 from scorebed.errors import OverLimit, ProviderError, ScorebedError, SettingsError
 from scorebed.ledger import Ledger, State
-from scorebed.ledger.queue import Queue
 from scorebed.model import Audio, Order, Purse
 from scorebed.options import Options
 from scorebed.providers.elevenlabs.text import ElevenLabsTextProvider
@@ -67,7 +66,12 @@ def finish(child: subprocess.Popen[str]) -> tuple[int, str]:
 
 
 def test_a_receipt_says_what_left_the_machine(
-    make_order: MakeOrder, service: MusicService, purse: Purse, ledger: Ledger, tmp_path: Path
+    make_order: MakeOrder,
+    service: MusicService,
+    purse: Purse,
+    ledger: Ledger,
+    disk: Path,
+    tmp_path: Path,
 ) -> None:
     take = buy(make_order(), purse, tmp_path / "a")
     (receipt,) = ledger.receipts()
@@ -86,7 +90,7 @@ def test_a_receipt_says_what_left_the_machine(
         1,
         True,
     )
-    assert (ledger.root / receipt.key / "answer-1" / "body").read_bytes() == service.last_answer
+    assert (disk / receipt.key / "answer-1" / "body").read_bytes() == service.last_answer
 
 
 def test_the_key_is_what_was_asked(make_order: MakeOrder, tmp_path: Path) -> None:
@@ -296,17 +300,22 @@ def test_processes_that_run_at_once_share_a_purse(
 
 
 def test_what_a_dead_run_wanted_does_not_count(
-    make_order: MakeOrder, service: MusicService, purse: Purse, ledger: Ledger, tmp_path: Path
+    make_order: MakeOrder,
+    service: MusicService,
+    purse: Purse,
+    ledger: Ledger,
+    disk: Path,
+    tmp_path: Path,
 ) -> None:
     """It was killed after it had reserved, while it waited for a slot of the account."""
     shared = replace(purse, name="campaign", max_spend=1.5 * PRICE)
     order = make_order(seed=5)
     ledger.prepare()
-    queue = Queue(ledger.root / "queue" / ElevenLabsProvider().account(order))
+    queue = ledger.queue(ElevenLabsProvider().account(order))
     stop = threading.Event()
     with queue.slot(stop), queue.slot(stop):
         child = start(order, shared, tmp_path / "dead")
-        while not list(ledger.root.glob("purses/*/*.json")):
+        while not list(disk.glob("purses/*/*.json")):
             assert child.poll() is None
             time.sleep(0.02)
         with pytest.raises(OverLimit):

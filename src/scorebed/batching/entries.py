@@ -77,7 +77,7 @@ def settle(job: BatchJob, entries: Sequence[Entry]) -> list[Settings]:
             # One limit for all: the purse is named after the folder.
             name = f"batch {job.out.resolve()}"
             want = replace(want, purse=replace(want.purse, name=name))
-        check_provider(want)
+        check_provider(want, job.tell)
         check_inputs(want)
         return pinned(want) if job.one_style else want
 

@@ -8,21 +8,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scorebed.cli.console import put, put_json, say
+from scorebed.cli.options_service import place_of_ledger
 
 if TYPE_CHECKING:
     from scorebed.ledger import Ledger, Receipt
+    from scorebed.model import LedgerPlace
 
 app = typer.Typer(
     no_args_is_help=True,
     help="Receipts and takes that were paid for: nothing is ever deleted.",
 )
 
-_Folder = Annotated[
-    Path | None,
+_PATIENCE_S = 5.0
+"""How long a server is asked again that does not answer: somebody waits for it."""
+_Place = Annotated[
+    Any,
     typer.Option(
         "--ledger",
-        metavar="DIR",
-        help="Another ledger.",
+        parser=place_of_ledger,
+        metavar="DIR|URL",
+        help="Another ledger: its folder, or its server.",
         show_default="SCOREBED_LEDGER, else the user's data folder",
     ),
 ]
@@ -33,7 +38,7 @@ _Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout."
 
 
 @app.command("list")
-def list_receipts(*, ledger: _Folder = None, json_: _Json = False) -> None:
+def list_receipts(*, ledger: _Place = None, json_: _Json = False) -> None:
     """Lists all purchases, oldest first."""
     book = _open(ledger)
     receipts, damaged = _all(book)
@@ -49,7 +54,7 @@ def list_receipts(*, ledger: _Folder = None, json_: _Json = False) -> None:
     for message in damaged:
         say(f"note: {message}")
     if not receipts and not damaged:
-        say(f"the ledger {book.root} is empty")
+        say(f"the ledger {book.place} is empty")
 
 
 def _all(book: Ledger) -> tuple[list[Receipt], list[str]]:
@@ -80,11 +85,11 @@ def _line(one: Receipt) -> str:
 
 
 @app.command("show")
-def show(key: _Key, *, ledger: _Folder = None, json_: _Json = False) -> None:
+def show(key: _Key, *, ledger: _Place = None, json_: _Json = False) -> None:
     """Prints one receipt: what was asked, sent and answered."""
     book = _open(ledger)
     one = book.find(key)
-    found = _as_object(one) | {"folder": str(book.root / one.key)}
+    found = _as_object(one) | {"folder": book.store.where(one.key)}
     if json_:
         put_json(found)
         return
@@ -120,7 +125,7 @@ def export(
         Path, typer.Argument(metavar="DIR", help="Where it goes; made if needed.")
     ] = Path(),
     *,
-    ledger: _Folder = None,
+    ledger: _Place = None,
 ) -> None:
     """Copies a receipt and its take, as it came, into a folder."""
     book = _open(ledger)
@@ -129,21 +134,79 @@ def export(
 
 
 @app.command("forget")
-def forget(key: _Key, *, ledger: _Folder = None) -> None:
+def forget(key: _Key, *, ledger: _Place = None) -> None:
     """Puts a purchase aside: the same command then buys again. Nothing is deleted."""
     book = _open(ledger)
-    put(str(book.forget(book.find(key).key)))
+    put(book.forget(book.find(key).key))
 
 
-def _open(folder: Path | None) -> Ledger:
+@app.command("serve")
+def serve(
+    *,
+    ledger: _Place = None,
+    host: Annotated[
+        str, typer.Option(metavar="HOST", help="Where it listens; others need a token.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes any free port.")] = 8742,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="What clients have to say, alone in a file that nobody else may read.",
+            show_default="SCOREBED_LEDGER_TOKEN, else SCOREBED_LEDGER_TOKEN_FILE, else none",
+        ),
+    ] = None,
+    lease: Annotated[
+        float,
+        typer.Option(
+            min=1, max=3600, metavar="SECONDS", help="Locks of who is silent for so long are free."
+        ),
+    ] = 10.0,
+    json_: _Json = False,
+) -> None:
+    """Serves a ledger to other machines, until it is stopped (Ctrl-C, SIGTERM).
+
+    Its address, the one line on stdout, is then given to --ledger or SCOREBED_LEDGER there.
+    """
+    from scorebed.errors import Interrupted  # noqa: PLC0415 - `--help` must not wait
+    from scorebed.ledger.serving import LedgerServer  # noqa: PLC0415
+    from scorebed.ledger.token import read_token  # noqa: PLC0415
+
+    root = _folder_to_serve(ledger)
+    token = read_token(token_file)
+    try:
+        with LedgerServer(root, host=host, port=port, token=token, lease_s=lease) as server:
+            told = {"url": server.url, "ledger": str(root.absolute()), "token": token is not None}
+            put_json(told | {"lease_s": lease}) if json_ else put(server.url)
+            say(f"serving the ledger {root}; stop it with Ctrl-C")
+            server.wait()
+    except (KeyboardInterrupt, Interrupted):
+        # The usual end of a server.
+        say("stopped; whoever has locks may go on with the next server")
+
+
+def _folder_to_serve(place: LedgerPlace | None) -> Path:
+    from scorebed.errors import SettingsError  # noqa: PLC0415 - `--help` must not wait
+    from scorebed.ledger import default_ledger  # noqa: PLC0415
+
+    place = place or default_ledger()
+    if isinstance(place, Path):
+        return place
+    raise SettingsError(
+        f"ledger: {place} is a server, and a server needs a folder",
+        remedy="Name the ledger's folder: scorebed ledger serve --ledger DIR",
+    )
+
+
+def _open(place: LedgerPlace | None) -> Ledger:
     from scorebed.errors import SettingsError  # noqa: PLC0415 - `--help` must not wait
     from scorebed.ledger import Ledger, default_ledger  # noqa: PLC0415 - `--help` must not wait
 
-    book = Ledger(folder or default_ledger())
+    book = Ledger(place or default_ledger(), say, _PATIENCE_S)
     book.require()
-    if folder is not None and not folder.is_dir():
+    if isinstance(place, Path) and not place.is_dir():
         raise SettingsError(
-            f"ledger: there is no folder {folder}", remedy="Check the path of --ledger."
+            f"ledger: there is no folder {place}", remedy="Check the path of --ledger."
         )
     return book
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scorebed.delivery import folder_named
+if TYPE_CHECKING:
+    from scorebed.model import LedgerPlace
 
 
 class ApiForm(StrEnum):
@@ -159,12 +160,21 @@ PurseOption = Annotated[
         rich_help_panel=_MONEY,
     ),
 ]
+
+
+def place_of_ledger(given: str) -> LedgerPlace:
+    """The ledger that an option names."""
+    from scorebed.model import ledger_named  # noqa: PLC0415 - `--help` must not wait for it
+
+    return ledger_named(given)
+
+
 LedgerOption = Annotated[
-    Path | None,
+    Any,
     typer.Option(
-        parser=folder_named,
-        metavar="DIR",
-        help="Where receipts and bought takes are kept.",
+        parser=place_of_ledger,
+        metavar="DIR|URL",
+        help="Where receipts and bought takes are kept: a folder, or a server of one.",
         show_default="SCOREBED_LEDGER, else the user's data folder",
         rich_help_panel=_MONEY,
     ),

@@ -8,11 +8,16 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import platformdirs
+
 from scorebed.errors import WorkspaceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+SPLIT = "answer.json"
+"""What the headers of an answer said; written when its body, beside it, is whole."""
 
 
 def now() -> str:
@@ -66,3 +71,13 @@ def told_of(root: Path) -> Iterator[None]:
             f"ledger: {root} cannot be used ({error.strerror or error})",
             remedy="Make room there or mend its permissions, and run the same command again.",
         ) from error
+
+
+def waiting_root() -> Path:
+    """Where answers lie that a server has not taken yet: lasting, of this machine."""
+    return platformdirs.user_data_path("scorebed") / "incoming"
+
+
+def answers_waiting() -> tuple[Path, ...]:
+    """Folders of answers that have come whole to this machine, and that no server has taken yet."""
+    return tuple(sorted(path.parent for path in waiting_root().glob(f"*/{SPLIT}")))

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from scorebed.errors import WorkspaceError
-from scorebed.ledger.disk import now, sync, sync_folder, told_of, write_lasting
+from scorebed.ledger.disk import SPLIT, now, sync, told_of, write_lasting
+from scorebed.ledger.names import RECEIPT, is_plain
 from scorebed.ledger.receipt import Attempt, Receipt, State
+from scorebed.ledger.store import AnswerWaits
 from scorebed.model import Answer, Upload
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-RECEIPT = "receipt.json"
-_SPLIT = "answer.json"
+    from scorebed.ledger.store import Store
+
 _HASH = "body_sha256"
 
 
@@ -27,13 +28,31 @@ class Entry:
     """A purchase that this run holds.
 
     Args:
-        folder: Its folder in the ledger.
+        store: The ledger's.
+        key: Of the purchase.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.receipt = read_receipt(folder)
+    def __init__(self, store: Store, key: str) -> None:
+        self._store = store
+        self._key = key
+        self._written = store.read(f"{key}/{RECEIPT}")
+        self.receipt = read_receipt(store, key, self._written)
         self._working: int | None = None
+        self._coming: Path | None = None
+
+    @property
+    def where(self) -> str:
+        """Where it lies, for a person."""
+        return self._store.where(self._key)
+
+    @property
+    def came_to(self) -> str:
+        """Where what has come of an answer lies, for a person."""
+        return str(self._coming) if self._store.spools else self.where
+
+    def kept_at(self, answer: Answer) -> str:
+        """Where the body of its answer stays, for a person."""
+        return self._store.where(f"{self._answer_folder('')}/{answer.body.name}")
 
     def plan(
         self, receipt: Receipt, *, amount: float, purse: str | None, files: Sequence[Upload]
@@ -59,9 +78,7 @@ class Entry:
             made=moment,
             changed=moment,
         )
-        with told_of(self.folder):
-            self.folder.mkdir(exist_ok=True)
-            sync_folder(self.folder.parent)
+        self._store.make_folder(self._key)
         self._working = len(earlier)
         self._write(replace(receipt, attempts=(*earlier, attempt)))
 
@@ -98,114 +115,149 @@ class Entry:
 
     def incoming(self) -> Path:
         """An empty folder for an answer that is about to come."""
-        coming = self._answer_folder(".part")
-        with told_of(self.folder):
-            # Of this attempt nothing has come yet: it was planned, or put back by the service.
-            shutil.rmtree(coming, ignore_errors=True)
-            coming.mkdir()
-        return coming
+        self._coming = self._store.workplace(self._answer_folder(".part"), self.attempt.made)
+        return self._coming
 
     def keep(self, answer: Answer) -> None:
         """Gives an answer that has come whole its place, and notes that it is there.
 
         Args:
             answer: With its body in the folder that ``incoming`` gave.
+
+        Raises:
+            AnswerWaits: If the ledger's server cannot take it now: it stays on this machine.
+            WorkspaceError: If a disk cannot.
         """
-        split = asdict(answer) | {"body": answer.body.name, _HASH: _sha256(answer.body)}
-        with told_of(self.folder):
-            sync(answer.body)
+        body = answer.body
+        with told_of(body):
+            if not is_plain(body.name):
+                body = body.rename(body.with_name("body"))
+            split = asdict(answer) | {"body": body.name, _HASH: _sha256(body)}
+            sync(body)
             # Whoever finds this file knows that the body beside it is whole.
-            write_lasting(answer.body.parent / _SPLIT, msgspec.json.encode(split))
+            write_lasting(body.parent / SPLIT, msgspec.json.encode(split))
+        try:
             self._adopt()
-        self._note(answer)
+            self._note(replace(answer, body=body))
+        except WorkspaceError as error:
+            if not self._store.spools:
+                raise
+            raise AnswerWaits(
+                f"{error.message}; the answer that was paid for lies in {body.parent}",
+                remedy="Run the same command again on this machine, with the same ledger: it is "
+                "taken from there, and not bought again.",
+            ) from error
 
     def _note(self, answer: Answer) -> None:
         """Writes down that an answer lies in its place, and the service's numbers of it."""
         self.mark(State.ANSWERED, request_id=answer.request_id, song_id=answer.song_id)
+        self._store.discard(self._answer_folder(".part"), self.attempt.made)
 
     def settle(self) -> None:
-        """A ``sent`` that is found is a dead run's: its answer has come, or is lost."""
-        if self.receipt is None or self.receipt.attempts[-1].state is not State.SENT:
+        """A ``sent`` that is found is a dead run's: its answer has come, or is lost.
+
+        One that was given up is looked for too: it may have waited on this machine.
+        """
+        state = None if self.receipt is None else self.receipt.attempts[-1].state
+        if self.receipt is None or state not in {State.SENT, State.UNKNOWN}:
             return
         self._working = len(self.receipt.attempts) - 1
-        with told_of(self.folder):
-            self._adopt()
-        answer = self.answer()
-        if answer is None:
+        self._adopt()
+        answer = self._split()
+        if answer is not None:
+            self._note(answer[0])
+        elif state is State.SENT:
             self.mark(State.UNKNOWN, message="the run that sent it was stopped")
-        else:
-            self._note(answer)
         self._working = None
 
-    def answer(self) -> Answer | None:
+    def answer(self, into: Path) -> Answer | None:
         """The answer that has come, or None.
+
+        Args:
+            into: A folder for its body, where the ledger is not on this machine; made if needed.
 
         Raises:
             WorkspaceError: If it is not what came.
         """
-        folder = self._answer_folder("")
-        try:
-            told = msgspec.json.decode((folder / _SPLIT).read_bytes())
-            body = folder / told["body"]
-            whole = _sha256(body) == told.pop(_HASH)
-        except FileNotFoundError:
+        told = self._split()
+        if told is None:
             return None
-        except (msgspec.DecodeError, KeyError, TypeError):
-            whole = False
-        if not whole:
-            raise WorkspaceError(
-                f"ledger: the answer in {folder} is damaged: it is not what came",
-                remedy="Bring it back from a backup, or run: scorebed ledger forget "
-                f"{self.folder.name[:12]} (the same command then buys again).",
-            )
-        return Answer(**(told | {"body": body}))
+        answer, name, sha256 = told
+        body = self._store.fetch(f"{self._answer_folder('')}/{name}", into)
+        if body is None:
+            return None
+        if _sha256(body) != sha256:
+            raise self._damaged_answer()
+        return replace(answer, body=body)
+
+    def _split(self) -> tuple[Answer, str, str] | None:
+        """What is written of the answer, its body's name and hash; None if none has come."""
+        written = self._store.read(f"{self._answer_folder('')}/{SPLIT}")
+        if written is None:
+            return None
+        try:
+            told = msgspec.json.decode(written)
+            sha256, name = str(told.pop(_HASH)), str(told["body"])
+            answer = Answer(**told)
+        except (msgspec.DecodeError, KeyError, TypeError, AttributeError) as error:
+            raise self._damaged_answer() from error
+        if not is_plain(name):
+            raise self._damaged_answer()
+        return answer, name, sha256
+
+    def _damaged_answer(self) -> WorkspaceError:
+        where = self._store.where(self._answer_folder(""))
+        return WorkspaceError(
+            f"ledger: the answer in {where} is damaged: it is not what came",
+            remedy="Bring it back from a backup, or run: scorebed ledger forget "
+            f"{self._key[:12]} (the same command then buys again).",
+        )
 
     def _adopt(self) -> None:
         """An answer that has come whole gets its place, if a crash has not given it one."""
         coming, final = self._answer_folder(".part"), self._answer_folder("")
-        if (coming / _SPLIT).is_file() and not final.exists():
-            coming.rename(final)
-            sync_folder(self.folder)
+        if not self._store.names(final):
+            self._store.deliver(coming, self.attempt.made)
+            if self._store.read(f"{coming}/{SPLIT}") is not None:
+                self._store.move(coming, final)
 
-    def _answer_folder(self, ending: str) -> Path:
-        return self.folder / f"answer-{self.attempt.number}{ending}"
+    def _answer_folder(self, ending: str) -> str:
+        return f"{self._key}/answer-{self.attempt.number}{ending}"
 
     def _write(self, receipt: Receipt) -> None:
-        with told_of(self.folder):
-            told = msgspec.json.format(msgspec.json.encode(receipt)) + b"\n"
-            write_lasting(self.folder / RECEIPT, told)
+        told = msgspec.json.format(msgspec.json.encode(receipt)) + b"\n"
+        self._store.swap(f"{self._key}/{RECEIPT}", self._written, told)
+        self._written = told
         self.receipt = receipt
 
 
-def read_receipt(folder: Path) -> Receipt | None:
+def read_receipt(store: Store, folder: str, told: bytes | None = None) -> Receipt | None:
     """The receipt in a folder of the ledger, or None.
+
+    Args:
+        store: The ledger's.
+        folder: Name of the folder.
+        told: What was read of it, if that was done.
 
     Raises:
         WorkspaceError: If it is there and cannot be read: never taken for "not bought".
     """
-    path = folder / RECEIPT
-    told = _told(path)
-    if told is None and any(folder.glob("answer-*")):
+    name = f"{folder}/{RECEIPT}"
+    told = store.read(name) if told is None else told
+    if told is None and any(one.startswith("answer-") for one in store.names(folder)):
         # Another run may have begun since: its receipt comes before its answer.
-        told = _told(path)
+        told = store.read(name)
         if told is None:
-            raise _damaged(path, "it is gone, an answer is there")
+            raise _damaged(store, folder, "it is gone, an answer is there")
     if told is None:
         return None
     try:
         found = msgspec.json.decode(told, type=Receipt)
     except msgspec.DecodeError as error:
-        raise _damaged(path, str(error)) from error
+        raise _damaged(store, folder, str(error)) from error
     if not found.attempts:
-        raise _damaged(path, "it names no attempt")
+        raise _damaged(store, folder, "it names no attempt")
     return found
-
-
-def _told(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
 
 
 def _sha256(path: Path) -> str:
@@ -213,9 +265,9 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _damaged(path: Path, why: str) -> WorkspaceError:
+def _damaged(store: Store, folder: str, why: str) -> WorkspaceError:
     return WorkspaceError(
-        f"ledger: the receipt {path} cannot be read ({why})",
-        remedy=f"Look at {path.parent}: what was bought lies there. Restore the file, or move the "
-        "folder away to buy again.",
+        f"ledger: the receipt {store.where(f'{folder}/{RECEIPT}')} cannot be read ({why})",
+        remedy=f"Look at {store.where(folder)}: what was bought lies there. Restore the file, or "
+        "move the folder away to buy again.",
     )

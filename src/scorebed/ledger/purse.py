@@ -16,20 +16,19 @@ from collections import defaultdict
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import filelock
-
 from scorebed.errors import OverLimit, SettingsError
-from scorebed.ledger.disk import told_of, write_lasting
+from scorebed.ledger.names import PURSES
 from scorebed.ledger.receipt import money
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from scorebed.ledger.book import Ledger
+    from scorebed.ledger.store import Hold, Store
     from scorebed.model import Purse
 
 _ROUNDING = 1e-9
+_PATIENCE_S = 0.5
 
 
 class Reservation:
@@ -47,7 +46,8 @@ class Reservation:
         self._currency = currency
         self._wanted: dict[str, tuple[float, int]] = {}
         self._guard = threading.Lock()
-        self._file: Path | None = None
+        self._run: str | None = None
+        self._alive: Hold | None = None
 
     def cover(self, prices: Mapping[str, float]) -> None:
         """Holds money for further purchases, or refuses; what is held already is not asked again.
@@ -71,35 +71,35 @@ class Reservation:
             self._refuse(sum(price for price, _ in held.values()), 0.0)
             self._wanted = held
             return
-        folder = self._ledger.root / "purses" / _name(self._purse.name)
-        with told_of(folder):
-            folder.mkdir(exist_ok=True)
-            with filelock.FileLock(folder.with_suffix(".lock"), is_singleton=False):
-                spent = self._ledger.spent_in(self._purse.name)
-                for currency, amount in _coming(folder, held, charges, self._file).items():
-                    spent[currency] = spent.get(currency, 0.0) + amount
-                self._refuse_others(spent)
-                # What this run has held before is spent by now, or still to come.
-                still = [
-                    price for key, (price, before) in held.items() if charges.get(key, 0) == before
-                ]
-                self._refuse(sum(still), spent.get(self._currency, 0.0))
-                self._wanted = held
-                self._write(folder)
+        store, folder = self._ledger.store, f"{PURSES}/{_name(self._purse.name)}"
+        store.make_folder(folder)
+        own = _taken(store, f"{folder}.lock")
+        try:
+            spent = self._ledger.spent_in(self._purse.name)
+            for currency, amount in _coming(store, folder, held, charges, self._run).items():
+                spent[currency] = spent.get(currency, 0.0) + amount
+            self._refuse_others(spent)
+            # What this run has held before is spent by now, or still to come.
+            still = [
+                price for key, (price, before) in held.items() if charges.get(key, 0) == before
+            ]
+            self._refuse(sum(still), spent.get(self._currency, 0.0))
+            self._wanted = held
+            self._write(store, folder)
+        finally:
+            own.release()
 
-    def _write(self, folder: Path) -> None:
-        if self._file is None:
-            self._file = folder / f"{uuid.uuid4().hex}.json"
-            self._alive = filelock.FileLock(self._file.with_suffix(".lock"), is_singleton=False)
-            self._alive.acquire()
-        write_lasting(self._file, json.dumps([self._currency, self._wanted]).encode())
+    def _write(self, store: Store, folder: str) -> None:
+        if self._run is None:
+            run = f"{folder}/{uuid.uuid4().hex}"
+            self._alive = _taken(store, f"{run}.lock")
+            self._run = run
+        store.write(f"{self._run}.json", json.dumps([self._currency, self._wanted]).encode())
 
     def release(self) -> None:
         """The run has ended."""
-        if self._file is not None:
-            self._file.unlink(missing_ok=True)
-            self._alive.release()
-            self._file.with_suffix(".lock").unlink(missing_ok=True)
+        if self._alive is not None:
+            self._alive.release(gone=True)
 
     def _refuse_others(self, spent: Mapping[str, float]) -> None:
         """One limit cannot count two currencies: nobody here knows what one is in the other."""
@@ -145,38 +145,43 @@ def _name(purse: str) -> str:
     return hashlib.sha256(purse.encode(errors="backslashreplace")).hexdigest()[:16]
 
 
+def _taken(store: Store, name: str) -> Hold:
+    while True:
+        hold = store.hold((name,), wait_s=_PATIENCE_S)
+        if hold is not None:
+            return hold
+
+
 def _coming(
-    folder: Path,
+    store: Store,
+    folder: str,
     mine: Mapping[str, tuple[float, int]],
     charges: Mapping[str, int],
-    own: Path | None,
+    own: str | None,
 ) -> dict[str, float]:
     """What other runs that are alive are about to spend, by currency.
 
     What they want too is bought once, by whoever is first; what they have sent is in the receipts.
     """
     total: defaultdict[str, float] = defaultdict(float)
-    for path in folder.glob("*.json"):
-        if path == own:
+    for file in store.names(folder):
+        run = f"{folder}/{file.removesuffix('.json')}"
+        if not file.endswith(".json") or run == own:
             continue
-        lock = filelock.FileLock(path.with_suffix(".lock"), is_singleton=False)
-        try:
-            lock.acquire(timeout=0)
-        except filelock.Timeout:
-            currency, wanted = _read(path)
+        hold = store.hold((f"{run}.lock",), wait_s=0)
+        if hold is None:
+            currency, wanted = _read(store, f"{run}.json")
             for key, (price, before) in wanted.items():
                 if key not in mine and charges.get(key, 0) == before:
                     total[currency] += price
             continue
-        path.unlink(missing_ok=True)
-        lock.release()
-        path.with_suffix(".lock").unlink(missing_ok=True)
+        hold.release(gone=True)
     return total
 
 
-def _read(path: Path) -> tuple[str, dict[str, tuple[float, int]]]:
-    try:
-        currency, wanted = json.loads(path.read_text())
-    except FileNotFoundError:  # that run has just ended
+def _read(store: Store, name: str) -> tuple[str, dict[str, tuple[float, int]]]:
+    told = store.read(name)
+    if told is None:  # that run has just ended
         return "", {}
+    currency, wanted = json.loads(told)
     return currency, wanted

@@ -3,28 +3,26 @@
 ROOT/queue/<account>/most           how many that is, as the service said last
 ROOT/queue/<account>/slot-<n>.lock  held while a request is in flight, by any process
 
-A lock is let go by the system when its process dies, so a killed run leaves no slot taken.
+A lock ends with its process, so a killed run leaves no slot taken.
 """
 
 from __future__ import annotations
 
-import random
-import time
-import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import filelock
+from scorebed.ledger.names import QUEUE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
     from threading import Event
+
+    from scorebed.ledger.store import Hold, Store
 
 FIRST_GUESS = 2
 """Requests at once before the service has said how many it takes: what every plan allows."""
 _MOST = 64
-_POLL_S = 0.05
+_PATIENCE_S = 0.25
 
 
 class Stopped(Exception):  # noqa: N818 - not an error: the run has ended
@@ -35,28 +33,28 @@ class Queue:
     """Slots of one account, shared by all processes that use the ledger.
 
     Args:
-        folder: The account's own folder.
+        store: The ledger's.
+        account: Name of the account, which is a folder's name.
     """
 
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
+    def __init__(self, store: Store, account: str) -> None:
+        self._store = store
+        self._folder = f"{QUEUE}/{account}"
+        store.make_folder(self._folder)
 
     @property
     def most(self) -> int:
         """How many requests may be in flight."""
         try:
-            return int((self._folder / "most").read_text())
-        except (FileNotFoundError, ValueError):
+            return int(self._store.read(f"{self._folder}/most") or b"")
+        except ValueError:
             return FIRST_GUESS
 
     def learn(self, most: int) -> None:
         """Notes what the service said."""
         most = min(max(most, 1), _MOST)
         if most != self.most:
-            part = self._folder / f"most.{uuid.uuid4().hex}"
-            part.write_text(f"{most}\n")
-            part.replace(self._folder / "most")
+            self._store.write(f"{self._folder}/most", f"{most}\n".encode())
 
     @contextmanager
     def slot(self, stop: Event) -> Iterator[None]:
@@ -68,22 +66,19 @@ class Queue:
         Raises:
             Stopped: If it was set meanwhile.
         """
-        lock = self._free(stop)
+        hold = self._free(stop)
         try:
             yield
         finally:
-            lock.release()
+            hold.release()
 
-    def _free(self, stop: Event) -> filelock.FileLock:
+    def _free(self, stop: Event) -> Hold:
         while not stop.is_set():
-            for number in range(self.most):
-                lock = filelock.FileLock(self._folder / f"slot-{number}.lock", is_singleton=False)
-                try:
-                    lock.acquire(timeout=0)
-                except filelock.Timeout:
-                    continue
-                if number < self.most:  # it may have shrunk meanwhile
-                    return lock
-                lock.release()
-            time.sleep(_POLL_S * random.uniform(0.5, 1.5))  # noqa: S311 - only spreads the load
+            slots = [f"{self._folder}/slot-{number}.lock" for number in range(self.most)]
+            hold = self._store.hold(slots, wait_s=_PATIENCE_S)
+            if hold is None:
+                continue
+            if hold.name in slots[: self.most]:  # it may have shrunk meanwhile
+                return hold
+            hold.release()
         raise Stopped

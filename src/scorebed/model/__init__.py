@@ -38,6 +38,7 @@ from scorebed.model.found import (
     TransitionKind,
     cues_of,
 )
+from scorebed.model.ledger_place import LedgerAddress, LedgerPlace, ledger_named
 from scorebed.model.library import (
     BAD,
     GOOD,
@@ -167,6 +168,8 @@ __all__ = [
     "InstrumentGroup",
     "Join",
     "Key",
+    "LedgerAddress",
+    "LedgerPlace",
     "LevelSettings",
     "Levelled",
     "Library",
@@ -234,6 +237,7 @@ __all__ = [
     "Upload",
     "VideoFormat",
     "cues_of",
+    "ledger_named",
     "no_progress",
     "no_words",
 ]

@@ -7,6 +7,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
+from scorebed.model.ledger_place import LedgerPlace
+
 ApiForm = Literal["current", "brief"]
 PROXY_HEIGHT_PX = 360
 """Lines of the picture that is sent, unless somebody asks for another height."""
@@ -54,8 +56,8 @@ class ServiceSettings:
 class Purse:
     """What a run may spend, and where that is written down. Never part of a key."""
 
-    ledger: Path
-    """Folder of the ledger."""
+    ledger: LedgerPlace
+    """The ledger: its folder, or the address of its server."""
     max_spend: float | None = None
     """Most that may be spent, in the service's currency; None for no limit."""
     name: str | None = None

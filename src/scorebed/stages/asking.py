@@ -18,7 +18,7 @@ from scorebed.errors import (
     ScorebedError,
     WorkspaceError,
 )
-from scorebed.ledger import Entry, Queue, State, Stopped
+from scorebed.ledger import AnswerWaits, Entry, Queue, State, Stopped
 from scorebed.model import PartOrder, Progress, Tell
 from scorebed.providers.base import Service
 
@@ -119,13 +119,13 @@ class Asking:
                     # A service that did not say that it sends: it was asked all the same.
                     self.entry.mark(State.SENT)
                 self.entry.keep(answer)
-        except (RateLimited, ProviderUnavailable, Stopped):
+        except (RateLimited, ProviderUnavailable, Stopped, AnswerWaits):
             raise
         except _NOTHING_BOUGHT as error:
             self.entry.mark(State.REFUSED, message=error.message)
             raise
         except OutcomeUnknown as error:
-            self.entry.mark(State.UNKNOWN, message=error.message)
+            self._note_lost(error.message)
             raise
         except Exception as error:
             if self.entry.attempt.state is State.SENT:
@@ -145,14 +145,17 @@ class Asking:
         )
         assert self.part.order.service is not None
         what = self.service.hide_key(what, self.part.order.service)
-        with contextlib.suppress(WorkspaceError):
-            # Where even this cannot be written, the receipt says "sent", and no run is alive.
-            self.entry.mark(State.UNKNOWN, message=what)
+        self._note_lost(what)
         return OutcomeUnknown(
             f"compose: the answer was lost here ({what}); it may have been billed. What came of it "
-            f"lies in {self.entry.folder}",
+            f"lies in {self.entry.came_to}",
             remedy="Mend the cause and look whether it was billed; then add --buy-again.",
         )
+
+    def _note_lost(self, message: str) -> None:
+        with contextlib.suppress(WorkspaceError):
+            # Where even this cannot be written, the receipt says "sent", and no run is alive.
+            self.entry.mark(State.UNKNOWN, message=message)
 
     def _rest(self, error: RateLimited | ProviderUnavailable, own_s: float) -> None:
         """Waits as long as the service asks, and at least as we think; runs do not meet again."""

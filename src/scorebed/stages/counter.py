@@ -185,23 +185,25 @@ class Counter:
 
     def _queue(self, part: Part) -> Queue:
         account = self._service.account(part.order.order)
-        return Queue(self._ledger.root / "queue" / account)
+        return self._ledger.queue(account)
 
     def _look(self, part: Part, entry: Entry, *, asked: bool) -> Bought:
-        answer = entry.answer()
+        place = self._folder / f"part-{part.order.number}"
+        place.mkdir(exist_ok=True)
+        answer = entry.answer(place / "answer")
         if answer is None:
             raise BadAnswer(
-                f"{STAGE}: the ledger's answer in {entry.folder} is gone",
+                f"{STAGE}: the ledger's answer in {entry.where} is gone",
                 remedy="Bring it back from a backup, or run: scorebed ledger forget "
                 f"{part.key[:12]} (the same command then buys again).",
             )
-        place = self._folder / f"part-{part.order.number}"
-        place.mkdir(exist_ok=True)
         try:
             expected = self._service.expects(part.order)
             unpacked = self._unpacked(part, answer, expected, place)
         except BadAnswer as error:
-            message = self._hide(error.message, part)
+            # A copy of it goes with this run; what is named is where it stays.
+            message = error.message.replace(str(answer.body), entry.kept_at(answer))
+            message = self._hide(message, part)
             entry.mark(State.ANSWERED, message=message)
             raise BadAnswer(message, remedy=self._hide(error.remedy, part)) from None
         if entry.attempt.state is not State.KEPT:

@@ -34,6 +34,9 @@ _SHORT_S = Fraction(1, 2)
 _ANSWER_BYTES_PER_S = 200_000
 """Room on the ledger's disk for an answer: 16 bit, stereo, 48 kHz, the largest that may come."""
 
+_PATIENCE_S = 120.0
+"""How long the ledger's server is asked again that does not answer, while there is money in it."""
+
 
 def keys_of(service: Service, order: Order) -> tuple[str, ...]:
     """The ledger's keys of all requests of an order, in order.
@@ -81,7 +84,7 @@ def buy(
     """
     assert order.service is not None
     service.check(order.brief, order.service)
-    ledger = Ledger(purse.ledger)
+    ledger = Ledger(purse.ledger, tell, _PATIENCE_S)
     ledger.prepare()
     parts = _parts(service, order, purse)
     wanted = _wanted(ledger, parts, purse)

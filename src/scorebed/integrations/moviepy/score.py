@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -23,11 +23,13 @@ from scorebed.model import (
     ApiForm,
     Artifact,
     CutLock,
+    LedgerAddress,
     Per,
     Progress,
     Quality,
     Stem,
     Tell,
+    ledger_named,
 )
 from scorebed.options import DEFAULT_PRESET, DEFAULT_SEED, DEFAULT_STYLE, Options
 from scorebed.pipeline import Watch
@@ -44,7 +46,8 @@ if TYPE_CHECKING:
 _SPOTTED_HEIGHT_PX = 144
 """Twice the lines that are looked at for cuts."""
 _FILES = ("music", "soundfont", "cuts", "notes", "speech", "key_file")
-_FOLDERS = ("library", "ledger")
+_FOLDERS = ("library",)
+_LEDGERS = ("ledger",)
 _LISTS = ("tags", "library_exclude")
 _STEPS = 1000
 
@@ -114,7 +117,7 @@ class Score(Effect):  # type: ignore[misc] # MoviePy is untyped
     price_per_minute: float | None = None
     max_spend: float | None = None
     purse: str | None = None
-    ledger: str | Path | None = None
+    ledger: str | Path | LedgerAddress | None = None
     buy_again: bool = False
     fallback: Literal["embedded"] | None = None
     stems: str | Path | None = None
@@ -162,7 +165,13 @@ class Score(Effect):  # type: ignore[misc] # MoviePy is untyped
     def _options(self) -> Options:
         known = {field.name for field in fields(Options)}
         given = {name: value for name, value in vars(self).items() if name in known}
-        for names, read in ((_FILES, Path), (_FOLDERS, folder_named), (_LISTS, tuple)):
+        readers: tuple[tuple[tuple[str, ...], Callable[[Any], Any]], ...] = (
+            (_FILES, Path),
+            (_FOLDERS, folder_named),
+            (_LEDGERS, ledger_named),
+            (_LISTS, tuple),
+        )
+        for names, read in readers:
             given |= {name: read(given[name]) for name in names if given[name] is not None}
         return Options(**given)
 
@@ -182,7 +191,7 @@ class Score(Effect):  # type: ignore[misc] # MoviePy is untyped
         )
         # What can be refused is, before the clip is rendered.
         check_job(job)
-        check_provider(settings)
+        check_provider(settings, tell)
         limits = find(settings.provider).limits(settings.service)
         height_px = limits.proxy_height_px if limits.needs_proxies else _SPOTTED_HEIGHT_PX
         try:
