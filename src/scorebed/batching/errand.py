@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from scorebed.batching.fates import failure_from
 from scorebed.batching.figures import lost_money
 from scorebed.batching.ground import Ground, check_ground, here
-from scorebed.batching.items import Item
 from scorebed.batching.lock import film_lock
 from scorebed.batching.pool import Pool
 from scorebed.batching.wire import Ended, Message, Said, Shared
@@ -24,6 +23,8 @@ from scorebed.model import FREE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from scorebed.batching.items import Item
 
 TOPIC = "scorebed"
 """Of the events by which workers tell how it goes."""
