@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from scorebed.batching.cluster import Cluster
     from scorebed.batching.items import Item
     from scorebed.batching.planning import BatchPlan
-    from scorebed.model import ServiceSettings
+    from scorebed.model import LedgerPlace, ServiceSettings
 
 
 @contextmanager
@@ -67,7 +67,7 @@ def _services(todo: Sequence[Item]) -> tuple[tuple[str, ServiceSettings], ...]:
     return tuple(found)
 
 
-def _bought(ledgers: set[Path]) -> bool:
+def _bought(ledgers: set[LedgerPlace]) -> bool:
     """Whether what there is may do without a key."""
     return any(Ledger(root).receipts() for root in ledgers)
 
