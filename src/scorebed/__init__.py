@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from scorebed.result import Result
     from scorebed.spotting import Spotting
     from scorebed.synchrony import Sync
+    from scorebed.watching.interface import watch
 
     __version__: str
 
@@ -53,6 +54,7 @@ __all__ = [
     "score",
     "spot",
     "sync",
+    "watch",
 ]
 
 _LATE = {
@@ -70,6 +72,7 @@ _LATE = {
     "Result": "scorebed.result",
     "Spotting": "scorebed.spotting",
     "Sync": "scorebed.synchrony",
+    "watch": "scorebed.watching.interface",
 }
 
 

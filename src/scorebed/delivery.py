@@ -39,6 +39,11 @@ def sidecar(output: Path) -> Path:
     return output.with_name(f"{output.name}.scorebed.json")
 
 
+def log_beside(output: Path) -> Path:
+    """The log of a job that was queued, beside the video that it makes."""
+    return output.with_name(f"{output.name}.scorebed.log")
+
+
 @contextmanager
 def claim(output: Path, *, video: Path, overwrite: bool) -> Iterator[Path]:
     """Holds an output name for one run, and gives the temporary name beside it.
@@ -170,7 +175,7 @@ def is_result(path: Path) -> bool:
     """Whether a file is the JSON of a result."""
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(told, dict) and {"schema", "picture", "programme"} <= told.keys()
 

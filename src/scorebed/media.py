@@ -203,9 +203,17 @@ def content_of(path: Path) -> str:
         MediaError: If it is missing, a folder, or may not be read.
     """
     with open_source(path, stage="probe"):
+        pass
+    try:
         size_bytes = path.stat().st_size
-    digest = hashlib.sha256(f"{size_bytes}".encode())
-    _add_samples(digest, path, size_bytes)
+        digest = hashlib.sha256(f"{size_bytes}".encode())
+        _add_samples(digest, path, size_bytes)
+    except OSError as error:
+        # Taken away meanwhile, or a share that has gone.
+        raise MediaError(
+            f"probe: {path} cannot be read ({error.strerror})",
+            remedy="Check that the file is still there and its disk answers, then try again.",
+        ) from error
     return digest.hexdigest()
 
 

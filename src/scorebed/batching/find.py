@@ -24,6 +24,8 @@ _UNFINISHED = (
     *("*.opdownload", "*.aria2", "*.!ut", "~*", "*~"),
 )
 _SCORED = re.compile(r"\.scored$", re.IGNORECASE)
+_BEFORE_THE_END = re.compile(r"\.(tmp|temp|part|partial|incomplete)$", re.IGNORECASE)
+"""Where a program keeps the ending of a film that it still writes: ``film.temp.mp4``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +101,9 @@ def is_film(path: Path) -> bool:
         return False
     if any(fnmatch.fnmatch(name.lower(), pattern) for pattern in _UNFINISHED):
         return False
-    return not (_SCORED.search(path.stem) or is_result(sidecar(path)))
+    if _SCORED.search(path.stem) or _BEFORE_THE_END.search(path.stem):
+        return False
+    return not is_result(sidecar(path))
 
 
 def _in_folder(folder: Path, wanted: Wanted) -> Iterator[Found]:

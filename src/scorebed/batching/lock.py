@@ -46,7 +46,7 @@ def only_batch(out: Path) -> Iterator[None]:
         lock.acquire(timeout=0)
     except filelock.Timeout as error:
         raise WorkspaceError(
-            f"batch: another batch is working into {out}",
+            f"batch: another batch or watch is working into {out}",
             remedy="Wait for it, or give another --out.",
         ) from error
     try:

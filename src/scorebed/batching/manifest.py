@@ -56,6 +56,34 @@ def read_manifest(path: Path, options: Options) -> list[Entry]:
     return [_entry(path, row, options) for row in rows]
 
 
+def read_job(path: Path, text: str, options: Options) -> Entry:
+    """The film of a job file: one JSON object, with the keys of a manifest.
+
+    ``app`` says which program has written it, and means nothing.
+
+    Args:
+        path: The job file; paths in it are taken from its folder.
+        text: What it holds.
+        options: What is wanted where it does not say otherwise.
+
+    Raises:
+        SettingsError: If it is no such object, has an unknown key, or a value of the wrong kind.
+    """
+    try:
+        table = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise SettingsError(
+            f"the job file {path} is not JSON: {error}",
+            remedy='Write for example: {"video": "film.mp4"} - under another name, then rename it.',
+        ) from error
+    if not isinstance(table, dict) or any("\0" in str(value) for value in table.values()):
+        raise SettingsError(
+            f"the job file {path} is no object", remedy='Write for example: {"video": "film.mp4"}'
+        )
+    table.pop("app", None)
+    return _entry(path, _Row(where=str(path), table=table, loose=False), options)
+
+
 def _rows(path: Path) -> Iterator[_Row]:
     try:
         text = path.read_text(encoding="utf-8-sig")

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from scorebed.model import Quote
+    from scorebed.settings import Settings
 
 
 _READERS = 8
@@ -92,7 +93,7 @@ def plan_batch(job: BatchJob, cluster: Cluster | None = None, *, here: bool = Tr
     naming.check()
     if job.jobs is not None and job.jobs < 1:
         raise SettingsError(f"--jobs {job.jobs} is out of range", remedy="Give 1 or more.")
-    _require_parent(job.out)
+    require_parent(job.out)
     entries, troubles = gather(job)
     if not entries and not troubles:
         raise SettingsError(
@@ -120,8 +121,15 @@ def plan_batch(job: BatchJob, cluster: Cluster | None = None, *, here: bool = Tr
     return plan
 
 
-def _require_parent(out: Path) -> None:
-    """Refuses a folder of results that could not be made or written to."""
+def require_parent(out: Path) -> None:
+    """Refuses a folder of results that could not be made or written to.
+
+    Args:
+        out: The folder; need not be there.
+
+    Raises:
+        ScorebedError: If it is a file, or the folder that it would be made in is closed.
+    """
     there = out
     while not there.exists() and there != there.parent:
         there = there.parent
@@ -181,7 +189,18 @@ def _check_rooms(plan: BatchPlan) -> None:
 def _check_key(plan: BatchPlan) -> None:
     """Without a key and without anything bought before, all files would fail alike."""
     for item in plan.with_fate(Fate.DO)[:1]:
-        want = item.job.settings
-        asked = want.service is not None and want.fallback is None
-        if asked and not any(Ledger(want.purse.ledger).receipts()):
-            require_key(want.provider, want.service, want.purse, "")
+        check_key(item.job.settings)
+
+
+def check_key(want: Settings) -> None:
+    """Refuses a service without a key, unless there are takes of it that were bought before.
+
+    Args:
+        want: Names the service.
+
+    Raises:
+        MissingKey: If there is none.
+    """
+    asked = want.service is not None and want.fallback is None
+    if asked and not any(Ledger(want.purse.ledger).receipts()):
+        require_key(want.provider, want.service, want.purse, "")

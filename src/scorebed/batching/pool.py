@@ -115,6 +115,12 @@ class Pool:
         if worker.taken >= _FILES_EACH and worker in self.workers:
             self._dismiss(worker)
 
+    def rest(self) -> None:
+        """Lets those go that have no file: their memory is given back."""
+        for worker in self.workers:
+            if worker.item is None and not worker.leaving:
+                self._dismiss(worker)
+
     def buried(self, worker: Worker) -> str:
         """Takes a dead worker out, and says what it died of."""
         self.workers.remove(worker)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from scorebed import __version__
 from scorebed.batching.items import Failure, InputState, MusicFigures, Outcome
 from scorebed.delivery import told_of
+from scorebed.errors import MediaError
 from scorebed.media import content_of
 from scorebed.model import FREE
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 RECORD = "batch.jsonl"
 _BEGUN = ".scorebed-begun.jsonl"
+_ENDED = ("done", "failed")
 
 
 class Record:
@@ -47,10 +49,10 @@ class Record:
         self._begun_path = out / _BEGUN
         self._last = {
             line["name"]: line
-            for line in _lines(self.path)
-            if line.get("state") in {"done", "failed"} and isinstance(line.get("name"), str)
+            for line in lines_of(self.path)
+            if line.get("state") in _ENDED and isinstance(line.get("name"), str)
         }
-        self._begun = {line["name"] for line in _lines(self._begun_path) if "name" in line}
+        self._begun = {line["name"] for line in lines_of(self._begun_path) if "name" in line}
 
     def last(self, name: str) -> dict[str, Any] | None:
         """The line that says how a file stands; None for one that was never ended."""
@@ -84,7 +86,7 @@ class Record:
             WorkspaceError: If the disk is full or the folder cannot be written.
         """
         self._begun.add(item.name)
-        _append(self._begun_path, [{"name": item.name}])
+        append_lines(self._begun_path, [{"name": item.name}])
 
     def end(self, *outcomes: Outcome) -> None:
         """Adds a line for each, on the disk when this returns.
@@ -92,8 +94,11 @@ class Record:
         Raises:
             WorkspaceError: If the disk is full or the folder cannot be written.
         """
-        if outcomes:
-            _append(self.path, [to_line(one) for one in outcomes])
+        lines = [to_line(one) for one in outcomes]
+        if lines:
+            append_lines(self.path, lines)
+        # A watch comes back to names in the same run.
+        self._last |= {line["name"]: line for line in lines if line["state"] in _ENDED}
 
     def close(self, outcomes: Iterable[Outcome]) -> None:
         """All that was begun has ended, and the record says how.
@@ -107,7 +112,7 @@ class Record:
         self._begun_path.unlink(missing_ok=True)
         there = [{"name": one.name} for one in left if one.output.exists()]
         if there:
-            _append(self._begun_path, there)
+            append_lines(self._begun_path, there)
 
 
 def unchanged(line: dict[str, Any], video: Path, key: str) -> bool:
@@ -173,7 +178,13 @@ def state_of(video: Path) -> InputState:
         MediaError: If it is missing, a folder, or may not be read.
     """
     content = content_of(video)
-    status = video.stat()
+    try:
+        status = video.stat()
+    except OSError as error:
+        raise MediaError(
+            f"batch: {video} has gone while it was read ({error.strerror})",
+            remedy="Leave the files where they are while they are worked on.",
+        ) from error
     return InputState(size_bytes=status.st_size, mtime_ns=status.st_mtime_ns, content=content)
 
 
@@ -208,8 +219,15 @@ def _fields(value: Failure | InputState | MusicFigures | None) -> dict[str, Any]
     return {name: getattr(value, name) for name in type(value).__dataclass_fields__}
 
 
-def _lines(path: Path) -> list[dict[str, Any]]:
-    """What a file of JSON Lines holds; a line that a killed run left half written counts not."""
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    """What a file of JSON Lines holds; a line that a killed run left half written counts not.
+
+    Args:
+        path: The file; one that is not there has none.
+
+    Raises:
+        WorkspaceError: If it is there and cannot be read.
+    """
     found: list[dict[str, Any]] = []
     with told_of(path, stage="batch"):
         if not path.exists():
@@ -225,8 +243,16 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     return found
 
 
-def _append(path: Path, lines: Sequence[dict[str, Any]]) -> None:
-    """Adds lines and waits until they are on the disk; a half line before them is closed."""
+def append_lines(path: Path, lines: Sequence[dict[str, Any]]) -> None:
+    """Adds lines and waits until they are on the disk; a half line before them is closed.
+
+    Args:
+        path: The file; made if it is not there.
+        lines: What is added.
+
+    Raises:
+        WorkspaceError: If the disk is full or the file cannot be written.
+    """
     text = "".join(json.dumps(line) + "\n" for line in lines).encode()
     with told_of(path, stage="batch"), path.open("ab+") as file:
         if file.tell():

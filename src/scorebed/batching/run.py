@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from scorebed.batching.planning import BatchPlan
     from scorebed.batching.wire import Message
 
-_TICK_S = 0.25
+TICK_S = 0.25
+"""How often it is told how it stands while nothing else happens, in seconds."""
 
 
 def run_batch(plan: BatchPlan, watch: BatchWatch = unwatched) -> BatchResult:
@@ -49,7 +50,7 @@ def run_batch(plan: BatchPlan, watch: BatchWatch = unwatched) -> BatchResult:
     out = plan.job.out
     with told_of(out, stage="batch"):
         out.mkdir(parents=True, exist_ok=True)
-    run = _Run(plan, watch)
+    run = Run(plan, watch)
     begun = time.monotonic()
     with _workers(plan) as pool:
         run.settle_known()
@@ -85,8 +86,13 @@ def _workers(plan: BatchPlan) -> AbstractContextManager[Holders[Any]]:
     return on_cluster(plan, plan.cluster)
 
 
-class _Run:
-    """What is left, what has ended, and where it is written down."""
+class Run:
+    """What is left, what has ended, and where it is written down.
+
+    Args:
+        plan: What is known at the beginning; ``add`` takes in what is found later.
+        watch: Told how it stands.
+    """
 
     def __init__(self, plan: BatchPlan, watch: BatchWatch) -> None:
         self.plan = plan
@@ -99,23 +105,44 @@ class _Run:
 
     def settle_known(self) -> None:
         """What was known before the work ends first, all at once."""
-        known = [_known(item, self.record) for item in self.plan.items if item.fate is not Fate.DO]
-        self._end(*known)
-        if self.plan.job.fail_fast and any(one.state == "failed" for one in known):
+        ended = [known(item, self.record) for item in self.plan.items if item.fate is not Fate.DO]
+        self.end(*ended)
+        if self.plan.job.fail_fast and any(one.state == "failed" for one in ended):
             self._give_up()
 
     def work(self, pool: Holders[Any]) -> None:
         """Until nothing is left."""
         while self.waiting or pool.busy:
-            while self.waiting and pool.free and not self._led(pool):
-                item = self._referred(self.waiting.popleft())
-                self.record.begin(item)
-                pool.begin(item)
-            heard = pool.next(_TICK_S)
-            if heard is None:
-                self.tally.tell(pool.busy)
-                continue
+            self.step(pool, TICK_S)
+
+    def add(self, item: Item) -> None:
+        """Takes in a file that the plan did not have; what needs no work ends at once.
+
+        Args:
+            item: The file, with a number of its own.
+        """
+        self.tally.added(item)
+        if item.fate is Fate.DO:
+            self.waiting.append(item)
+        else:
+            self.end(known(item, self.record))
+
+    def step(self, pool: Holders[Any], timeout_s: float) -> None:
+        """Begins what can be begun, and hears what a worker says.
+
+        Args:
+            pool: The workers.
+            timeout_s: How long it waits for one to say something, in seconds.
+        """
+        while self.waiting and pool.free and not self._led(pool):
+            item = self._referred(self.waiting.popleft())
+            self.record.begin(item)
+            pool.begin(item)
+        heard = pool.next(timeout_s)
+        if heard is not None:
             self._hear(pool, *heard)
+        elif pool.busy:
+            self.tally.tell(pool.busy)
 
     def keep_what_ended(self, pool: Holders[Any]) -> None:
         """Stops the workers; what they had done by then is done."""
@@ -123,7 +150,7 @@ class _Run:
         while (heard := pool.next(0.0)) is not None:
             worker, message = heard
             if isinstance(message, Ended) and message.failure is None:
-                self._end(_ended(worker, message))
+                self.end(_ended(worker, message))
 
     def _led(self, pool: Holders[Any]) -> bool:
         """Whether the others wait for the film whose music they are to go on in."""
@@ -141,7 +168,7 @@ class _Run:
     def leave_out(self) -> None:
         """Files that were not begun, because one had failed."""
         left = [item for item in self.plan.items if item.number not in self.outcomes]
-        self._end(*(_outcome(item, "skipped", why="another file had failed") for item in left))
+        self.end(*(outcome_of(item, "skipped", why="another file had failed") for item in left))
 
     def _hear(self, pool: Holders[Any], worker: Holder, message: Message | None) -> None:
         if message is None:
@@ -166,11 +193,17 @@ class _Run:
 
     def _end_one(self, pool: Holders[Any], worker: Holder, outcome: Outcome) -> None:
         pool.released(worker)
-        self._end(outcome, busy=pool.busy)
+        self.end(outcome, busy=pool.busy)
         if outcome.state == "failed" and self.plan.job.fail_fast:
             self._give_up()
 
-    def _end(self, *outcomes: Outcome, busy: Sequence[Holder] | None = None) -> None:
+    def end(self, *outcomes: Outcome, busy: Sequence[Holder] | None = None) -> None:
+        """Writes down what has ended, and tells it.
+
+        Args:
+            outcomes: What became of files.
+            busy: Workers that go on meanwhile.
+        """
         self.record.end(*outcomes)
         for outcome in outcomes:
             _log(outcome)
@@ -190,13 +223,18 @@ def _log(outcome: Outcome) -> None:
         note(logging.ERROR, failure.message, stage=failure.stage, remedy=failure.remedy)
 
 
-def _known(item: Item, record: Record) -> Outcome:
-    """What became of a file that needs, or bears, no work."""
+def known(item: Item, record: Record) -> Outcome:
+    """What became of a file that needs, or bears, no work.
+
+    Args:
+        item: The file.
+        record: What earlier runs have done.
+    """
     if item.fate is Fate.FAILED:
-        return _outcome(item, "failed", failure=item.failure, source=_seen(item))
+        return outcome_of(item, "failed", failure=item.failure, source=_seen(item))
     line = record.last(item.name)
     music = None if line is None else music_of(line)
-    return _outcome(item, "skipped", why=item.why, music=music)
+    return outcome_of(item, "skipped", why=item.why, music=music)
 
 
 def _seen(item: Item) -> InputState | None:
@@ -209,7 +247,7 @@ def _seen(item: Item) -> InputState | None:
 
 def _ended(worker: Holder, message: Ended) -> Outcome:
     assert worker.item is not None
-    return _outcome(
+    return outcome_of(
         worker.item,
         "done" if message.failure is None else "failed",
         failure=message.failure,
@@ -232,7 +270,7 @@ def _died(worker: Holder, died_of: str) -> Outcome:
         remedy="Run the same command again: it goes on where it stopped. If memory ran out, give "
         "--jobs 1.",
     )
-    return _outcome(
+    return outcome_of(
         item,
         "failed",
         failure=failure_from(error, worker.stage or "batch"),
@@ -241,7 +279,14 @@ def _died(worker: Holder, died_of: str) -> Outcome:
     )
 
 
-def _outcome(item: Item, state: State, **told: Any) -> Outcome:  # noqa: ANN401 - fields of an outcome
+def outcome_of(item: Item, state: State, **told: Any) -> Outcome:  # noqa: ANN401 - as named
+    """What became of a file.
+
+    Args:
+        item: The file.
+        state: How it ended.
+        **told: Other fields of an outcome.
+    """
     return Outcome(
         number=item.number,
         name=item.name,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from scorebed.batching.holders import Holder
-    from scorebed.batching.items import BatchWatch
+    from scorebed.batching.items import BatchWatch, Item
     from scorebed.batching.planning import BatchPlan
     from scorebed.model import Quote
 
@@ -59,6 +59,13 @@ class Tally:
     def elapsed_s(self) -> float:
         """Since the work began, in seconds."""
         return time.monotonic() - self._begun
+
+    def added(self, item: Item) -> None:
+        """Notes a file that was not in the plan."""
+        self._files += 1
+        if item.fate is Fate.DO:
+            self._lengths[item.number] = max(item.duration_s, _LEAST_S)
+            self._whole += self._lengths[item.number]
 
     def came(self, worker: Holder, share: float) -> None:
         """Notes how far a worker's stage is."""

@@ -16,16 +16,17 @@ from scorebed.cli.score import score
 from scorebed.errors import BatchFailed, SettingsError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from scorebed.batching.items import BatchJob, LogWanted
     from scorebed.batching.planning import BatchPlan
 
-_ONE_FILE = ("context", "video", "output", "plot", "plan", "dry_mux", "until")
+ONE_FILE = ("context", "video", "output", "plot", "plan", "dry_mux", "until")
 """What ``score`` takes for one file only; a manifest can give output and plot."""
 
 
-@options.with_options_of(score, but=_ONE_FILE)
+@options.with_options_of(score, but=ONE_FILE)
 def batch(
     context: typer.Context,
     paths: options.Paths,
@@ -61,15 +62,11 @@ def batch(
     from scorebed.workspace import default_root  # noqa: PLC0415
 
     as_json = bool(of_score["json_"])
-    if as_json and progress is options.View.OPENJD:
-        raise SettingsError(
-            "--json and --progress openjd cannot go together: both are for stdout",
-            remedy="Leave one of them out; --out has the same figures in batch.jsonl.",
-        )
+    refuse_two_on_stdout(progress, as_json=as_json)
     file: Path | None = of_score["settings"]
     workspace: Path | None = of_score["workspace"]
     defaults = default_options(file)
-    _refuse_unheard(context, defaults)
+    refuse_unheard(context, defaults, batch.__annotations__)
     asked, said = said_options(context, defaults)
     job = BatchJob(
         paths=tuple(paths),
@@ -91,7 +88,7 @@ def batch(
         overwrite=overwrite,
         fail_fast=fail_fast,
         cluster=cluster,
-        log=_log_of(of_score),
+        log=log_of(of_score),
         tell=no_words if quiet else say,
     )
     with logged(context, out):
@@ -104,8 +101,29 @@ def batch(
             _work(plan, progress, quiet=quiet, as_json=as_json)
 
 
-def _log_of(given: dict[str, Any]) -> LogWanted | None:
-    """What ``--log-file`` asks of the workers."""
+def refuse_two_on_stdout(progress: options.View, *, as_json: bool) -> None:
+    """Refuses two that would write on stdout.
+
+    Args:
+        progress: How progress is told.
+        as_json: Whether the result is to be one object there.
+
+    Raises:
+        SettingsError: If both are.
+    """
+    if as_json and progress is options.View.OPENJD:
+        raise SettingsError(
+            "--json and --progress openjd cannot go together: both are for stdout",
+            remedy="Leave one of them out; --out has the same figures in batch.jsonl.",
+        )
+
+
+def log_of(given: dict[str, Any]) -> LogWanted | None:
+    """What ``--log-file`` asks of the workers.
+
+    Args:
+        given: The options.
+    """
     from scorebed.batching.items import LogWanted  # noqa: PLC0415 - as above
 
     path = given["log_file"]
@@ -115,9 +133,18 @@ def _log_of(given: dict[str, Any]) -> LogWanted | None:
     return LogWanted(path=path, form=str(form), level=str(level))  # type: ignore[arg-type]
 
 
-def _refuse_unheard(context: typer.Context, defaults: object) -> None:
-    """An option of ``score`` that a batch has no use for is refused, not passed over."""
-    own = {*batch.__annotations__, "json_", "workspace", "settings", "traceback"}
+def refuse_unheard(context: typer.Context, defaults: object, names: Collection[str]) -> None:
+    """Refuses an option of ``score`` that a verb has no use for.
+
+    Args:
+        context: Of the verb; holds what was given.
+        defaults: The options of each file.
+        names: The verb's own parameters.
+
+    Raises:
+        SettingsError: If one is given all the same.
+    """
+    own = {*names, "json_", "workspace", "settings", "traceback"}
     own |= {"log_file", "log_format", "log_level"}
     for name in said_names(context):
         if name not in own and not hasattr(defaults, option_of(name)):

@@ -16,6 +16,7 @@ from scorebed.cli import (
     batch,
     doctor,
     farm,
+    hook,
     ledger,
     library,
     measure,
@@ -24,6 +25,7 @@ from scorebed.cli import (
     score,
     spot,
     sync,
+    watch,
 )
 from scorebed.cli.console import forgive_names, put, say
 from scorebed.errors import INTERRUPTED_EXIT_CODE, Interrupted, ScorebedError, SettingsError
@@ -47,6 +49,8 @@ app = typer.Typer(
 )
 app.command("score")(score.score)
 app.command("batch")(batch.batch)
+app.command("watch")(watch.watch)
+app.command("hook", cls=hook.Hook)(hook.hook)
 app.command("spot")(spot.spot)
 app.command("measure")(measure.measure)
 app.command("sync")(sync.sync)
@@ -103,11 +107,14 @@ def _usage_remedy(arguments: list[str]) -> str:
 
 
 def _stopped(arguments: list[str]) -> str:
-    """What a person has to know who has stopped a verb: only three of them buy."""
+    """What a person has to know who has stopped a verb: only some of them buy."""
     again = "\nstopped; run the same command again"
     if "library" in arguments[:1]:
         return f"{again} to go on where it stopped: what was heard is kept"
-    if arguments[:1] not in (["score"], ["batch"]) and arguments[:2] != ["farm", "task"]:
+    if arguments[:1] == ["hook"]:
+        return "\nstopped; what was queued by then is done (its log lies beside the output)"
+    buying = arguments[:1] in (["score"], ["batch"], ["watch"])
+    if not buying and arguments[:2] != ["farm", "task"]:
         return f"{again}; nothing was written"
     return (
         f"{again} to go on where it stopped (what was on its way to a service is not sent again "

@@ -1,0 +1,4 @@
+"""A folder that is watched: finished films are taken, scored, and remembered.
+
+Not named after its verb: ``scorebed.watch`` is the function.
+"""

@@ -1,0 +1,90 @@
+"""Job files: the second way in, one film each, with options of its own.
+
+``NAME.scorebed.json`` is also the name of what ``score`` writes beside a result: what it holds, not
+what it is called, says which of the two a file is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scorebed.batching.manifest import read_job
+from scorebed.delivery import is_result
+from scorebed.errors import MediaError, SettingsError
+from scorebed.options import flag_of
+from scorebed.watching.items import JOB_ENDING, Ask, Seen
+from scorebed.watching.queue import OF_THE_WATCH
+
+if TYPE_CHECKING:
+    from scorebed.batching.items import Entry
+    from scorebed.watching.items import WatchJob
+
+_MOST_BYTES = 1_000_000
+
+
+def read_ask(job: WatchJob, file: Seen) -> Ask | None:
+    """The job of a job file; None for the JSON of a result.
+
+    Args:
+        job: The watch.
+        file: What may be a job file.
+
+    Raises:
+        SettingsError: If it is no job, or has an option that it may not have.
+        MediaError: If it cannot be read.
+    """
+    try:
+        with file.path.open("rb") as opened:
+            raw = opened.read(_MOST_BYTES + 1)
+        text = raw.decode("utf-8-sig")
+    except OSError as error:
+        raise MediaError(
+            f"watch: the job file {file.path} cannot be read ({error.strerror})",
+            remedy="Check that you may read it.",
+        ) from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(
+            f"watch: the job file {file.path} is not UTF-8 ({error.reason})",
+            remedy="Save it as UTF-8.",
+        ) from error
+    if is_result(file.path):
+        return None
+    if len(raw) > _MOST_BYTES:
+        raise SettingsError(
+            f"watch: the job file {file.path} is too long for one",
+            remedy='Write for example: {"video": "film.mp4"}',
+        )
+    entry = read_job(file.path, text, job.batch.options)
+    _refuse_options(job, file, entry)
+    # Not there before it is looked at.
+    path = Path(os.path.abspath(entry.video))  # noqa: PTH100 - as the folder has it, without ..
+    return Ask(
+        file=file,
+        sha256=hashlib.sha256(raw).hexdigest(),
+        entry=replace(entry, video=path),
+        film=Seen(path=path, base=entry.base, number=0),
+    )
+
+
+def _refuse_options(job: WatchJob, file: Seen, entry: Entry) -> None:
+    for name in () if job.own_queue else OF_THE_WATCH:
+        if name in entry.said:
+            raise SettingsError(
+                f"watch: the job file {file.path} has {flag_of(name).removeprefix('--')}, which is "
+                "for who runs the watch to say",
+                remedy=f"Leave it out there, and start the watch with {flag_of(name)}.",
+            )
+
+
+def bad_job_log(out: Path, file: Path) -> Path:
+    """The log of a job file that names no film.
+
+    Args:
+        out: Folder of the results.
+        file: The job file.
+    """
+    return out / f"{file.name.removesuffix(JOB_ENDING)}.scorebed.log"

@@ -1,0 +1,195 @@
+"""What a watch has done before: films by their place and by their content, job files by their text.
+
+OUT/batch.jsonl                what became of each film, as a batch writes it
+OUT/.scorebed-jobs.jsonl       job files that have ended
+
+A line is on the disk before anything is built on it: a killed watch asks them what it has done.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from scorebed.batching.items import STATES, Failure, InputState, State
+from scorebed.batching.record import RECORD, append_lines, failure_of, lines_of, to_line
+from scorebed.errors import WorkspaceError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from scorebed.batching.items import Outcome
+    from scorebed.watching.items import Ask, Seen
+
+_JOBS = ".scorebed-jobs.jsonl"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is known of a file as it is."""
+
+    state: State
+    """How it ended."""
+    name: str
+    """Its result, as the record knows it."""
+    video: str
+    """The file that was scored."""
+    failure: Failure | None = None
+    """Why it failed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedJob:
+    """A job file that has ended."""
+
+    state: State
+    """How."""
+    size_bytes: int
+    """Length of the film that it names; -1 where it was not there."""
+    mtime_ns: int
+    """Its modification time."""
+    failure: Failure | None
+    """Why it failed."""
+
+
+def passes(failure: Failure) -> bool:
+    """Whether a failure is not the film's: the disk was full, or closed.
+
+    Args:
+        failure: Why it failed.
+    """
+    return failure.exit_code == WorkspaceError.exit_code
+
+
+class Memory:
+    """What the record of a folder of results says.
+
+    Args:
+        out: The folder; need not be there.
+        retry_failed: Whether what has failed counts as never tried.
+
+    Raises:
+        WorkspaceError: If the record is there and cannot be read.
+    """
+
+    def __init__(self, out: Path, *, retry_failed: bool) -> None:
+        self._jobs_path = out / _JOBS
+        self._retry = retry_failed
+        self._places: dict[str, tuple[int, int, Known]] = {}
+        self._contents: dict[str, Known] = {}
+        self._jobs: dict[tuple[str, str, int], EndedJob] = {}
+        self._makers: dict[str, str] = {}
+        for line in lines_of(out / RECORD):
+            self._learn_line(line)
+        for line in lines_of(self._jobs_path):
+            if "job_mtime_ns" in line:
+                self._learn_job(line)
+
+    def of_place(self, film: Seen) -> Known | None:
+        """What became of a film that lies where it did, unchanged; None for a new one.
+
+        Args:
+            film: The file.
+        """
+        size_bytes, mtime_ns, known = self._places.get(str(film.path), (-1, -1, None))
+        same = (size_bytes, mtime_ns) == (film.size_bytes, film.mtime_ns)
+        return known if same else None
+
+    def of_content(self, content: str) -> Known | None:
+        """The film of the same content that is done, under whatever name; None where none is.
+
+        Args:
+            content: As ``content_of`` has it.
+        """
+        return self._contents.get(content)
+
+    def maker(self, name: str) -> str | None:
+        """The film that a result was last made of.
+
+        Args:
+            name: The result, as the record knows it.
+        """
+        return self._makers.get(name)
+
+    def of_job(self, file: Seen, sha256: str) -> EndedJob | None:
+        """How a job file has ended; None if it has not.
+
+        Args:
+            file: The job file.
+            sha256: Of what it holds.
+        """
+        return self._jobs.get((str(file.path), sha256, file.mtime_ns))
+
+    def learn(self, outcome: Outcome) -> None:
+        """Takes in what has become of a film, when the record has it.
+
+        Args:
+            outcome: As it is recorded.
+        """
+        self._learn(
+            Known(
+                state=outcome.state,
+                name=outcome.name,
+                video=str(outcome.video),
+                failure=outcome.failure,
+            ),
+            outcome.source,
+        )
+
+    def end_job(self, ask: Ask, outcome: Outcome) -> None:
+        """Notes that a job file has ended.
+
+        Args:
+            ask: The job.
+            outcome: What became of its film.
+
+        Raises:
+            WorkspaceError: If the disk is full or the folder cannot be written.
+        """
+        line = {
+            "job": str(ask.file.path),
+            "sha256": ask.sha256,
+            "job_mtime_ns": ask.file.mtime_ns,
+            "state": outcome.state,
+            "size_bytes": ask.film.size_bytes,
+            "mtime_ns": ask.film.mtime_ns,
+            "error": to_line(outcome)["error"],
+        }
+        append_lines(self._jobs_path, [line])
+        self._learn_job(line)
+
+    def forgets(self, failure: Failure) -> bool:
+        """Whether a failure of an earlier run is no reason to leave a job alone.
+
+        Args:
+            failure: Why it failed.
+        """
+        return self._retry or passes(failure)
+
+    def _learn_job(self, line: dict[str, Any]) -> None:
+        self._jobs[line["job"], line["sha256"], line["job_mtime_ns"]] = EndedJob(
+            state=line["state"],
+            size_bytes=line["size_bytes"],
+            mtime_ns=line["mtime_ns"],
+            failure=failure_of(line) if line["error"] else None,
+        )
+
+    def _learn_line(self, line: dict[str, Any]) -> None:
+        state, source = line.get("state"), line.get("source")
+        if state not in STATES or not {"name", "input"} <= line.keys():
+            return
+        failure = failure_of(line) if line.get("error") else None
+        known = Known(state=state, name=line["name"], video=line["input"], failure=failure)
+        if failure is not None and self._retry:
+            source = None
+        self._learn(known, None if source is None else InputState(**source))
+
+    def _learn(self, known: Known, source: InputState | None) -> None:
+        if known.failure is not None:
+            self._places.pop(known.video, None)
+        if source is None or (known.failure is not None and passes(known.failure)):
+            return
+        self._places[known.video] = (source.size_bytes, source.mtime_ns, known)
+        if known.state == "done":
+            self._contents[source.content] = known
+            self._makers[known.name] = known.video

@@ -1,0 +1,159 @@
+"""What lies in a folder: one search per look, and a file is asked only when it may have changed.
+
+By polling: a share on the network tells nobody what another machine has written to it.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scorebed.batching.find import FILMS, Found, Wanted
+from scorebed.watching.items import JOB_ENDING, Seen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from scorebed.watching.items import WatchJob
+
+_ASKED_AT_ONCE = 500
+"""Of the files that are done so many are asked in a look whether they have changed in place."""
+
+
+class Sight:
+    """The films and job files of a folder, and how long each has stood still.
+
+    Args:
+        job: The watch.
+        clock: Tells seconds.
+    """
+
+    def __init__(self, job: WatchJob, clock: Callable[[], float] = time.monotonic) -> None:
+        self._job = job
+        self._clock = clock
+        batch = job.batch
+        self._wanted = Wanted(
+            recursive=batch.recursive, only=batch.only, exclude=batch.exclude, out=batch.out
+        )
+        self._root = job.folder
+        self._closed = _places(job.folder, batch.out, job.move_done, batch.stems, batch.workspace)
+        self.films: dict[str, Seen] = {}
+        self.jobs: dict[str, Seen] = {}
+        self.troubles: dict[str, str] = {}
+        self._turn = 0
+
+    def look(self) -> None:
+        """Looks into the folder, and at each file that may have changed."""
+        self.troubles = {}
+        self._turn += 1
+        there: set[str] = set()
+        slices = max(1, math.ceil((len(self.films) + len(self.jobs)) / _ASKED_AT_ONCE))
+        for number, entry in enumerate(self._entries()):
+            asks = entry.name.endswith(JOB_ENDING)
+            known = self.jobs if asks else self.films
+            seen = known.get(entry.path)
+            if seen is None:
+                path = Path(entry.path)
+                # Patterns choose among films; a job has chosen its own.
+                if not asks and not self._wanted.takes(Found(path=path, base=self._root)):
+                    continue
+                seen = known[entry.path] = Seen(path=path, base=self._root, number=_number(entry))
+            there.add(entry.path)
+            turn = (number + self._turn) % slices == 0
+            if not seen.handled or turn or _number(entry) != seen.number:
+                seen.number = _number(entry)
+                refresh(seen, self._clock())
+        if not self.troubles:
+            for known in (self.films, self.jobs):
+                for gone in known.keys() - there:
+                    del known[gone]
+
+    def settled(self, seen: Seen) -> bool:
+        """Whether a file stands still long enough, and is worth a look.
+
+        Args:
+            seen: The file.
+        """
+        now = self._clock()
+        there = seen.size_bytes >= 0 and not seen.handled
+        return there and now - seen.since >= self._job.settle_s and now >= seen.look_at
+
+    def still_s(self, seen: Seen) -> float:
+        """How long a file stands still, in seconds.
+
+        Args:
+            seen: The file.
+        """
+        return self._clock() - seen.since
+
+    def later(self, seen: Seen) -> None:
+        """Puts the next look at a file off: nothing new is to be seen before.
+
+        Args:
+            seen: The file.
+        """
+        seen.look_at = self._clock() + max(self._job.settle_s, self._job.interval_s)
+
+    def _entries(self) -> Iterator[os.DirEntry[str]]:
+        """Files that may be films or jobs by their names alone."""
+        folders = [str(self._root)]
+        while folders:
+            folder = folders.pop()
+            try:
+                with os.scandir(folder) as listed:
+                    entries = list(listed)
+            except OSError as error:
+                self.troubles[folder] = error.strerror or str(error)
+                continue
+            for entry in entries:
+                name = entry.name
+                if name.startswith("."):
+                    continue
+                dot = name.rfind(".")
+                if dot > 0 and name[dot:].lower() in FILMS:
+                    if not self._job.own_queue and not entry.is_dir(follow_symlinks=False):
+                        yield entry
+                        continue
+                elif name.endswith(JOB_ENDING):
+                    yield entry
+                    continue
+                below = self._wanted.recursive and entry.is_dir(follow_symlinks=False)
+                if below and entry.path not in self._closed:
+                    folders.append(entry.path)
+
+
+def refresh(seen: Seen, now: float) -> None:
+    """Looks at a file again; what is not what it was begins to stand still from now on.
+
+    Args:
+        seen: The file.
+        now: By the monotonic clock.
+    """
+    try:
+        status = os.stat(seen.path)  # noqa: PTH116 - thousands of times
+        found = (status.st_size, status.st_mtime_ns)
+    except OSError:
+        # Gone, a link that leads nowhere, or a share that does not answer.
+        found = (-1, -1)
+    if found != (seen.size_bytes, seen.mtime_ns):
+        seen.size_bytes, seen.mtime_ns = found
+        seen.since, seen.look_at = now, 0.0
+        seen.handled, seen.content, seen.told, seen.tries = False, "", "", 0
+
+
+def _number(entry: os.DirEntry[str]) -> int:
+    """What a folder knows a file by; Windows would have to open each file for it."""
+    return 0 if os.name == "nt" else entry.inode()
+
+
+def _places(root: Path, *others: Path | None) -> set[str]:
+    """Folders of our own, under the names by which a search below a root comes upon them."""
+    found = set()
+    real = root.resolve()
+    for other in others:
+        if other is not None and other.resolve().is_relative_to(real):
+            found.add(str(root / other.resolve().relative_to(real)))
+    return found

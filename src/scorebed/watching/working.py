@@ -1,0 +1,255 @@
+"""What a watch has in hand: handed to the workers of a batch, written down, put away."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from scorebed.batching.items import Fate
+from scorebed.batching.machine import default_jobs
+from scorebed.batching.planning import BatchPlan
+from scorebed.batching.run import Run, outcome_of
+from scorebed.delivery import log_beside
+from scorebed.errors import ScorebedError
+from scorebed.journal import note
+from scorebed.logs import log_to
+from scorebed.watching.asks import bad_job_log
+from scorebed.watching.items import JOB_ENDING, Taken
+from scorebed.watching.memory import Memory, passes
+from scorebed.watching.moving import move_away
+from scorebed.watching.planning import Planner
+from scorebed.watching.sight import refresh
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+    from typing import Any
+
+    from scorebed.batching.holders import Holder, Holders
+    from scorebed.batching.items import BatchWatch, Failure, Item, Outcome
+    from scorebed.watching.items import Ask, Seen, WatchJob
+
+_PAUSE_S, _LONGEST_S = 300.0, 3600.0
+"""How long what the disk had no room for is left alone: at first, and at most."""
+
+
+class Work(Run):
+    """A run whose files come in while it works.
+
+    Args:
+        job: The watch.
+        watch: Told how it stands.
+
+    Raises:
+        ScorebedError: If the options, the names or the folders will not do.
+    """
+
+    def __init__(self, job: WatchJob, watch: BatchWatch) -> None:
+        jobs = job.batch.jobs or default_jobs()
+        super().__init__(BatchPlan(job=job.batch, items=(), jobs=jobs), watch)
+        self.memory = Memory(job.batch.out, retry_failed=job.retry_failed)
+        self._job = job
+        self._planner = Planner(job, self.record, self.memory)
+        self._number = 1
+        """Of the next item."""
+        self._taken: dict[int, Taken] = {}
+
+    def has(self, content: str) -> bool:
+        """Whether a film of that content is in hand that was found, not asked for."""
+        return any(one.ask is None and one.state.content == content for one in self._taken.values())
+
+    def has_job(self, ask: Ask) -> bool:
+        """Whether the film of a job is in hand."""
+        return any(one.ask is ask for one in self._taken.values())
+
+    def take(self, film: Seen, ask: Ask | None) -> bool:
+        """Takes a film in hand; not while the same result is made of another.
+
+        Args:
+            film: One that stands still and is whole.
+            ask: Whose job it is; None for one that was found.
+
+        Returns:
+            Whether it is in hand, or has failed.
+        """
+        try:
+            item = self._planner.item(self._number, film, ask)
+            if any(one.item.name == item.name for one in self._taken.values()):
+                return False
+            item = self._planner.looked_into(item)
+        except ScorebedError as error:
+            self.fail(film, error, ask)
+            return True
+        except OSError:
+            # It has gone this very moment: the next look says so.
+            return False
+        self._begin(item, film, ask)
+        return True
+
+    def fail(self, file: Seen, error: ScorebedError, ask: Ask | None = None) -> None:
+        """A film or job file that cannot be taken.
+
+        Args:
+            file: The file.
+            error: Why.
+            ask: Whose job it is, if it is a film of one.
+        """
+        item = self._planner.failed(self._number, file.path, error)
+        if ask is not None and ask.entry.output is not None:
+            # Whoever asks looks there.
+            output = self._job.batch.out / ask.entry.output
+            item = replace(item, job=replace(item.job, output=output))
+        self._begin(item, file, ask)
+
+    def fail_again(self, path: Path, failure: Failure | ScorebedError) -> None:
+        """What failed before, or is no film: it counts as failed, and nothing more is done.
+
+        Args:
+            path: The file or folder.
+            failure: Why.
+        """
+        item = self._planner.failed(self._number, path, failure)
+        self._number += 1
+        self.add(item)
+
+    def skip(self, film: Seen, why: str) -> None:
+        """A film that need not be scored.
+
+        Args:
+            film: The film.
+            why: As the record says it.
+        """
+        item = self._planner.failed(self._number, film.path, ScorebedError(why, remedy=""))
+        self._begin(replace(item, fate=Fate.SKIP, failure=None, why=why), film, None)
+
+    def put_away(self, film: Seen) -> None:
+        """Moves a film that is done, or its job file, if that is asked for.
+
+        Args:
+            film: The file.
+        """
+        into = self._job.move_done
+        if into is None or not film.path.is_relative_to(self._job.folder):
+            return
+        before = (film.size_bytes, film.mtime_ns)
+        refresh(film, time.monotonic())
+        if (film.size_bytes, film.mtime_ns) != before:
+            return
+        try:
+            moved = move_away(film.path, self._job.folder, into)
+        except OSError as error:
+            self.say(f"{film.path}: is done, but cannot be moved to {into} ({error.strerror})")
+        else:
+            note(logging.INFO, f"{film.path} moved to {moved}")
+
+    def say(self, text: str) -> None:
+        """Tells and logs a sentence about the folder."""
+        note(logging.INFO, text)
+        self._job.tell(text)
+
+    def step(self, pool: Holders[Any], timeout_s: float) -> None:
+        """As of every run; what was replaced while it waited is not begun.
+
+        Args:
+            pool: The workers.
+            timeout_s: How long it waits for one to say something, in seconds.
+        """
+        while self.waiting and pool.free:
+            taken = self._taken[self.waiting[0].number]
+            if not _is_changed(taken):
+                break
+            self.end(outcome_of(self.waiting.popleft(), "skipped"))
+        super().step(pool, timeout_s)
+
+    def end(self, *outcomes: Outcome, busy: Sequence[Holder] | None = None) -> None:
+        """Writes down what has ended; what was replaced meanwhile is taken again.
+
+        Args:
+            outcomes: What became of files.
+            busy: Workers that go on meanwhile.
+        """
+        for outcome in outcomes:
+            taken = self._taken.pop(outcome.number, None)
+            if taken is None:
+                super().end(outcome, busy=busy)
+                continue
+            told, again = _judged(outcome, taken)
+            with self._job_log(taken.log):
+                super().end(told, busy=busy)
+                if told.failure is None:
+                    note(logging.INFO, told.why or f"done: {told.output}")
+            self.memory.learn(told)
+            if not again:
+                self._close(taken, told)
+
+    def _begin(self, item: Item, film: Seen, ask: Ask | None) -> None:
+        self._number += 1
+        film.handled = True
+        log = None
+        if ask is not None:
+            ask.ended = None
+            log = log_beside(item.job.output)
+        elif film.path.name.endswith(JOB_ENDING):
+            log = bad_job_log(self._job.batch.out, film.path)
+        self._taken[item.number] = Taken(item=item, film=film, state=film.state, ask=ask, log=log)
+        self.add(item)
+
+    @contextmanager
+    def _job_log(self, log: Path | None) -> Iterator[None]:
+        """The log of a job, beside its output; where it cannot be, that is told."""
+        with ExitStack() as opened:
+            try:
+                if log is not None:
+                    opened.enter_context(log_to(log, lost=self._job.tell))
+            except ScorebedError as error:
+                self.say(error.message)
+            except OSError as error:
+                self.say(f"the log {log} cannot be written ({error.strerror})")
+            yield
+
+    def _close(self, taken: Taken, outcome: Outcome) -> None:
+        ask = taken.ask
+        if ask is not None:
+            ask.ended = outcome.state
+            self.memory.end_job(ask, outcome)
+            if self._job.own_queue:
+                ask.file.path.unlink(missing_ok=True)
+        elif self._job.own_queue:
+            taken.film.path.unlink(missing_ok=True)
+        ends = self._job.once or self._job.own_queue
+        if outcome.failure is not None and passes(outcome.failure) and not ends:
+            film = taken.film
+            pause_s = min(_PAUSE_S * 2**film.tries, _LONGEST_S)
+            film.handled, film.look_at, film.tries = (
+                False,
+                time.monotonic() + pause_s,
+                film.tries + 1,
+            )
+            self.say(f"{film.path}: is tried again in {pause_s / 60:.0f} minutes")
+        if outcome.state != "failed":
+            self.put_away(taken.film)
+            if ask is not None:
+                self.put_away(ask.file)
+
+
+def _judged(outcome: Outcome, taken: Taken) -> tuple[Outcome, bool]:
+    """An outcome as it is recorded, and whether the film is to be taken again.
+
+    What failed because somebody wrote to it meanwhile has not failed.
+    """
+    if outcome.source is None:
+        outcome = replace(outcome, source=taken.state)
+    if outcome.state == "done" or not _is_changed(taken):
+        return outcome, False
+    why = "it was written to meanwhile: it is taken again when it stands still"
+    return replace(outcome, state="skipped", why=why, failure=None), True
+
+
+def _is_changed(taken: Taken) -> bool:
+    """Whether a film is there, and not what it was when it was taken."""
+    refresh(taken.film, time.monotonic())
+    now = (taken.film.size_bytes, taken.film.mtime_ns)
+    return now != (taken.state.size_bytes, taken.state.mtime_ns) and now[0] >= 0

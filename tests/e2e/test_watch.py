@@ -1,0 +1,367 @@
+"""``scorebed watch`` as a machine runs it: films that come in every way, kills, a full disk."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import scorebed as package
+from scorebed.batching.lock import only_batch
+from scorebed.errors import BatchFailed, WorkspaceError
+from scorebed.media import content_of
+from scorebed.options import Options
+from scorebed.testing import MusicService
+
+if TYPE_CHECKING:
+    from scorebed.batching.outcome import BatchResult
+
+Scorebed = Callable[..., subprocess.CompletedProcess[str]]
+PATIENCE_S = 60.0
+DRAFT = Options(quality="draft")
+
+
+@pytest.fixture(scope="session")
+def clips(make_video: Callable[..., Path]) -> list[Path]:
+    """Four small films with the index first: the kind that opens though its end is missing."""
+    return [
+        make_video(
+            f"clip{number}.mp4", "-c:a", "aac", "-movflags", "+faststart", duration_s=1.5 + number
+        )
+        for number in range(4)
+    ]
+
+
+def lines_of(out: Path) -> list[dict[str, Any]]:
+    record = out / "batch.jsonl"
+    text = record.read_text() if record.exists() else ""
+    return [json.loads(line) for line in text.splitlines() if line.endswith("}")]
+
+
+def states(result: BatchResult) -> dict[str, str]:
+    return {one.video.name: one.state for one in result.outcomes}
+
+
+def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str] | None = None) -> None:
+    until = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < until, "it never happened"
+        assert process is None or process.poll() is None, "the watch has ended"
+        time.sleep(0.05)
+
+
+def family_of(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(child) for child in children.read_text().split()] if children.exists() else []
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@contextmanager
+def watching(
+    environment: dict[str, str], log: Path, *args: str | Path
+) -> Iterator[subprocess.Popen[str]]:
+    """A watch that looks often; it is ended with the test."""
+    command = [sys.executable, "-m", "scorebed", "watch", *map(str, args)]
+    command += ["--settle", "0.6", "--interval", "0.1", "--quality", "draft"]
+    with (
+        log.open("a") as talk,
+        subprocess.Popen(
+            command, stderr=talk, stdout=talk, text=True, env=environment, stdin=subprocess.DEVNULL
+        ) as process,
+    ):
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_films_that_come_in_every_way_are_scored_once_and_none_early(
+    environment: dict[str, str], clips: list[Path], tmp_path: Path
+) -> None:
+    folder, out, log = tmp_path / "in", tmp_path / "in" / "scored", tmp_path / "log"
+    folder.mkdir()
+    for number in range(5000):
+        (folder / f"other {number}.txt").touch()
+    command = (folder, "--out", out, "--workspace", tmp_path / "work", "--jobs", "2")
+    with watching(environment, log, *command) as process:
+        wait_until(lambda: "watching" in log.read_text(), process)
+        # Replaced while it is read: in place, under the name that it has.
+        shutil.copyfile(clips[3], folder / "swap.mp4")
+        wait_until(lambda: "swap.mp4: started" in log.read_text(), process)
+        shutil.copyfile(clips[1], folder / "swap.mp4")
+        # Copied slowly, with pauses in which it stands still.
+        data, slow = clips[0].read_bytes(), folder / "slow.mp4"
+        for cut in range(5):
+            with slow.open("ab") as file:
+                file.write(data[len(data) * cut // 5 : len(data) * (cut + 1) // 5])
+            if cut == 2:
+                wait_until(lambda: "slow.mp4: waits" in log.read_text(), process)
+        # Under names of programs that still write; then renamed in.
+        for name in ("late.mp4.part", "late.temp.mp4", ".late.mp4"):
+            shutil.copyfile(clips[2], folder / name)
+        (folder / "late.mp4.part").rename(folder / "late.mp4")
+        wait_until(lambda: {"slow", "late", "swap"} <= done_now(out, folder), process)
+        # What was done comes again: copied, and under another name.
+        shutil.copyfile(clips[0], folder / "again.mp4")
+        (folder / "late.mp4").rename(folder / "later.mp4")
+        wait_until(lambda: len(skipped(out)) >= 2, process)
+        family = family_of(process.pid)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE_S) == 130
+        assert not any(map(alive, family))
+    assert "Traceback" not in log.read_text()
+    lines = lines_of(out)
+    assert [line["state"] for line in lines].count("failed") == 0, log.read_text()
+    done = [line["source"]["content"] for line in lines if line["state"] == "done"]
+    assert len(done) == len(set(done)), "a film was scored twice"
+    assert set(done) <= {content_of(clip) for clip in clips}, "a film was taken early"
+    assert {content_of(clips[number]) for number in (0, 1, 2)} <= set(done)
+    videos = {path.name for path in out.iterdir() if path.suffix == ".mp4"}
+    assert videos == {"slow.scored.mp4", "late.scored.mp4", "swap.scored.mp4"}
+    told = json.loads((out / "swap.scored.mp4.scorebed.json").read_text())
+    assert told["picture"]["duration_s"] == pytest.approx(2.5, abs=0.1)
+    assert not [path for path in folder.iterdir() if path.name.endswith(".part")]
+    assert not [path for path in out.iterdir() if path.name.startswith(".")]
+    assert (folder / "swap.mp4").read_bytes() == clips[1].read_bytes()
+
+
+def done_now(out: Path, folder: Path) -> set[str]:
+    """Films whose last result is of what they are now."""
+    last = {line["input"]: line for line in lines_of(out) if line["state"] == "done"}
+    return {
+        Path(name).stem
+        for name, line in last.items()
+        if Path(name).is_file() and line["source"]["content"] == content_of(Path(name))
+    }
+
+
+def skipped(out: Path) -> set[str]:
+    return {
+        line["input"]
+        for line in lines_of(out)
+        if line["state"] == "skipped" and "the same film" in line["why"]
+    }
+
+
+@pytest.mark.slow
+def test_a_killed_watch_goes_on_and_does_nothing_twice(
+    scorebed: Scorebed, environment: dict[str, str], clips: list[Path], tmp_path: Path
+) -> None:
+    folder, out, log = tmp_path / "in", tmp_path / "out", tmp_path / "log"
+    folder.mkdir()
+    for number in range(3):
+        shutil.copyfile(clips[number], folder / f"film {number}.mp4")
+    command = (folder, "--out", out, "--workspace", tmp_path / "work", "--jobs", "1")
+    with watching(environment, log, *command) as process:
+        wait_until(lambda: "film 1.mp4: started" in log.read_text(), process)
+        process.kill()
+    again = (*command, "--once", "--settle", "0.2", "--interval", "0.1", "--quality", "draft")
+    done = scorebed("watch", *again, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["done"] == 2, "what the killed one had done was not known"
+    names = [line["name"] for line in lines_of(out) if line["state"] == "done"]
+    assert sorted(names) == [f"film {number}.scored.mp4" for number in range(3)]
+    assert not [path for path in out.iterdir() if path.suffix == ".part"]
+    with only_batch(out):
+        refused = scorebed("watch", *again)
+    assert refused.returncode == 6
+    assert "another batch or watch" in refused.stderr
+
+
+def once(folder: Path, out: Path, **more: Any) -> BatchResult:
+    try:
+        return package.watch(
+            folder, out, once=True, settle_s=0.1, interval_s=0.05, options=DRAFT,
+            workspace=out.parent / "work", **more,
+        )  # fmt: skip
+    except BatchFailed as error:
+        result: BatchResult = error.result
+        return result
+
+
+def test_what_failed_is_left_alone_until_it_changes(clips: list[Path], tmp_path: Path) -> None:
+    # Results among the films, under a name that does not say what they are.
+    folder = out = tmp_path / "in"
+    folder.mkdir()
+    film = folder / "broken.mp4"
+    film.write_bytes(clips[0].read_bytes()[:-100])
+    (folder / "text.mov").write_text("no film")
+    both = {"broken.mp4": "failed", "text.mov": "failed"}
+    assert states(once(folder, out)) == both
+    first = lines_of(out)
+    assert all(line["error"]["remedy"] for line in first)
+    # Told again, and not tried: nobody opens them.
+    assert states(once(folder, out)) == both
+    film.write_bytes(clips[0].read_bytes())
+    template = "{stem}-music{ext}"
+    mended = once(folder, out, name_template=template)
+    assert states(mended) == both | {"broken.mp4": "done"}
+    assert (folder / "broken-music.mp4.scorebed.json").is_file()
+    retried = once(folder, out, name_template=template, retry_failed=True)
+    assert states(retried) == {"text.mov": "failed"}
+    assert states(once(folder, out, only=["*.mp4"])) == {}
+
+
+def test_job_files_have_options_and_are_done_once(clips: list[Path], tmp_path: Path) -> None:
+    folder, out, films = tmp_path / "in", tmp_path / "out", tmp_path / "films"
+    for place in (folder, films, out):
+        place.mkdir()
+    shutil.copyfile(clips[0], films / "a.mp4")
+    shutil.copyfile(clips[1], folder / "b.mp4")
+    ask(folder / "one", video="../films/a.mp4", seed=5, output="deep/one.mkv", app="test")
+    # A film of the folder itself: it is done as its job says, and not once more.
+    ask(folder / "two", video="b.mp4", style="lofi")
+    ask(folder / "bad", video="b.mp4", stile="lofi")
+    ask(folder / "gone", video="none.mp4", output="gone.mp4")
+    result = once(folder, out)
+    assert sorted(f"{one.video.name} {one.state}" for one in result.outcomes) == [
+        "a.mp4 done", "b.mp4 done", "bad.scorebed.json failed", "none.mp4 failed",
+    ]  # fmt: skip
+    told = json.loads((out / "deep" / "one.mkv.scorebed.json").read_text())
+    assert told["music"]["seed"] == 5
+    assert "done: " in (out / "deep" / "one.mkv.scorebed.log").read_text()
+    assert "did you mean 'style'" in (out / "bad.scorebed.log").read_text().lower()
+    assert "not there" in (out / "gone.mp4.scorebed.log").read_text()
+    assert "lofi" in (out / "b.scored.mp4.scorebed.json").read_text()
+    # Neither they nor their films are touched, and a restart knows them.
+    assert len(list(folder.glob("*.scorebed.json"))) == 4
+    (films / "a.mp4").unlink()
+    shutil.copyfile(clips[1], folder / "none.mp4")
+    (folder / "b.mp4").unlink()
+    again = once(folder, out)
+    # The film that was missing is there.
+    assert sorted(f"{one.video.name} {one.state}" for one in again.outcomes) == [
+        "bad.scorebed.json failed", "none.mp4 done",
+    ]  # fmt: skip
+    assert (out / "gone.mp4").is_file()
+
+
+def ask(stem: Path, **keys: Any) -> None:
+    part = stem.with_name(f".{stem.name}")
+    part.write_text(json.dumps(keys))
+    part.rename(stem.with_name(f"{stem.name}.scorebed.json"))
+
+
+@pytest.mark.slow
+def test_scored_films_are_moved_where_it_is_asked_for(clips: list[Path], tmp_path: Path) -> None:
+    folder, out, done = tmp_path / "in", tmp_path / "out", tmp_path / "in" / "done"
+    (folder / "deep").mkdir(parents=True)
+    shutil.copyfile(clips[0], folder / "deep" / "a.mp4")
+    shutil.copyfile(clips[0], folder / "same.mp4")
+    (folder / "broken.mp4").write_bytes(b"no film")
+    result = once(folder, out, move_done=done, keep_structure=True)
+    assert sorted(states(result).values()) == ["done", "failed", "skipped"]
+    assert (done / "deep" / "a.mp4").read_bytes() == clips[0].read_bytes()
+    assert (done / "same.mp4").is_file()
+    assert sorted(path.name for path in folder.rglob("*.mp4") if done not in path.parents) == [
+        "broken.mp4"
+    ]
+
+
+def test_a_full_disk_ends_the_watch_and_it_goes_on_when_there_is_room(
+    clips: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, out, plain, count = tmp_path / "in", tmp_path / "out", os.fsync, 0
+    folder.mkdir()
+    shutil.copyfile(clips[0], folder / "a.mp4")
+
+    def fsync(number: int) -> None:
+        nonlocal count
+        count += 1
+        # The first says that a film is begun, the second that it has ended.
+        if count == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        plain(number)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("scorebed.batching.record.os.fsync", fsync)
+        with pytest.raises(WorkspaceError, match="is full") as caught:
+            once(folder, out)
+    assert caught.value.exit_code == 6
+    assert caught.value.remedy
+    assert not [path for path in out.iterdir() if path.suffix == ".part"]
+    assert states(once(folder, out)) == {"a.mp4": "done"} or lines_of(out)[-1]["state"] == "done"
+
+
+@pytest.mark.slow
+def test_a_python_program_stops_its_watch(clips: list[Path], tmp_path: Path) -> None:
+    folder, stop, results = tmp_path / "in", threading.Event(), []
+    folder.mkdir()
+
+    def run() -> None:
+        result = package.watch(
+            folder, tmp_path / "out", settle_s=0.1, interval_s=0.05, options=DRAFT,
+            workspace=tmp_path / "work", stop=stop, watch=lambda told: seen.append(told.done),
+        )  # fmt: skip
+        results.append(result)
+
+    seen: list[int] = []
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        shutil.copyfile(clips[0], folder / "a.mp4")
+        wait_until(lambda: 1 in seen)
+    finally:
+        stop.set()
+        thread.join(PATIENCE_S)
+    assert [states(result) for result in results] == [{"a.mp4": "done"}]
+
+
+@pytest.mark.slow
+def test_one_limit_is_for_all_that_a_watch_buys(
+    scorebed: Scorebed, make_video: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder, key = tmp_path / "in", "sk_watch_4711_secret"
+    folder.mkdir()
+    shutil.copyfile(make_video("a.mp4", "-c:a", "aac", duration_s=4.0), folder / "a.mp4")
+    other = make_video("b.mp4", "-c:a", "aac", duration_s=4.0, look="testsrc=size=160x90")
+    shutil.copyfile(other, folder / "b.mp4")
+
+    def run(*args: str) -> subprocess.CompletedProcess[str]:
+        return scorebed(
+            *("watch", folder, "--out", tmp_path / "out", "--workspace", tmp_path / "work"),
+            *("--ledger", tmp_path / "ledger", "--once", "--settle", "0", "--json", *args),
+            ELEVENLABS_API_KEY=key,
+            ELEVENLABS_BASE_URL=service.url,
+        )
+
+    with MusicService(key=key) as service:
+        refused = run()
+        assert refused.returncode == 2
+        assert "--max-spend" in refused.stderr
+        assert not service.requests
+        # A film costs 0.04 USD. What asks for more of it in the folder is not heard.
+        ask(folder / "dear", video="b.mp4", max_spend=9)
+        first = run("--max-spend", "0.05")
+        assert first.returncode == 7, first.stderr
+        errors = {
+            Path(one["input"]).name: one["error"]["kind"]
+            for one in json.loads(first.stdout)["files"]
+            if one["error"]
+        }
+        assert errors.pop("dear.scorebed.json") == "SettingsError"
+        assert list(errors.values()) == ["OverLimit"]
+        assert len(service.requests) == 1
+        (folder / "dear.scorebed.json").unlink()
+        second = run("--max-spend", "0.08", "--retry-failed")
+        assert second.returncode == 0, second.stderr
+        assert json.loads(second.stdout)["done"] == 1
+        assert len(service.requests) == 2

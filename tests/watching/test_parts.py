@@ -1,0 +1,251 @@
+"""Job files, what programs hand over, what is remembered, what is moved."""
+
+from __future__ import annotations
+
+import errno
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.watching.test_sight import job_for
+
+from scorebed.batching.items import Failure, InputState, Outcome, unwatched
+from scorebed.batching.record import Record
+from scorebed.errors import ScorebedError, SettingsError, WorkspaceError
+from scorebed.watching.asks import read_ask
+from scorebed.watching.items import Seen
+from scorebed.watching.memory import Memory
+from scorebed.watching.moving import move_away
+from scorebed.watching.planning import Planner
+from scorebed.watching.queue import asked_by, local_path
+from scorebed.watching.sight import refresh
+from scorebed.watching.working import Work
+
+
+def seen_at(path: Path) -> Seen:
+    return Seen(path=path, base=path.parent, number=1, size_bytes=1, mtime_ns=2, content="c")
+
+
+def test_a_job_file_names_a_film_and_its_options(tmp_path: Path) -> None:
+    file = tmp_path / "a.scorebed.json"
+    file.write_text('\ufeff{"video": "f/é.mp4", "tag": "calm;slow", "app": "x", "no-duck": true}')
+    ask = read_ask(job_for(tmp_path), seen_at(file))
+    assert ask is not None
+    assert ask.film.path == tmp_path / "f" / "é.mp4"
+    assert ask.entry.options.tags == ("calm", "slow")
+    assert not ask.entry.options.duck
+    file.write_text(json.dumps({"schema": 1, "picture": {}, "programme": {}, "video": "a.mp4"}))
+    assert read_ask(job_for(tmp_path), seen_at(file)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ("[1]", "no object"),
+        ("{}", "names no video"),
+        ('{"video": "a\\u0000.mp4"}', "no object"),
+        ('{"video": "a.mp4", "sed": 1}', "'sed'"),
+        ('{"video": "a.mp4", "seed": "x"}', "seed"),
+        ('{"video": "a.mp4", "base-url": "http://elsewhere"}', "base-url"),
+        ('{"video": "a.mp4", "max_spend": 1e6}', "max-spend"),
+        ('{"video": "a.mp4"}' + " " * 1_000_000, "too long"),
+        (b"\xff\xfe{", "UTF-8"),
+    ],
+)
+def test_a_bad_job_file_is_refused_with_its_name(
+    text: str | bytes, words: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.scorebed.json"
+    file.write_bytes(text.encode() if isinstance(text, str) else text)
+    with pytest.raises(SettingsError, match=words) as caught:
+        read_ask(job_for(tmp_path), seen_at(file))
+    assert file.name in caught.value.message
+    assert caught.value.remedy
+
+
+def test_the_users_own_queue_may_say_what_may_be_spent(tmp_path: Path) -> None:
+    file = tmp_path / "a.scorebed.json"
+    file.write_text('{"video": "a.mp4", "max_spend": 2}')
+    ask = read_ask(job_for(tmp_path, own_queue=True), seen_at(file))
+    assert ask is not None
+    assert ask.entry.options.max_spend == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [
+        ("film.mp4", "film.mp4"),
+        ("file:///a/my%20film%20%C3%A9%25.mp4", "/a/my film é%.mp4"),
+        ("file://localhost/a.mp4", "/a.mp4"),
+        ("FILE:/a.mp4", "/a.mp4"),
+        ("file:///C:/x/y.mp4", "C:/x/y.mp4"),
+        ("'/a/b c.mp4'\r\n", "/a/b c.mp4"),
+        ("100%20.mp4", "100%20.mp4"),
+        ("file.mp4", "file.mp4"),
+        (" a.mp4 ", " a.mp4 "),
+    ],
+)
+def test_a_path_is_known_however_a_program_writes_it(given: str, path: str) -> None:
+    assert local_path(given) == Path(path)
+
+
+def test_who_calls_is_a_word(tmp_path: Path) -> None:
+    asked = asked_by("media-encoder", "/x/a.mov", output=None, out=tmp_path)
+    assert asked.output == tmp_path / "a.scored.mov"
+    for odd in ("", "--style", "a/b.mp4", "é" * 50, "a\nb"):
+        with pytest.raises(SettingsError, match="no word"):
+            asked_by(odd, "a.mp4", output=None, out=None)
+
+
+def outcome(state: str, *, code: int = 0, content: str = "c", video: str = "/in/a.mp4") -> Outcome:
+    failure = Failure(kind="X", stage="mux", message="m", remedy="r", exit_code=code)
+    return Outcome(
+        number=1,
+        name="a.scored.mp4",
+        video=Path(video),
+        output=Path("/out/a.scored.mp4"),
+        key="k",
+        state=state,  # type: ignore[arg-type]
+        failure=failure if code else None,
+        source=InputState(size_bytes=1, mtime_ns=2, content=content),
+    )
+
+
+def test_films_are_known_by_place_and_by_content_after_a_restart(tmp_path: Path) -> None:
+    Record(tmp_path).end(outcome("done"), outcome("failed", code=3, content="b", video="/in/b.mp4"))
+    with (tmp_path / "batch.jsonl").open("a") as record:
+        record.write('{"state": "done", "na')
+    memory = Memory(tmp_path, retry_failed=False)
+    done, failed = seen_at(Path("/in/a.mp4")), seen_at(Path("/in/b.mp4"))
+    assert memory.of_place(done) is not None
+    assert memory.of_place(replace_time(done)) is None
+    known = memory.of_content("c")
+    assert known is not None
+    assert known.video == "/in/a.mp4"
+    # What failed is no reason to leave a copy of it alone.
+    assert memory.of_content("b") is None
+    known = memory.of_place(failed)
+    assert known is not None
+    assert known.failure is not None
+    assert Memory(tmp_path, retry_failed=True).of_place(failed) is None
+    assert Memory(tmp_path, retry_failed=True).of_place(done) is not None
+
+
+def replace_time(seen: Seen) -> Seen:
+    return replace(seen, mtime_ns=3)
+
+
+def test_what_a_full_disk_has_stopped_is_tried_by_the_next_watch(tmp_path: Path) -> None:
+    Record(tmp_path).end(outcome("failed", code=6))
+    assert Memory(tmp_path, retry_failed=False).of_place(seen_at(Path("/in/a.mp4"))) is None
+
+
+def test_what_the_disk_had_no_room_for_is_tried_again_later(tmp_path: Path) -> None:
+    job, now = job_for(tmp_path), time.monotonic()
+    job.batch.out.mkdir()
+    told: list[str] = []
+    for asked, later in ((job, True), (replace(job, once=True), False)):
+        film = tmp_path / "a.mp4"
+        film.write_bytes(b"film")
+        seen = Seen(path=film, base=tmp_path, number=1)
+        refresh(seen, now)
+        work = Work(replace(asked, tell=told.append), unwatched)
+        pauses = []
+        for _ in range(6):
+            work.fail(seen, WorkspaceError("the disk is full", remedy="Make room."))
+            pauses.append((seen.look_at - now) // 60)
+            assert seen.handled is not later
+            assert work.memory.of_place(seen) is None
+        if later:
+            assert pauses == [5, 10, 20, 40, 60, 60]
+    assert "5 minutes" in told[0]
+
+
+def test_a_film_is_moved_under_its_folder_and_replaces_nothing(tmp_path: Path) -> None:
+    base, into = tmp_path / "in", tmp_path / "done"
+    (base / "x").mkdir(parents=True)
+    for text in ("first", "second"):
+        film = base / "x" / "a.mp4"
+        film.write_text(text)
+        move_away(film, base, into)
+        assert not film.exists()
+    assert (into / "x" / "a.mp4").read_text() == "first"
+    assert (into / "x" / "a (2).mp4").read_text() == "second"
+
+
+def test_a_film_is_moved_to_another_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    film = tmp_path / "in" / "a.mp4"
+    film.parent.mkdir()
+    film.write_text("film")
+    target = tmp_path / "else.mp4"
+    # A link is copied as well: it cannot be moved without what it leads to.
+    film.rename(target)
+    film.symlink_to(target)
+    moved = move_away(film, film.parent, tmp_path / "done")
+    assert (moved.read_text(), moved.is_symlink(), film.exists()) == ("film", False, False)
+    assert target.exists()
+    assert [path.name for path in moved.parent.iterdir()] == ["a.mp4"]
+
+    def full(*_args: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    film.symlink_to(target)
+    monkeypatch.setattr("scorebed.watching.moving.shutil.copy2", full)
+    with pytest.raises(OSError, match="No space"):
+        move_away(film, film.parent, tmp_path / "done")
+    assert film.exists()
+    assert [path.name for path in moved.parent.iterdir()] == ["a.mp4"]
+
+
+def test_two_films_do_not_take_one_name_and_no_film_its_own(tmp_path: Path) -> None:
+    record = Record(tmp_path / "out")
+    record.path.parent.mkdir()
+    record.end(outcome("done", video=str(tmp_path / "x" / "a.mp4")))
+    job = job_for(tmp_path)
+    planner = Planner(job, record, Memory(tmp_path / "out", retry_failed=False))
+    film = tmp_path / "y" / "a.mp4"
+    with pytest.raises(SettingsError, match="has become"):
+        planner.item(1, seen_at(film), None)
+    assert planner.item(1, seen_at(tmp_path / "x" / "a.mp4"), None).name == "a.scored.mp4"
+    same = replace(job, batch=replace(job.batch, out=tmp_path, name_template="{stem}{ext}"))
+    planner = Planner(same, record, Memory(tmp_path, retry_failed=False))
+    with pytest.raises(SettingsError, match="the film itself"):
+        planner.item(1, seen_at(tmp_path / "a.mp4"), None)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"settle_s": -1.0}, "--settle"),
+        ({"settle_s": float("nan")}, "--settle"),
+        ({"interval_s": 0.0}, "--interval"),
+        ({"move_done": "."}, "--move-done"),
+        ({"move_done": "out"}, "--move-done"),
+        ({"folder": "none"}, "no folder"),
+        ({"template": "{index}{ext}"}, "index"),
+        ({"provider": "elevenlabs"}, "spend money"),
+    ],
+)
+def test_a_watch_that_cannot_be_is_refused_at_once(
+    more: dict[str, object], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ELEVENLABS_API_KEY", "no real one")
+    job = job_for(tmp_path)
+    template = str(more.pop("template", "{stem}.scored{ext}"))
+    provider = str(more.pop("provider", "embedded"))
+    options = replace(job.batch.options, provider=provider)
+    batch = replace(job.batch, name_template=template, options=options)
+    places = {
+        name: tmp_path / value if isinstance(value, str) else value for name, value in more.items()
+    }
+    with pytest.raises(ScorebedError, match=words) as caught:
+        Planner(
+            replace(job, batch=batch, **places),  # type: ignore[arg-type]
+            Record(tmp_path),
+            Memory(tmp_path, retry_failed=False),
+        )
+    assert caught.value.exit_code == 2
