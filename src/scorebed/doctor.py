@@ -169,8 +169,8 @@ def _cache() -> Finding:
 
 
 def _ledger() -> list[Finding]:
-    place = default_ledger()
     try:
+        place = default_ledger()
         book = Ledger(place, patience_s=_PATIENCE_S)
         book.require()
         receipts = book.receipts()

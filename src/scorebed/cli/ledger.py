@@ -31,6 +31,16 @@ _Place = Annotated[
         show_default="SCOREBED_LEDGER, else the user's data folder",
     ),
 ]
+_Folder = Annotated[
+    Any,
+    typer.Option(
+        "--ledger",
+        parser=place_of_ledger,
+        metavar="DIR",
+        help="The ledger's folder; made if it is not there.",
+        show_default="SCOREBED_LEDGER, else the user's data folder",
+    ),
+]
 _Key = Annotated[
     str, typer.Argument(metavar="KEY", help="A key, or its beginning.", show_default=False)
 ]
@@ -143,7 +153,7 @@ def forget(key: _Key, *, ledger: _Place = None) -> None:
 @app.command("serve")
 def serve(
     *,
-    ledger: _Place = None,
+    ledger: _Folder = None,
     host: Annotated[
         str, typer.Option(metavar="HOST", help="Where it listens; others need a token.")
     ] = "127.0.0.1",

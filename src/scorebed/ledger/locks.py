@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import uuid
 import warnings
 from pathlib import Path
 
 import filelock
 
+from scorebed.ledger.folder import MARK
+
 _MOUNTS = Path("/proc/self/mounts")
-_TRIAL = ".scorebed-ledger.trial"
 _NETWORK = re.compile(r"(nfs\d?|cifs|smb\d?|fuse\.\w+|fuse|9p|afs|ceph|lustre|glusterfs)")
 _ALONE = frozenset({"nolock", "nobrl", "local_lock=all", "local_lock=flock"})
 """Options of a mount with which its locks are this machine's alone."""
@@ -26,7 +28,7 @@ def look_at_locks(root: Path) -> tuple[str, str | None]:
     Args:
         root: The ledger's folder.
     """
-    trial = root / _TRIAL
+    trial = root / f"{MARK}.{uuid.uuid4().hex}.trial"
     first, second = (filelock.FileLock(trial, is_singleton=False) for _ in range(2))
     try:
         with warnings.catch_warnings():
@@ -39,6 +41,9 @@ def look_at_locks(root: Path) -> tuple[str, str | None]:
         trial.unlink(missing_ok=True)
     except OSError as error:
         return f"cannot be tried ({error.strerror or error})", f"Make {root} writable."
+    except NotImplementedError:
+        # Older releases of filelock say so where newer ones fall back.
+        fallen_back, apart = True, False
     kind, options = _mount_of(root)
     if fallen_back or not apart:
         return f"the disk ({kind}) keeps no locks: two runs could buy the same at once", _SERVE

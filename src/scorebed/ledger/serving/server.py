@@ -60,7 +60,7 @@ class LedgerServer:
     ) -> None:
         if token is None and not _is_loopback(host):
             raise SettingsError(
-                f"ledger: {host} can be reached by others, and there is no token",
+                f"ledger: {host!r} can be reached by others, and there is no token",
                 remedy="Set SCOREBED_LEDGER_TOKEN here and where it is used, for example to what "
                 "this prints: python -c 'import secrets; print(secrets.token_urlsafe())'",
             )
@@ -100,9 +100,11 @@ class LedgerServer:
 
     @property
     def url(self) -> str:
-        """Its address."""
+        """Its address, as other machines may know it."""
         assert self._listener is not None
-        host = f"[{self._host}]" if ":" in self._host else self._host
+        everywhere = self._host in {"", "0.0.0.0", "::"}  # noqa: S104 - with a token only
+        host = socket.gethostname() if everywhere else self._host
+        host = f"[{host}]" if ":" in host else host
         return f"http://{host}:{self._listener.server_port}"
 
     def wait(self) -> None:
