@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scorebed.batching.cluster import reach
 from scorebed.batching.items import DEFAULT_TEMPLATE, BatchJob, unwatched
@@ -17,7 +17,7 @@ from scorebed.options import Options
 from scorebed.workspace import default_root
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from scorebed.batching.items import BatchWatch
     from scorebed.batching.outcome import BatchResult
@@ -81,16 +81,12 @@ def batch(
         BatchFailed: If a file failed; its ``result`` is what would have been returned.
         ScorebedError: If the batch as a whole cannot be done; nothing was begun then.
     """
-    asked, plain = options or Options(), Options()
-    names = (field.name for field in dataclasses.fields(Options))
-    given = [paths] if isinstance(paths, str | Path) else paths
-    job = BatchJob(
-        paths=tuple(map(str, given)),
-        out=folder_named(out),
-        options=asked,
-        said=frozenset(name for name in names if getattr(asked, name) != getattr(plain, name)),
-        defaults=plain,
-        workspace=default_root() if workspace is None else folder_named(workspace),
+    job = asked_job(
+        paths,
+        out,
+        options,
+        workspace=workspace,
+        stems=stems,
         recursive=recursive,
         only=tuple(only),
         exclude=tuple(exclude),
@@ -98,7 +94,6 @@ def batch(
         name_template=name_template,
         jobs=jobs,
         one_style=one_style,
-        stems=None if stems is None else folder_named(stems),
         resume=resume,
         retry_failed=retry_failed,
         overwrite=overwrite,
@@ -108,3 +103,37 @@ def batch(
     )
     with only_batch(job.out), reach(job.cluster, job.jobs) as there:
         return run_batch(plan_batch(job, there), watch)
+
+
+def asked_job(
+    paths: str | Path | Iterable[str | Path],
+    out: str | Path,
+    options: Options | None,
+    *,
+    workspace: str | Path | None,
+    stems: str | Path | None,
+    **more: Any,  # noqa: ANN401 - as a batch has them
+) -> BatchJob:
+    """A batch as a program asks for it.
+
+    Args:
+        paths: Folders, patterns, files and manifests, or a single one.
+        out: Folder of the results.
+        options: What is wanted of every file; what differs from the defaults was said.
+        workspace: Root of the workspaces; None for the user's cache.
+        stems: A folder that gets a folder of stems per file; None for none.
+        more: Further fields of the batch.
+    """
+    asked, plain = options or Options(), Options()
+    names = (field.name for field in dataclasses.fields(Options))
+    given = [paths] if isinstance(paths, str | Path) else paths
+    return BatchJob(
+        paths=tuple(map(str, given)),
+        out=folder_named(out),
+        options=asked,
+        said=frozenset(name for name in names if getattr(asked, name) != getattr(plain, name)),
+        defaults=plain,
+        workspace=default_root() if workspace is None else folder_named(workspace),
+        stems=None if stems is None else folder_named(stems),
+        **more,
+    )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -16,11 +18,12 @@ from scorebed.cli.score import score
 from scorebed.errors import BatchFailed, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-    from pathlib import Path
+    from collections.abc import Callable, Collection
 
-    from scorebed.batching.items import BatchJob, LogWanted
+    from scorebed.batching.items import BatchJob, BatchWatch, LogWanted
+    from scorebed.batching.outcome import BatchResult
     from scorebed.batching.planning import BatchPlan
+    from scorebed.options import Options
 
 ONE_FILE = ("context", "video", "output", "plot", "plan", "dry_mux", "until")
 """What ``score`` takes for one file only; a manifest can give output and plot."""
@@ -55,42 +58,14 @@ def batch(
     """Scores every film of PATH...: folders, files, patterns or manifests."""
     # Imported here: `--help` must not wait for numpy and ffmpeg.
     from scorebed.batching.cluster import reach  # noqa: PLC0415
-    from scorebed.batching.items import BatchJob  # noqa: PLC0415
     from scorebed.batching.lock import only_batch  # noqa: PLC0415
     from scorebed.batching.planning import plan_batch  # noqa: PLC0415
-    from scorebed.model import no_words  # noqa: PLC0415
-    from scorebed.workspace import default_root  # noqa: PLC0415
 
     as_json = bool(of_score["json_"])
     refuse_two_on_stdout(progress, as_json=as_json)
-    file: Path | None = of_score["settings"]
-    workspace: Path | None = of_score["workspace"]
-    defaults = default_options(file)
+    defaults = default_options(of_score["settings"])
     refuse_unheard(context, defaults, batch.__annotations__)
-    asked, said = said_options(context, defaults)
-    job = BatchJob(
-        paths=tuple(paths),
-        out=out,
-        options=asked,
-        said=said,
-        defaults=defaults,
-        workspace=workspace or default_root(),
-        recursive=recursive,
-        only=tuple(only or ()),
-        exclude=tuple(exclude or ()),
-        keep_structure=keep_structure,
-        name_template=name_template,
-        jobs=jobs,
-        one_style=one_style,
-        stems=stems,
-        resume=resume,
-        retry_failed=retry_failed,
-        overwrite=overwrite,
-        fail_fast=fail_fast,
-        cluster=cluster,
-        log=log_of(of_score),
-        tell=no_words if quiet else say,
-    )
+    job = batch_job(context, defaults)
     with logged(context, out):
         if dry_run:
             _print_plan(job, as_json=as_json)
@@ -98,7 +73,7 @@ def batch(
         with only_batch(out), reach(cluster, jobs) as there:
             plan = plan_batch(job, there)
             _agree(plan, yes=yes, quiet=quiet)
-            _work(plan, progress, quiet=quiet, as_json=as_json)
+            told_of(partial(_run, plan), progress, quiet=quiet, as_json=as_json)
 
 
 def refuse_two_on_stdout(progress: options.View, *, as_json: bool) -> None:
@@ -116,6 +91,30 @@ def refuse_two_on_stdout(progress: options.View, *, as_json: bool) -> None:
             "--json and --progress openjd cannot go together: both are for stdout",
             remedy="Leave one of them out; --out has the same figures in batch.jsonl.",
         )
+
+
+def batch_job(context: typer.Context, defaults: Options, **own: Any) -> BatchJob:  # noqa: ANN401 - fields of a batch
+    """What the command line asks of a batch: every parameter that is named as a field of it.
+
+    Args:
+        context: Of the verb; holds what was given.
+        defaults: What stands where the user says nothing.
+        own: Fields that the verb gives in place of those.
+    """
+    from scorebed.batching.items import BatchJob  # noqa: PLC0415 - as above
+    from scorebed.model import no_words  # noqa: PLC0415
+    from scorebed.workspace import default_root  # noqa: PLC0415
+
+    given = context.params
+    asked, said = said_options(context, defaults)
+    names = {field.name for field in dataclasses.fields(BatchJob)}
+    told = {name: value for name, value in given.items() if name in names} | own
+    told |= {name: tuple(told.get(name) or ()) for name in ("paths", "only", "exclude")}
+    told["workspace"] = told["workspace"] or default_root()
+    if "log_file" in given:
+        told["log"] = log_of(given)
+    tell = no_words if given["quiet"] else say
+    return BatchJob(options=asked, said=said, defaults=defaults, tell=tell, **told)
 
 
 def log_of(given: dict[str, Any]) -> LogWanted | None:
@@ -195,13 +194,30 @@ def _agree(plan: BatchPlan, *, yes: bool, quiet: bool) -> None:
         )
 
 
-def _work(plan: BatchPlan, view: options.View, *, quiet: bool, as_json: bool) -> None:
+def _run(plan: BatchPlan, watch: BatchWatch) -> BatchResult:
     from scorebed.batching.run import run_batch  # noqa: PLC0415 - as above
 
+    return run_batch(plan, watch)
+
+
+def told_of(
+    work: Callable[[BatchWatch], BatchResult], view: options.View, *, quiet: bool, as_json: bool
+) -> None:
+    """Does the work, telling how it goes; at the end says what became of every file.
+
+    Args:
+        work: What is done; it is told how to show its progress.
+        view: How progress is told.
+        quiet: Whether nothing is said.
+        as_json: Whether the result is one object on stdout.
+
+    Raises:
+        BatchFailed: If a file failed, after that was said.
+    """
     failed = None
     with batch_view(view, quiet=quiet) as watch:
         try:
-            result = run_batch(plan, watch)
+            result = work(watch)
         except BatchFailed as error:
             failed, result = error, error.result
     if as_json:

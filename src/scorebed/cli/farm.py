@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scorebed.cli import options_batch as options
-from scorebed.cli.batch import batch
+from scorebed.cli.batch import batch, batch_job
 from scorebed.cli.console import put, put_json, say
 from scorebed.cli.farm_task import task
-from scorebed.cli.given import default_options, said_options
+from scorebed.cli.given import default_options
 from scorebed.delivery import folder_named
 from scorebed.errors import BatchFailed
 
 if TYPE_CHECKING:
-    from scorebed.batching.items import BatchJob
     from scorebed.farming.write import FarmFiles, FarmJob, Kind
 
 
@@ -106,11 +105,10 @@ def _add(kind: Kind, about: str) -> None:
     ) -> None:
         from scorebed.farming.write import FarmJob  # noqa: PLC0415 - `--help` must not wait for it
 
-        given = of_batch | {"paths": paths, "out": out, "workspace": workspace}
         job = FarmJob(
             kind=kind,
             folder=folder,
-            batch=_batch_job(context, given | {"overwrite": overwrite}),
+            batch=batch_job(context, default_options(of_batch["settings"])),
             limit=None if limit == "none" else limit,
             chains=chains,
             command=command,
@@ -121,33 +119,6 @@ def _add(kind: Kind, about: str) -> None:
 _add("openjd", "Writes an Open Job Description template: run it with openjd run.")
 _add("deadline-cloud", "Writes a job bundle of AWS Deadline Cloud: for deadline bundle submit.")
 _add("opencue", "Writes commands for OpenCue's cuecmd, and an outline for its pycuerun.")
-
-
-def _batch_job(context: typer.Context, given: dict[str, Any]) -> BatchJob:
-    from scorebed.batching.items import BatchJob  # noqa: PLC0415 - as above
-    from scorebed.model import no_words  # noqa: PLC0415
-
-    defaults = default_options(given["settings"])
-    asked, said = said_options(context, defaults)
-    return BatchJob(
-        paths=tuple(given["paths"]),
-        out=given["out"],
-        options=asked,
-        said=said,
-        defaults=defaults,
-        workspace=given["workspace"],
-        recursive=given["recursive"],
-        only=tuple(given["only"] or ()),
-        exclude=tuple(given["exclude"] or ()),
-        keep_structure=given["keep_structure"],
-        name_template=given["name_template"],
-        one_style=given["one_style"],
-        stems=given["stems"],
-        resume=given["resume"],
-        retry_failed=given["retry_failed"],
-        overwrite=given["overwrite"],
-        tell=no_words if given["quiet"] else say,
-    )
 
 
 def _write(job: FarmJob, *, dry_run: bool, quiet: bool, as_json: bool) -> None:

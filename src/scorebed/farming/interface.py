@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from scorebed.batching.items import DEFAULT_TEMPLATE, BatchJob
+from scorebed.batching.interface import asked_job
+from scorebed.batching.items import DEFAULT_TEMPLATE
 from scorebed.delivery import folder_named
 from scorebed.farming.write import DEFAULT_LIMIT, FarmFiles, FarmJob, Kind, plan_farm, write_farm
 from scorebed.model import Tell, no_words
-from scorebed.options import Options
+
+if TYPE_CHECKING:
+    from scorebed.options import Options
 
 
 def farm(
@@ -67,23 +70,18 @@ def farm(
     Raises:
         ScorebedError: If the job cannot be written; none of its files is there then that was not.
     """
-    asked, plain = options or Options(), Options()
-    names = (field.name for field in dataclasses.fields(Options))
-    given = [paths] if isinstance(paths, str | Path) else paths
-    batch = BatchJob(
-        paths=tuple(map(str, given)),
-        out=folder_named(out),
-        options=asked,
-        said=frozenset(name for name in names if getattr(asked, name) != getattr(plain, name)),
-        defaults=plain,
-        workspace=folder_named(workspace),
+    batch = asked_job(
+        paths,
+        out,
+        options,
+        workspace=workspace,
+        stems=stems,
         recursive=recursive,
         only=tuple(only),
         exclude=tuple(exclude),
         keep_structure=keep_structure,
         name_template=name_template,
         one_style=one_style,
-        stems=None if stems is None else folder_named(stems),
         resume=resume,
         retry_failed=retry_failed,
         overwrite=overwrite,

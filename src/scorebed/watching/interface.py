@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scorebed.batching.items import DEFAULT_TEMPLATE, BatchJob, unwatched
+from scorebed.batching.interface import asked_job
+from scorebed.batching.items import DEFAULT_TEMPLATE, unwatched
 from scorebed.batching.lock import only_batch
 from scorebed.delivery import folder_named
 from scorebed.model import no_words
-from scorebed.options import Options
 from scorebed.watching.items import INTERVAL_S, SETTLE_S, WatchJob
 from scorebed.watching.run import run_watch
-from scorebed.workspace import default_root
 
 if TYPE_CHECKING:
     import threading
@@ -22,6 +20,7 @@ if TYPE_CHECKING:
     from scorebed.batching.items import BatchWatch
     from scorebed.batching.outcome import BatchResult
     from scorebed.model import Tell
+    from scorebed.options import Options
 
 
 def watch(
@@ -86,16 +85,13 @@ def watch(
             returned.
         ScorebedError: If the options will not do, or nothing can be recorded any more.
     """
-    asked, plain = options or Options(), Options()
-    names = (field.name for field in dataclasses.fields(Options))
     place = folder_named(folder).absolute()
-    batch = BatchJob(
-        paths=(str(place),),
-        out=folder_named(out),
-        options=asked,
-        said=frozenset(name for name in names if getattr(asked, name) != getattr(plain, name)),
-        defaults=plain,
-        workspace=default_root() if workspace is None else folder_named(workspace),
+    batch = asked_job(
+        place,
+        out,
+        options,
+        workspace=workspace,
+        stems=stems,
         recursive=recursive,
         only=tuple(only),
         exclude=tuple(exclude),
@@ -103,7 +99,6 @@ def watch(
         name_template=name_template,
         jobs=jobs,
         one_style=one_style,
-        stems=None if stems is None else folder_named(stems),
         overwrite=overwrite,
         tell=tell,
     )
