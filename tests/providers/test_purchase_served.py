@@ -187,6 +187,35 @@ def test_an_answer_that_comes_while_the_server_is_gone_is_not_bought_again(
     assert service.purchases == 1
 
 
+def test_a_server_that_is_away_when_the_answer_comes_loses_nothing(
+    make_order: MakeOrder, disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped while the service works: what the answer's head says can be told to nobody."""
+    monkeypatch.setenv("ELEVENLABS_API_KEY", KEY)
+    monkeypatch.setattr(purchase, "_PATIENCE_S", 0.5)
+    server, failures = LedgerServer(disk, lease_s=5.0), []
+    with MusicService(key=KEY, work_s=1.0, at_once=5) as slow:
+        server.__enter__()
+        order, purse = make_order(base_url=slow.url), Purse(ledger=LedgerAddress(server.url))
+
+        def work() -> None:
+            with pytest.raises(AnswerWaits) as caught:
+                buy(order, purse, tmp_path / "a")
+            failures.append(caught.value)
+
+        run = threading.Thread(target=work)
+        run.start()
+        until(lambda: slow.in_flight == 1)
+        server.__exit__()
+        run.join()
+        assert len(failures) == 1
+        with LedgerServer(disk, port=int(server.url.rpartition(":")[2]), lease_s=0.5):
+            take = buy(order, purse, tmp_path / "b")
+        assert (take.spent.requests, slow.purchases) == (0, 1)
+        (body,) = disk.glob("*/answer-1/body")
+        assert body.read_bytes() == slow.last_answer
+
+
 def test_who_has_lost_its_locks_sends_nothing(
     make_order: MakeOrder,
     service: MusicService,

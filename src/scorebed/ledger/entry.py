@@ -137,6 +137,9 @@ class Entry:
             # Whoever finds this file knows that the body beside it is whole.
             write_lasting(body.parent / SPLIT, msgspec.json.encode(split))
         try:
+            if self.attempt.state is State.PLANNED:
+                # A service that did not say that it sends: it was asked all the same.
+                self.mark(State.SENT)
             self._adopt()
             self._note(replace(answer, body=body))
         except WorkspaceError as error:

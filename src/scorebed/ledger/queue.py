@@ -8,9 +8,12 @@ A lock ends with its process, so a killed run leaves no slot taken.
 
 from __future__ import annotations
 
+import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from scorebed.errors import WorkspaceError
+from scorebed.journal import note
 from scorebed.ledger.names import QUEUE
 
 if TYPE_CHECKING:
@@ -51,10 +54,13 @@ class Queue:
             return FIRST_GUESS
 
     def learn(self, most: int) -> None:
-        """Notes what the service said."""
+        """Notes what the service said; where that cannot be, the next run asks once too often."""
         most = min(max(most, 1), _MOST)
-        if most != self.most:
-            self._store.write(f"{self._folder}/most", f"{most}\n".encode())
+        try:
+            if most != self.most:
+                self._store.write(f"{self._folder}/most", f"{most}\n".encode())
+        except WorkspaceError as error:
+            note(logging.WARNING, f"the queue's size could not be noted: {error.message}")
 
     @contextmanager
     def slot(self, stop: Event) -> Iterator[None]:
