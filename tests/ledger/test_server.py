@@ -24,12 +24,15 @@ from scorebed.errors import OverLimit, SettingsError, WorkspaceError
 from scorebed.ledger import (
     AnswerWaits,
     Entry,
+    Fate,
     Ledger,
     LockLost,
     Reservation,
     State,
     answers_waiting,
+    fate_of,
 )
+from scorebed.ledger import disk as disk_of_ledger
 from scorebed.ledger.folder import FolderStore
 from scorebed.ledger.names import is_plain
 from scorebed.ledger.receipt import Receipt
@@ -448,7 +451,9 @@ def test_an_answer_whose_server_is_gone_waits_on_this_machine(disk: Path, tmp_pa
     assert caught.value.exit_code == 6
     assert coming in answers_waiting()
     # Another machine settles it: it cannot know.
-    with Ledger(disk).open(KEY) as theirs:
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as runs:
+        patch.setattr(disk_of_ledger, "waiting_root", lambda: tmp_path / "another machine's")
+        theirs = runs.enter_context(Ledger(disk).open(KEY))
         assert theirs.attempt.state is State.UNKNOWN
     with LedgerServer(disk, port=port, lease_s=0.5) as server:
         again = away(server)
@@ -464,6 +469,95 @@ def test_an_answer_whose_server_is_gone_waits_on_this_machine(disk: Path, tmp_pa
         assert kept_answer is not None
         assert kept_answer.request_id == "r"
         assert kept_answer.body.read_bytes() == b"ID3 music"
+
+
+@pytest.fixture
+def waits(disk: Path) -> tuple[int, Path]:
+    """The answer to the first attempt waits on this machine: the server's port, and its folder."""
+    with ExitStack() as runs:
+        with LedgerServer(disk, lease_s=0.5) as server:
+            entry = runs.enter_context(away(server, patience_s=0.3).open(KEY))
+            plan(entry)
+            entry.mark(State.SENT)
+            coming = entry.incoming()
+        with pytest.raises(AnswerWaits):
+            entry.keep(answer_in(coming))
+    return int(server.url.rpartition(":")[2]), coming
+
+
+def found_again(ledger: Ledger, disk: Path, coming: Path) -> Receipt:
+    """By a run on this machine, once nobody has the purchase any more."""
+    until(lambda: not any((disk / "serving").iterdir()))
+    found = ledger.receipt(KEY)
+    assert found is not None
+    assert (disk / KEY / "answer-1" / "body").read_bytes() == b"ID3 music"
+    assert found.attempts[0].request_id == "r"
+    assert coming not in answers_waiting()
+    assert not list(coming.parent.glob(f"{coming.name}*"))
+    return found
+
+
+@pytest.mark.parametrize("later", [State.REFUSED, State.UNKNOWN, State.KEPT])
+def test_an_answer_that_waits_is_found_behind_a_later_attempt(
+    later: State, waits: tuple[int, Path], disk: Path
+) -> None:
+    """Another machine could not know of it, and has bought again, or tried to."""
+    port, coming = waits
+    with Ledger(disk).open(KEY) as theirs, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(disk_of_ledger, "waiting_root", lambda: disk / "another machine's")
+        plan(theirs)
+        theirs.mark(State.SENT)
+        if later is State.KEPT:
+            theirs.keep(answer_in(theirs.incoming(), b"ID3 theirs"))
+        theirs.mark(later)
+    with LedgerServer(disk, port=port, lease_s=0.5) as server:
+        found = found_again(away(server), disk, coming)
+    assert [one.state for one in found.attempts] == [State.ANSWERED, later]
+    # What is used is theirs where it has come, and else what waited here.
+    assert found.current.number == (2 if later is State.KEPT else 1)
+    assert fate_of(found, again=True) is Fate.KEPT
+
+
+@pytest.mark.parametrize("name", ["localhost", "folder"])
+def test_an_answer_that_waits_is_found_under_another_name(
+    name: str, waits: tuple[int, Path], disk: Path
+) -> None:
+    port, coming = waits
+    with LedgerServer(disk, port=port, lease_s=0.5):
+        place = disk if name == "folder" else LedgerAddress(f"http://localhost:{port}")
+        found = found_again(Ledger(place), disk, coming)
+    assert found.state is State.ANSWERED
+
+
+def test_what_the_ledger_has_does_not_wait(served: LedgerServer, disk: Path) -> None:
+    """It was brought there, and the run was killed before it had cleared it away."""
+    with away(served).open(KEY) as entry:
+        plan(entry)
+        entry.mark(State.SENT)
+        answer = answer_in(entry.incoming())
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Entry, "_discard", lambda _: None)
+            entry.keep(answer)
+        entry.mark(State.KEPT)
+    assert answer.body.parent in answers_waiting()
+    assert found_again(away(served), disk, answer.body.parent).state is State.KEPT
+
+
+def test_half_an_answer_goes_when_its_run_has_ended(served: LedgerServer) -> None:
+    """And not before: one that was cut off may still fetch it."""
+    with ExitStack() as runs:
+        entry = runs.enter_context(away(served).open(KEY))
+        plan(entry)
+        entry.mark(State.SENT)
+        coming = entry.incoming()
+        (coming / "body").write_bytes(b"ID3 mu")
+    for alive in (True, False):
+        if not alive:
+            entry._using.release()  # type: ignore[union-attr]
+        with away(served).open(KEY) as later:
+            assert later.attempt.state is State.UNKNOWN
+        assert coming.exists() is alive
+    assert not list(coming.parent.glob(f"{coming.name}*"))
 
 
 def test_a_server_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

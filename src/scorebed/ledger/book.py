@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 from scorebed.errors import SettingsError, WorkspaceError
-from scorebed.ledger.disk import stamp, told_of
+from scorebed.ledger.disk import lies_here, stamp, told_of
 from scorebed.ledger.entry import Entry, read_receipt
 from scorebed.ledger.names import FORGOTTEN, KEY, RECEIPT, lock_of
 from scorebed.ledger.queue import Queue, Stopped
@@ -209,7 +209,8 @@ class Ledger:
             WorkspaceError: If it cannot be read.
         """
         found = self.peek(key)
-        if found is None or found.state not in {State.SENT, State.UNKNOWN}:
+        settled = found is None or found.state not in {State.SENT, State.UNKNOWN}
+        if found is None or (settled and not lies_here(key)):
             return found
         try:
             with self._held(key):

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from scorebed.errors import WorkspaceError
-from scorebed.ledger.disk import SPLIT, now, sync, told_of, write_lasting
+from scorebed.ledger.disk import (
+    SPLIT,
+    discard,
+    now,
+    spool_of,
+    sync,
+    told_of,
+    use_spool,
+    write_lasting,
+)
 from scorebed.ledger.names import RECEIPT, is_plain
 from scorebed.ledger.receipt import Attempt, Receipt, State
 from scorebed.ledger.store import AnswerWaits
@@ -18,6 +27,8 @@ from scorebed.model import Answer, Upload
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    import filelock
 
     from scorebed.ledger.store import Store
 
@@ -39,6 +50,7 @@ class Entry:
         self.receipt = read_receipt(store, key, self._written)
         self._working: int | None = None
         self._coming: Path | None = None
+        self._using: filelock.BaseFileLock | None = None
 
     @property
     def where(self) -> str:
@@ -86,7 +98,9 @@ class Entry:
     def attempt(self) -> Attempt:
         """The one that is at work, else the one that counts."""
         assert self.receipt is not None
-        return self.receipt.current if self._working is None else self.receipt.attempts[-1]
+        return (
+            self.receipt.current if self._working is None else self.receipt.attempts[self._working]
+        )
 
     def mark(
         self,
@@ -116,6 +130,10 @@ class Entry:
     def incoming(self) -> Path:
         """An empty folder for an answer that is about to come."""
         self._coming = self._store.workplace(self._answer_folder(".part"), self.attempt.made)
+        self._end_use()
+        if self._store.spools:
+            # Whoever takes this run for dead must not clear away what it still fetches.
+            self._using = use_spool(self._coming)
         return self._coming
 
     def keep(self, answer: Answer) -> None:
@@ -136,6 +154,7 @@ class Entry:
             sync(body)
             # Whoever finds this file knows that the body beside it is whole.
             write_lasting(body.parent / SPLIT, msgspec.json.encode(split))
+        self._end_use()
         try:
             if self.attempt.state is State.PLANNED:
                 # A service that did not say that it sends: it was asked all the same.
@@ -154,24 +173,44 @@ class Entry:
     def _note(self, answer: Answer) -> None:
         """Writes down that an answer lies in its place, and the service's numbers of it."""
         self.mark(State.ANSWERED, request_id=answer.request_id, song_id=answer.song_id)
-        self._store.discard(self._answer_folder(".part"), self.attempt.made)
+        self._discard()
 
     def settle(self) -> None:
         """A ``sent`` that is found is a dead run's: its answer has come, or is lost.
 
-        One that was given up is looked for too: it may have waited on this machine.
+        One that was given up is looked for too, whatever was tried after it: it may have waited on
+        this machine.
         """
-        state = None if self.receipt is None else self.receipt.attempts[-1].state
-        if self.receipt is None or state not in {State.SENT, State.UNKNOWN}:
-            return
-        self._working = len(self.receipt.attempts) - 1
-        self._adopt()
-        answer = self._split()
-        if answer is not None:
-            self._note(answer[0])
-        elif state is State.SENT:
-            self.mark(State.UNKNOWN, message="the run that sent it was stopped")
+        for number in range(len(self.receipt.attempts) if self.receipt else 0):
+            self._working = number
+            self._settle_one()
         self._working = None
+
+    def _settle_one(self) -> None:
+        """Of one attempt; what lies on this machine of it and is not needed goes."""
+        state = self.attempt.state
+        spool = spool_of(self._answer_folder(".part"), self.attempt.made)
+        whole = (spool / SPLIT).is_file()
+        found = None
+        # One that is only planned was asked by a service that did not say that it sends.
+        if whole or state in {State.SENT, State.UNKNOWN}:
+            self._adopt()
+            found = self._split()
+            if found is not None and not self.attempt.has_answer:
+                self._note(found[0])
+            elif state is State.SENT:
+                self.mark(State.UNKNOWN, message="the run that sent it was stopped")
+        if found is not None or not whole:
+            self._discard()
+
+    def _end_use(self) -> None:
+        if self._using is not None:
+            self._using.release()
+            self._using = None
+
+    def _discard(self) -> None:
+        """Removes what lies on this machine of it, unless a run still writes there."""
+        discard(self._answer_folder(".part"), self.attempt.made)
 
     def answer(self, into: Path) -> Answer | None:
         """The answer that has come, or None.
