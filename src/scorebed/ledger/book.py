@@ -15,7 +15,6 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections import defaultdict
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
@@ -117,20 +116,16 @@ class Ledger:
             self.store.move(key, aside)
         return self.store.where(aside)
 
-    def spent_in(self, purse: str) -> dict[str, float]:
-        """What may have been billed in the name of a purse, also of what was forgotten.
+    def all_receipts(self) -> tuple[Receipt, ...]:
+        """All receipts, also of what was forgotten.
 
-        Returns:
-            Currency to amount.
+        Raises:
+            WorkspaceError: If one cannot be read.
         """
-        aside = self.store.each(FORGOTTEN, RECEIPT).items()
+        # What is forgotten meanwhile is then there twice, and never not at all.
+        here, aside = self.receipts(), self.store.each(FORGOTTEN, RECEIPT).items()
         old = [read_receipt(self.store, f"{FORGOTTEN}/{name}", told) for name, told in aside]
-        spent: defaultdict[str, float] = defaultdict(float)
-        for receipt in (*self.receipts(), *(one for one in old if one is not None)):
-            for attempt in receipt.attempts:
-                if attempt.purse == purse and attempt.state.may_be_billed:
-                    spent[receipt.currency] += attempt.amount
-        return spent
+        return (*here, *(one for one in old if one is not None))
 
     def export(self, key: str, folder: Path) -> tuple[Path, ...]:
         """Copies a receipt and its answer.
