@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import signal
 import socket
+import socketserver
 import stat
 import threading
 import time
@@ -349,6 +351,58 @@ def test_a_live_run_is_not_taken_for_a_dead_one(served: LedgerServer) -> None:
         assert found is not None
         assert found.state is State.SENT
         entry.keep(answer_in(entry.incoming()))
+
+
+class Network(socketserver.ThreadingTCPServer):
+    """Passes all on to a server but the first beat, whose connection hangs."""
+
+    daemon_threads = True
+
+    def __init__(self, served: LedgerServer) -> None:
+        super().__init__(("127.0.0.1", 0), Connection)
+        self.port = int(served.url.rpartition(":")[2])
+        self.beats = 0
+        self.over = threading.Event()
+
+
+class Connection(socketserver.BaseRequestHandler):
+    server: Network
+
+    def handle(self) -> None:
+        said = self.request.recv(65_536)
+        if b"/do/beat" in said:
+            self.server.beats += 1
+            if self.server.beats == 1:
+                self.server.over.wait()
+                return
+        with socket.create_connection(("127.0.0.1", self.server.port)) as served:
+            threading.Thread(target=self._back, args=(served,), daemon=True).start()
+            while said:
+                served.sendall(said)
+                said = self.request.recv(65_536)
+
+    def _back(self, served: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while said := served.recv(65_536):
+                self.request.sendall(said)
+
+
+def test_a_connection_that_hangs_costs_no_locks(disk: Path) -> None:
+    with LedgerServer(disk, lease_s=4.0) as served, Network(served) as network:
+        threading.Thread(target=network.serve_forever, daemon=True).start()
+        ledger = Ledger(LedgerAddress(f"http://127.0.0.1:{network.server_address[1]}"))
+        try:
+            with ledger.open(KEY) as entry:
+                plan(entry)
+                entry.mark(State.SENT)
+                # Longer than a lease, in which nothing but the beats is heard of.
+                until(lambda: network.beats == 6 or not any((disk / "serving").iterdir()))
+                entry.keep(answer_in(entry.incoming()))
+        finally:
+            network.over.set()
+            network.shutdown()
+        (found,) = Ledger(disk).receipts()
+        assert found.state is State.ANSWERED
 
 
 @pytest.mark.slow
