@@ -6,6 +6,7 @@ import base64
 import contextlib
 import json
 import os
+import platform
 import signal
 import socket
 import socketserver
@@ -34,7 +35,6 @@ from scorebed.ledger import (
     answers_waiting,
     fate_of,
 )
-from scorebed.ledger import disk as disk_of_ledger
 from scorebed.ledger.folder import FolderStore
 from scorebed.ledger.names import is_plain
 from scorebed.ledger.receipt import Receipt
@@ -502,11 +502,13 @@ def test_an_answer_whose_server_is_gone_waits_on_this_machine(disk: Path, tmp_pa
         answer = answer_in(coming)
         with pytest.raises(AnswerWaits, match="lies in") as caught:
             entry.keep(answer)
+    assert f"on the machine {platform.node()}" in caught.value.message
+    assert f"on the machine {platform.node()}" in caught.value.remedy
     assert caught.value.exit_code == 6
     assert coming in answers_waiting()
     # Another machine settles it: it cannot know.
     with pytest.MonkeyPatch.context() as patch, ExitStack() as runs:
-        patch.setattr(disk_of_ledger, "waiting_root", lambda: tmp_path / "another machine's")
+        patch.setenv("SCOREBED_INCOMING", str(tmp_path / "another machine's"))
         theirs = runs.enter_context(Ledger(disk).open(KEY))
         assert theirs.attempt.state is State.UNKNOWN
     with LedgerServer(disk, port=port, lease_s=0.5) as server:
@@ -523,6 +525,15 @@ def test_an_answer_whose_server_is_gone_waits_on_this_machine(disk: Path, tmp_pa
         assert kept_answer is not None
         assert kept_answer.request_id == "r"
         assert kept_answer.body.read_bytes() == b"ID3 music"
+
+
+def test_where_answers_wait_is_named(
+    served: LedgerServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCOREBED_INCOMING", str(tmp_path / "kept here"))
+    with away(served).open(KEY) as entry:
+        plan(entry)
+        assert entry.incoming().parent == tmp_path / "kept here"
 
 
 @pytest.fixture
@@ -558,7 +569,7 @@ def test_an_answer_that_waits_is_found_behind_a_later_attempt(
     """Another machine could not know of it, and has bought again, or tried to."""
     port, coming = waits
     with Ledger(disk).open(KEY) as theirs, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(disk_of_ledger, "waiting_root", lambda: disk / "another machine's")
+        patch.setenv("SCOREBED_INCOMING", str(disk / "another machine's"))
         plan(theirs)
         theirs.mark(State.SENT)
         if later is State.KEPT:

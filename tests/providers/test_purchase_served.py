@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import platform
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 from tests.ledger.serving import Server
 
-from scorebed.errors import OverLimit
+from scorebed.errors import OutcomeUnknown, OverLimit
 from scorebed.ledger import AnswerWaits, Ledger, LockLost, State
 from scorebed.ledger.remote.lease import Lease
 from scorebed.ledger.serving import LedgerServer
@@ -96,7 +97,11 @@ def test_a_task_that_is_run_twice_is_paid_once(
 
 
 def test_a_worker_that_is_killed_after_it_has_sent(
-    make_order: MakeOrder, service: MusicService, purse: Purse, tmp_path: Path
+    make_order: MakeOrder,
+    service: MusicService,
+    purse: Purse,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     service.will("hang-after-body")
     ledger, order = Ledger(purse.ledger), make_order()
@@ -112,6 +117,13 @@ def test_a_worker_that_is_killed_after_it_has_sent(
     # The engine starts the task again at once: it waits for the lock, and is told.
     code, said = finish(start(order, purse, tmp_path / "b"))
     assert (code, said.split()[0]) == (5, "OutcomeUnknown")
+    assert "on the machine" not in said, "what it has left here was looked at"
+    with monkeypatch.context() as patch:
+        patch.setattr(platform, "node", lambda: "another")
+        with pytest.raises(OutcomeUnknown) as caught:
+            buy(order, purse, tmp_path / "another")
+    assert f"asked for on the machine {platform.node()}" in caught.value.message
+    assert f"on the machine {platform.node()}" in caught.value.remedy
     assert ledger.receipts()[0].state is State.UNKNOWN
     assert service.purchases == 1
     assert buy(order, replace(purse, buy_again=True), tmp_path / "c").spent.requests == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scorebed.ledger.book import Ledger, default_ledger
-from scorebed.ledger.disk import answers_waiting, now
+from scorebed.ledger.disk import answers_waiting, now, this_machine
 from scorebed.ledger.entry import Entry
 from scorebed.ledger.locks import look_at_locks
 from scorebed.ledger.purse import Reservation, reserve
@@ -31,4 +31,5 @@ __all__ = [
     "money",
     "now",
     "reserve",
+    "this_machine",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import platform
 import shutil
 import uuid
 from contextlib import contextmanager
@@ -78,8 +79,19 @@ def told_of(root: Path) -> Iterator[None]:
 
 
 def waiting_root() -> Path:
-    """Where answers lie that a server has not taken yet: lasting, of this machine."""
+    """Where answers lie that a server has not taken yet: lasting, of this machine.
+
+    ``SCOREBED_INCOMING``, else in the user's data folder.
+    """
+    named = os.environ.get("SCOREBED_INCOMING")
+    if named:
+        return Path(named).absolute()
     return platformdirs.user_data_path("scorebed") / "incoming"
+
+
+def this_machine() -> str:
+    """Its name, for a person at another one."""
+    return platform.node() or "without a name"
 
 
 def spool_of(name: str, tag: str) -> Path:

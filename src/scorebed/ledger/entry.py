@@ -15,6 +15,7 @@ from scorebed.ledger.disk import (
     now,
     spool_of,
     sync,
+    this_machine,
     told_of,
     use_spool,
     write_lasting,
@@ -60,7 +61,9 @@ class Entry:
     @property
     def came_to(self) -> str:
         """Where what has come of an answer lies, for a person."""
-        return str(self._coming) if self._store.spools else self.where
+        if self._store.spools:
+            return f"{self._coming} on the machine {this_machine()}"
+        return self.where
 
     def kept_at(self, answer: Answer) -> str:
         """Where the body of its answer stays, for a person."""
@@ -87,6 +90,7 @@ class Entry:
             amount=amount,
             purse=purse,
             files=tuple(files),
+            waits_at=this_machine() if self._store.spools else None,
             made=moment,
             changed=moment,
         )
@@ -165,9 +169,10 @@ class Entry:
             if not self._store.spools:
                 raise
             raise AnswerWaits(
-                f"{error.message}; the answer that was paid for lies in {body.parent}",
-                remedy="Run the same command again on this machine, with the same ledger: it is "
-                "taken from there, and not bought again.",
+                f"{error.message}; the answer that was paid for lies in {body.parent} "
+                f"on the machine {this_machine()}",
+                remedy=f"Run the same command again on the machine {this_machine()}, with the same "
+                "ledger: it is taken from there, and not bought again.",
             ) from error
 
     def _note(self, answer: Answer) -> None:

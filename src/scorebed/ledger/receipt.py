@@ -60,6 +60,8 @@ class Attempt:
     """What leaves the machine."""
     begun: bool = False
     """Whether any of it has left, also of what the service then refused."""
+    waits_at: str | None = None
+    """Machine on which its answer may lie, where the ledger is a server's."""
     made: str
     """When it was written down: ISO 8601, UTC."""
     changed: str
