@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import queue
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,11 +21,13 @@ from scorebed.ledger import (
     Ledger,
     LockLost,
     Receipt,
+    Reservation,
     State,
     Stopped,
     fate_of,
     key_of,
     reserve,
+    waiting,
 )
 from scorebed.ledger.folder import FolderStore
 from scorebed.ledger.purse import spent_in
@@ -241,6 +244,47 @@ def test_a_receipt_that_another_run_is_just_writing(
     found = ledger.peek(KEY)
     assert found is not None
     assert found.state is State.PLANNED
+
+
+@pytest.mark.parametrize("what", ["purchase", "slot", "purse"])
+def test_a_long_wait_is_told_of_and_ends_with_the_run(
+    what: str, ledger: Ledger, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "_LONG_S", 0.0)
+    told: queue.SimpleQueue[str] = queue.SimpleQueue()
+    mine, stop = Ledger(ledger.place, told.put), threading.Event()
+    purse = Purse(ledger=ledger.place, name="ads", max_spend=2.0)
+    with reserve(ledger, purse, "USD") as theirs:
+        theirs.cover({OTHER: 1.0})
+    (folder,) = {path.name.partition(".")[0] for path in (disk / "purses").iterdir()}
+    ledger.queue("q").learn(1)
+
+    def wait() -> None:
+        if what == "purchase":
+            mine.open(KEY, stop).__enter__()
+        elif what == "slot":
+            mine.queue("q").slot(stop).__enter__()
+        else:
+            Reservation(mine, purse, "USD").cover({KEY: 1.0}, stop)
+
+    locks = {
+        "purchase": (f"locks/{KEY}.lock", f"is just buying {KEY[:12]}"),
+        "slot": ("queue/q/slot-0.lock", "takes 1 request at once"),
+        "purse": (f"purses/{folder}.lock", "adding up the purse 'ads'"),
+    }
+    lock, words = locks[what]
+    held = ledger.store.hold((lock,), wait_s=0)
+    assert held is not None
+    with ThreadPoolExecutor(1) as pool:
+        waits = pool.submit(wait)
+        try:
+            assert words in told.get(timeout=30)
+        finally:
+            stop.set()
+        with pytest.raises(Stopped):
+            waits.result(timeout=30)
+    assert told.empty(), "it is said once"
+    held.release()
 
 
 def test_a_new_ledger_is_made_by_many_at_once(tmp_path: Path) -> None:

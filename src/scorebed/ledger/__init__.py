@@ -7,9 +7,10 @@ from scorebed.ledger.disk import answers_waiting, now, this_machine
 from scorebed.ledger.entry import Entry
 from scorebed.ledger.locks import look_at_locks
 from scorebed.ledger.purse import Reservation, reserve
-from scorebed.ledger.queue import Queue, Stopped
+from scorebed.ledger.queue import Queue
 from scorebed.ledger.receipt import Attempt, Fate, Receipt, State, fate_of, key_of, money
 from scorebed.ledger.store import AnswerWaits, LockLost
+from scorebed.ledger.waiting import Stopped
 
 __all__ = [
     "AnswerWaits",

@@ -26,9 +26,10 @@ from scorebed.errors import SettingsError, WorkspaceError
 from scorebed.ledger.disk import lies_here, stamp, told_of
 from scorebed.ledger.entry import Entry, read_receipt
 from scorebed.ledger.names import FORGOTTEN, KEY, RECEIPT, lock_of
-from scorebed.ledger.queue import Queue, Stopped
+from scorebed.ledger.queue import Queue
 from scorebed.ledger.receipt import Receipt, State
 from scorebed.ledger.store import store_of
+from scorebed.ledger.waiting import Waiting
 from scorebed.model import LedgerPlace, Tell, ledger_named, no_words
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Ledger:
 
     Args:
         place: Its folder, made when something is written; or the address of its server.
-        tell: Told, in a sentence, when the server is waited for.
+        tell: Told, in a sentence, when the server or another run is waited for.
         patience_s: How long a server that does not answer is asked again, in seconds; None as
             usual.
     """
@@ -59,6 +60,7 @@ class Ledger:
         self, place: LedgerPlace, tell: Tell = no_words, patience_s: float | None = None
     ) -> None:
         self.place = place
+        self.tell = tell
         self.store = store_of(place, tell, patience_s)
 
     def peek(self, key: str) -> Receipt | None:
@@ -195,7 +197,7 @@ class Ledger:
         Args:
             account: A name that tells nothing of the key.
         """
-        return Queue(self.store, account)
+        return Queue(self.store, account, self.tell)
 
     def receipt(self, key: str) -> Receipt | None:
         """The receipt of a purchase, or None; a ``sent`` of a dead run is settled first.
@@ -237,7 +239,10 @@ class Ledger:
     def _held(self, key: str, stop: Event | None = None) -> Iterator[None]:
         """Holds a purchase; with ``stop`` waits for it until that is set."""
         names = (lock_of(key),)
+        words = f"another run is just buying {key[:12]}: it is waited for"
+        waiting = Waiting(words, self.tell, stop or Event())
         while True:
+            waiting.go_on()
             hold = self.store.hold(names, wait_s=0 if stop is None else _PATIENCE_S)
             if hold is not None:
                 break
@@ -246,8 +251,6 @@ class Ledger:
                     f"ledger: another run is just buying {key}",
                     remedy="Wait for it, and try again.",
                 )
-            if stop.is_set():
-                raise Stopped
         try:
             yield
         finally:

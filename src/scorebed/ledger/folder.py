@@ -123,7 +123,9 @@ class FolderStore:
         return {
             one: self.read(f"{at}{one}/{name}")
             for one in self.names(folder)
-            if one[0] != "." and self._path(at + one).is_dir()
+            if one[0] != "."
+            and _is_folder(self._path(at + one))
+            and not self._path(f"{at}{one}/{name}").is_symlink()
         }
 
     def make_folder(self, name: str) -> None:
@@ -209,6 +211,11 @@ class FolderStore:
 
     def _path(self, name: str) -> Path:
         return self.root.joinpath(*name.split("/")) if name else self.root
+
+
+def _is_folder(path: Path) -> bool:
+    """One of the ledger's own: a link could lead anywhere."""
+    return path.is_dir() and not path.is_symlink()
 
 
 def _lock(path: Path) -> filelock.BaseFileLock:

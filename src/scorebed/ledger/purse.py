@@ -14,11 +14,13 @@ import threading
 import uuid
 from collections import defaultdict
 from contextlib import contextmanager
+from threading import Event
 from typing import TYPE_CHECKING, TypeAlias
 
 from scorebed.errors import OverLimit, SettingsError
 from scorebed.ledger.names import PURSES
 from scorebed.ledger.receipt import money
+from scorebed.ledger.waiting import Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -52,22 +54,24 @@ class Reservation:
         self._run: str | None = None
         self._alive: Hold | None = None
 
-    def cover(self, prices: Mapping[str, float]) -> None:
+    def cover(self, prices: Mapping[str, float], stop: Event | None = None) -> None:
         """Holds money for further purchases, or refuses; what is held already is not asked again.
 
         Args:
             prices: Key of the purchase to its estimated price.
+            stop: Set when the run ends: it no longer waits.
 
         Raises:
             OverLimit: If it would be more than may be spent.
             SettingsError: If the purse's limit would have to count another currency as well.
+            Stopped: If the run ended while it waited.
         """
         with self._guard:
             new = {key: price for key, price in prices.items() if key not in self._wanted}
             if new:
-                self._hold(new)
+                self._hold(new, stop or Event())
 
-    def _hold(self, new: Mapping[str, float]) -> None:
+    def _hold(self, new: Mapping[str, float], stop: Event) -> None:
         if self._purse.name is None:
             held = self._wanted | {key: (price, 0) for key, price in new.items()}
             self._refuse(sum(price for price, _ in held.values()), 0.0)
@@ -75,7 +79,8 @@ class Reservation:
             return
         store, folder = self._ledger.store, f"{PURSES}/{_name(self._purse.name)}"
         store.make_folder(folder)
-        own = _taken(store, f"{folder}.lock")
+        words = f"another run is adding up the purse {self._purse.name!r}: it is waited for"
+        own = _taken(store, f"{folder}.lock", Waiting(words, self._ledger.tell, stop))
         try:
             # In this order: what others send in between is counted as spent, and then not as still
             # to come. Both figures are of the same receipts.
@@ -94,14 +99,15 @@ class Reservation:
             still = [price for key, (price, before) in held.items() if charges[key] == before]
             self._refuse(sum(still), spent.get(self._currency, 0.0))
             self._wanted = held
-            self._write(store, folder)
+            self._write(store, folder, stop)
         finally:
             own.release()
 
-    def _write(self, store: Store, folder: str) -> None:
+    def _write(self, store: Store, folder: str, stop: Event) -> None:
         if self._run is None:
             run = f"{folder}/{uuid.uuid4().hex}"
-            self._alive = _taken(store, f"{run}.lock")
+            waiting = Waiting("a lock of this run is waited for", self._ledger.tell, stop)
+            self._alive = _taken(store, f"{run}.lock", waiting)
             self._run = run
         store.write(f"{self._run}.json", json.dumps([self._currency, self._wanted]).encode())
 
@@ -154,8 +160,9 @@ def _name(purse: str) -> str:
     return hashlib.sha256(purse.encode(errors="backslashreplace")).hexdigest()[:16]
 
 
-def _taken(store: Store, name: str) -> Hold:
+def _taken(store: Store, name: str, waiting: Waiting) -> Hold:
     while True:
+        waiting.go_on()
         hold = store.hold((name,), wait_s=_PATIENCE_S)
         if hold is not None:
             return hold

@@ -171,7 +171,7 @@ class Counter:
             asked = has_to_ask(entry.receipt, again=self._purse.buy_again)
             if asked:
                 # Also what another run was to buy and did not.
-                self._reservation.cover({part.key: part.amount})
+                self._reservation.cover({part.key: part.amount}, stop)
                 entry.plan(
                     part.receipt,
                     amount=part.amount,
