@@ -476,6 +476,7 @@ def test_what_was_free_while_no_server_was_there_is_found_out(disk: Path) -> Non
         pytest.raises(LockLost, match="lost its locks"),
     ):
         other.mark(State.SENT)
+    runs.close()
 
 
 def test_what_was_reserved_is_not_reserved_twice(disk: Path) -> None:
@@ -496,6 +497,8 @@ def test_what_was_reserved_is_not_reserved_twice(disk: Path) -> None:
     with LedgerServer(disk, port=port), pytest.raises(LockLost):
         entry.mark(State.SENT)
     theirs.release()
+    mine.release()
+    runs.close()
 
 
 def test_an_answer_whose_server_is_gone_waits_on_this_machine(disk: Path, tmp_path: Path) -> None:
