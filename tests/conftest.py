@@ -40,7 +40,12 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
         monkeypatch.setenv(f"XDG_{kind}_HOME", str(home / kind.lower()))
     for name in [name for name in os.environ if name.startswith("ELEVENLABS_")]:
         monkeypatch.delenv(name)
-    for name in ("SCOREBED_LEDGER", "SCOREBED_SETTINGS", "SCOREBED_SOUNDFONTS"):
+    for name in (
+        "SCOREBED_INCOMING",
+        "SCOREBED_LEDGER",
+        "SCOREBED_SETTINGS",
+        "SCOREBED_SOUNDFONTS",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 

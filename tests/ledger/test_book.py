@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import queue
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,13 +21,16 @@ from scorebed.ledger import (
     Ledger,
     LockLost,
     Receipt,
+    Reservation,
     State,
     Stopped,
     fate_of,
     key_of,
     reserve,
+    waiting,
 )
 from scorebed.ledger.folder import FolderStore
+from scorebed.ledger.purse import spent_in
 from scorebed.ledger.serving import LedgerServer
 from scorebed.model import Answer, LedgerAddress, Purse, TimeRange
 
@@ -241,6 +246,47 @@ def test_a_receipt_that_another_run_is_just_writing(
     assert found.state is State.PLANNED
 
 
+@pytest.mark.parametrize("what", ["purchase", "slot", "purse"])
+def test_a_long_wait_is_told_of_and_ends_with_the_run(
+    what: str, ledger: Ledger, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "_LONG_S", 0.0)
+    told: queue.SimpleQueue[str] = queue.SimpleQueue()
+    mine, stop = Ledger(ledger.place, told.put), threading.Event()
+    purse = Purse(ledger=ledger.place, name="ads", max_spend=2.0)
+    with reserve(ledger, purse, "USD") as theirs:
+        theirs.cover({OTHER: 1.0})
+    (folder,) = {path.name.partition(".")[0] for path in (disk / "purses").iterdir()}
+    ledger.queue("q").learn(1)
+
+    def wait() -> None:
+        if what == "purchase":
+            mine.open(KEY, stop).__enter__()
+        elif what == "slot":
+            mine.queue("q").slot(stop).__enter__()
+        else:
+            Reservation(mine, purse, "USD").cover({KEY: 1.0}, stop)
+
+    locks = {
+        "purchase": (f"locks/{KEY}.lock", f"is just buying {KEY[:12]}"),
+        "slot": ("queue/q/slot-0.lock", "takes 1 request at once"),
+        "purse": (f"purses/{folder}.lock", "adding up the purse 'ads'"),
+    }
+    lock, words = locks[what]
+    held = ledger.store.hold((lock,), wait_s=0)
+    assert held is not None
+    with ThreadPoolExecutor(1) as pool:
+        waits = pool.submit(wait)
+        try:
+            assert words in told.get(timeout=30)
+        finally:
+            stop.set()
+        with pytest.raises(Stopped):
+            waits.result(timeout=30)
+    assert told.empty(), "it is said once"
+    held.release()
+
+
 def test_a_new_ledger_is_made_by_many_at_once(tmp_path: Path) -> None:
     for number in range(20):
         root = tmp_path / str(number)
@@ -275,6 +321,31 @@ def test_one_run_at_a_time(ledger: Ledger) -> None:
     assert order == ["first", "second"]
 
 
+@pytest.mark.parametrize("moment", ["hold", "each"])
+def test_what_is_sent_while_the_sum_is_made_counts_once(
+    moment: str, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between any two looks at the ledger, another run sends what it has reserved."""
+    purse = Purse(ledger=ledger.place, name="ads", max_spend=2.0)
+    other = Ledger(ledger.place)
+    looks = getattr(other.store, moment)
+    with ledger.open(KEY) as entry, reserve(ledger, purse, "USD") as theirs:
+        theirs.cover({KEY: 1.0})
+        plan(entry, purse="ads")
+
+        def sent(*args: Any, **kwargs: Any) -> Any:
+            if state_of(entry) is State.PLANNED:
+                entry.mark(State.SENT)
+            return looks(*args, **kwargs)
+
+        monkeypatch.setattr(other.store, moment, sent)
+        with reserve(other, purse, "USD") as mine:
+            mine.cover({OTHER: 1.0})
+        assert state_of(entry) is State.SENT
+        with reserve(other, purse, "USD") as mine, pytest.raises(OverLimit):
+            mine.cover({OTHER: 1.1})
+
+
 def test_forgetting_only_puts_aside_and_was_paid_for(ledger: Ledger, disk: Path) -> None:
     for body in (b"one", b"two"):
         with ledger.open(KEY) as entry:
@@ -287,7 +358,7 @@ def test_forgetting_only_puts_aside_and_was_paid_for(ledger: Ledger, disk: Path)
         assert (aside / "answer-1" / "body").read_bytes() == body
         assert not ledger.receipts()
     assert len(list((disk / "forgotten").iterdir())) == 2
-    assert ledger.spent_in("ads") == {"USD": 2.0}
+    assert spent_in(ledger.all_receipts(), "ads") == {"USD": 2.0}
 
 
 def test_a_folder_of_others_is_refused(tmp_path: Path) -> None:
@@ -355,7 +426,10 @@ def test_buying_again_in_another_purse_leaves_the_first_charge_where_it_was(
             plan(entry, purse=purse)
             entry.mark(State.SENT)
             entry.mark(State.UNKNOWN)
-    assert (ledger.spent_in("a"), ledger.spent_in("b")) == ({"USD": 1.0}, {"USD": 1.0})
+    assert (spent_in(ledger.all_receipts(), "a"), spent_in(ledger.all_receipts(), "b")) == (
+        {"USD": 1.0},
+        {"USD": 1.0},
+    )
     with reserve(ledger, Purse(ledger=ledger.place, name="a", max_spend=2.0), "USD") as mine:
         mine.cover({KEY: 1.0})
         with pytest.raises(OverLimit):
@@ -375,7 +449,7 @@ def test_a_limit_counts_one_currency(ledger: Ledger) -> None:
     with ledger.open(KEY) as entry:
         entry.plan(replace(receipt(), currency="JPY"), amount=18.0, purse="ads", files=())
         entry.mark(State.SENT)
-    assert ledger.spent_in("ads") == {"JPY": 18.0}
+    assert spent_in(ledger.all_receipts(), "ads") == {"JPY": 18.0}
     with reserve(ledger, limited, "USD") as mine:
         with pytest.raises(SettingsError, match=r"counts 18\.00 JPY"):
             mine.cover({"c": 0.5})

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
+import platform
 import signal
 import socket
+import socketserver
 import stat
 import threading
 import time
@@ -24,11 +27,13 @@ from scorebed.errors import OverLimit, SettingsError, WorkspaceError
 from scorebed.ledger import (
     AnswerWaits,
     Entry,
+    Fate,
     Ledger,
     LockLost,
     Reservation,
     State,
     answers_waiting,
+    fate_of,
 )
 from scorebed.ledger.folder import FolderStore
 from scorebed.ledger.names import is_plain
@@ -168,6 +173,13 @@ def test_a_link_does_not_lead_out_of_the_ledger(ask: Asked, disk: Path, tmp_path
     (tmp_path / "secret" / "receipt.json").write_text("mine")
     (disk / KEY).symlink_to(tmp_path / "secret")
     assert ask("GET", f"/v1/file?name={KEY}/receipt.json").status_code == 400
+    reply = ask("POST", "/v1/do/each", json={"name": "", "other": "receipt.json"})
+    assert reply.status_code == 200
+    assert KEY not in json.loads(reply.content)["contents"]
+    (disk / OTHER).mkdir()
+    (disk / OTHER / "receipt.json").symlink_to(tmp_path / "secret" / "receipt.json")
+    reply = ask("POST", "/v1/do/each", json={"name": "", "other": "receipt.json"})
+    assert {KEY, OTHER}.isdisjoint(json.loads(reply.content)["contents"])
 
 
 def test_names_that_every_disk_takes() -> None:
@@ -348,6 +360,58 @@ def test_a_live_run_is_not_taken_for_a_dead_one(served: LedgerServer) -> None:
         entry.keep(answer_in(entry.incoming()))
 
 
+class Network(socketserver.ThreadingTCPServer):
+    """Passes all on to a server but the first beat, whose connection hangs."""
+
+    daemon_threads = True
+
+    def __init__(self, served: LedgerServer) -> None:
+        super().__init__(("127.0.0.1", 0), Connection)
+        self.port = int(served.url.rpartition(":")[2])
+        self.beats = 0
+        self.over = threading.Event()
+
+
+class Connection(socketserver.BaseRequestHandler):
+    server: Network
+
+    def handle(self) -> None:
+        said = self.request.recv(65_536)
+        if b"/do/beat" in said:
+            self.server.beats += 1
+            if self.server.beats == 1:
+                self.server.over.wait()
+                return
+        with socket.create_connection(("127.0.0.1", self.server.port)) as served:
+            threading.Thread(target=self._back, args=(served,), daemon=True).start()
+            while said:
+                served.sendall(said)
+                said = self.request.recv(65_536)
+
+    def _back(self, served: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while said := served.recv(65_536):
+                self.request.sendall(said)
+
+
+def test_a_connection_that_hangs_costs_no_locks(disk: Path) -> None:
+    with LedgerServer(disk, lease_s=4.0) as served, Network(served) as network:
+        threading.Thread(target=network.serve_forever, daemon=True).start()
+        ledger = Ledger(LedgerAddress(f"http://127.0.0.1:{network.server_address[1]}"))
+        try:
+            with ledger.open(KEY) as entry:
+                plan(entry)
+                entry.mark(State.SENT)
+                # Longer than a lease, in which nothing but the beats is heard of.
+                until(lambda: network.beats == 6 or not any((disk / "serving").iterdir()))
+                entry.keep(answer_in(entry.incoming()))
+        finally:
+            network.over.set()
+            network.shutdown()
+        (found,) = Ledger(disk).receipts()
+        assert found.state is State.ANSWERED
+
+
 @pytest.mark.slow
 def test_a_server_that_was_stopped_for_a_while_lets_nobody_s_locks_go(disk: Path) -> None:
     with Server(disk, "--lease", "1") as running:
@@ -412,6 +476,7 @@ def test_what_was_free_while_no_server_was_there_is_found_out(disk: Path) -> Non
         pytest.raises(LockLost, match="lost its locks"),
     ):
         other.mark(State.SENT)
+    runs.close()
 
 
 def test_what_was_reserved_is_not_reserved_twice(disk: Path) -> None:
@@ -432,6 +497,8 @@ def test_what_was_reserved_is_not_reserved_twice(disk: Path) -> None:
     with LedgerServer(disk, port=port), pytest.raises(LockLost):
         entry.mark(State.SENT)
     theirs.release()
+    mine.release()
+    runs.close()
 
 
 def test_an_answer_whose_server_is_gone_waits_on_this_machine(disk: Path, tmp_path: Path) -> None:
@@ -445,10 +512,14 @@ def test_an_answer_whose_server_is_gone_waits_on_this_machine(disk: Path, tmp_pa
         answer = answer_in(coming)
         with pytest.raises(AnswerWaits, match="lies in") as caught:
             entry.keep(answer)
+    assert f"on the machine {platform.node()}" in caught.value.message
+    assert f"on the machine {platform.node()}" in caught.value.remedy
     assert caught.value.exit_code == 6
     assert coming in answers_waiting()
     # Another machine settles it: it cannot know.
-    with Ledger(disk).open(KEY) as theirs:
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as runs:
+        patch.setenv("SCOREBED_INCOMING", str(tmp_path / "another machine's"))
+        theirs = runs.enter_context(Ledger(disk).open(KEY))
         assert theirs.attempt.state is State.UNKNOWN
     with LedgerServer(disk, port=port, lease_s=0.5) as server:
         again = away(server)
@@ -466,6 +537,104 @@ def test_an_answer_whose_server_is_gone_waits_on_this_machine(disk: Path, tmp_pa
         assert kept_answer.body.read_bytes() == b"ID3 music"
 
 
+def test_where_answers_wait_is_named(
+    served: LedgerServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCOREBED_INCOMING", str(tmp_path / "kept here"))
+    with away(served).open(KEY) as entry:
+        plan(entry)
+        assert entry.incoming().parent == tmp_path / "kept here"
+
+
+@pytest.fixture
+def waits(disk: Path) -> tuple[int, Path]:
+    """The answer to the first attempt waits on this machine: the server's port, and its folder."""
+    with ExitStack() as runs:
+        with LedgerServer(disk, lease_s=0.5) as server:
+            entry = runs.enter_context(away(server, patience_s=0.3).open(KEY))
+            plan(entry)
+            entry.mark(State.SENT)
+            coming = entry.incoming()
+        with pytest.raises(AnswerWaits):
+            entry.keep(answer_in(coming))
+    return int(server.url.rpartition(":")[2]), coming
+
+
+def found_again(ledger: Ledger, disk: Path, coming: Path) -> Receipt:
+    """By a run on this machine, once nobody has the purchase any more."""
+    until(lambda: not any((disk / "serving").iterdir()))
+    found = ledger.receipt(KEY)
+    assert found is not None
+    assert (disk / KEY / "answer-1" / "body").read_bytes() == b"ID3 music"
+    assert found.attempts[0].request_id == "r"
+    assert coming not in answers_waiting()
+    assert not list(coming.parent.glob(f"{coming.name}*"))
+    return found
+
+
+@pytest.mark.parametrize("later", [State.REFUSED, State.UNKNOWN, State.KEPT])
+def test_an_answer_that_waits_is_found_behind_a_later_attempt(
+    later: State, waits: tuple[int, Path], disk: Path
+) -> None:
+    """Another machine could not know of it, and has bought again, or tried to."""
+    port, coming = waits
+    with Ledger(disk).open(KEY) as theirs, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SCOREBED_INCOMING", str(disk / "another machine's"))
+        plan(theirs)
+        theirs.mark(State.SENT)
+        if later is State.KEPT:
+            theirs.keep(answer_in(theirs.incoming(), b"ID3 theirs"))
+        theirs.mark(later)
+    with LedgerServer(disk, port=port, lease_s=0.5) as server:
+        found = found_again(away(server), disk, coming)
+    assert [one.state for one in found.attempts] == [State.ANSWERED, later]
+    # What is used is theirs where it has come, and else what waited here.
+    assert found.current.number == (2 if later is State.KEPT else 1)
+    assert fate_of(found, again=True) is Fate.KEPT
+
+
+@pytest.mark.parametrize("name", ["localhost", "folder"])
+def test_an_answer_that_waits_is_found_under_another_name(
+    name: str, waits: tuple[int, Path], disk: Path
+) -> None:
+    port, coming = waits
+    with LedgerServer(disk, port=port, lease_s=0.5):
+        place = disk if name == "folder" else LedgerAddress(f"http://localhost:{port}")
+        found = found_again(Ledger(place), disk, coming)
+    assert found.state is State.ANSWERED
+
+
+def test_what_the_ledger_has_does_not_wait(served: LedgerServer, disk: Path) -> None:
+    """It was brought there, and the run was killed before it had cleared it away."""
+    with away(served).open(KEY) as entry:
+        plan(entry)
+        entry.mark(State.SENT)
+        answer = answer_in(entry.incoming())
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Entry, "_discard", lambda _: None)
+            entry.keep(answer)
+        entry.mark(State.KEPT)
+    assert answer.body.parent in answers_waiting()
+    assert found_again(away(served), disk, answer.body.parent).state is State.KEPT
+
+
+def test_half_an_answer_goes_when_its_run_has_ended(served: LedgerServer) -> None:
+    """And not before: one that was cut off may still fetch it."""
+    with ExitStack() as runs:
+        entry = runs.enter_context(away(served).open(KEY))
+        plan(entry)
+        entry.mark(State.SENT)
+        coming = entry.incoming()
+        (coming / "body").write_bytes(b"ID3 mu")
+    for alive in (True, False):
+        if not alive:
+            entry._using.release()  # type: ignore[union-attr]
+        with away(served).open(KEY) as later:
+            assert later.attempt.state is State.UNKNOWN
+        assert coming.exists() is alive
+    assert not list(coming.parent.glob(f"{coming.name}*"))
+
+
 def test_a_server_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -478,18 +647,13 @@ def test_a_server_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
         assert "scorebed ledger serve" in caught.value.remedy
     assert len(told) == 3
     # What answers there is something else.
-    with (
-        LedgerServer(Path(os.devnull).parent / "nowhere")
-        if False
-        else socket.create_server(("127.0.0.1", port)) as other
-    ):
+    with socket.create_server(("127.0.0.1", port)) as other:
 
         def answer() -> None:
-            for _ in range(1):
-                got, _ = other.accept()
-                got.recv(10_000)
-                got.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
-                got.close()
+            got, _ = other.accept()
+            got.recv(10_000)
+            got.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+            got.close()
 
         thread = threading.Thread(target=answer)
         thread.start()

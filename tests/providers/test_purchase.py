@@ -21,8 +21,15 @@ import pytest
 import soundfile
 
 from scorebed.answers import decode_piece
-from scorebed.errors import OverLimit, ProviderError, ScorebedError, SettingsError
+from scorebed.errors import (
+    OverLimit,
+    ProviderError,
+    ScorebedError,
+    SettingsError,
+    WorkspaceError,
+)
 from scorebed.ledger import Ledger, State
+from scorebed.ledger.folder import FolderStore
 from scorebed.model import Audio, Order, Purse
 from scorebed.options import Options
 from scorebed.providers.elevenlabs.text import ElevenLabsTextProvider
@@ -452,6 +459,30 @@ def test_never_more_in_flight_than_the_service_takes(
         assert busy.most_in_flight == most
         refused = [one for one in busy.requests[learnt:] if one.status == 429]
         assert not refused, "once it is known, the limit is kept without being told again"
+
+
+def test_a_queue_whose_size_cannot_be_noted_costs_no_answer(
+    make_order: MakeOrder,
+    service: MusicService,
+    purse: Purse,
+    ledger: Ledger,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    write = FolderStore.write
+
+    def full(store: FolderStore, name: str, content: bytes) -> None:
+        if name.endswith("/most"):
+            raise WorkspaceError("ledger: the disk is full", remedy="Make room.")
+        write(store, name, content)
+
+    monkeypatch.setattr(FolderStore, "write", full)
+    service.at_once = 5
+    take = buy(make_order(), purse, tmp_path / "a")
+    assert (take.spent.requests, service.purchases) == (1, 1)
+    assert ledger.receipts()[0].state is State.KEPT
+    assert "size could not be noted: ledger: the disk is full" in caplog.text
 
 
 def test_independent_requests_run_side_by_side(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import platform
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 from tests.ledger.serving import Server
 
-from scorebed.errors import OverLimit
+from scorebed.errors import OutcomeUnknown, OverLimit
 from scorebed.ledger import AnswerWaits, Ledger, LockLost, State
 from scorebed.ledger.remote.lease import Lease
 from scorebed.ledger.serving import LedgerServer
@@ -96,7 +97,11 @@ def test_a_task_that_is_run_twice_is_paid_once(
 
 
 def test_a_worker_that_is_killed_after_it_has_sent(
-    make_order: MakeOrder, service: MusicService, purse: Purse, tmp_path: Path
+    make_order: MakeOrder,
+    service: MusicService,
+    purse: Purse,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     service.will("hang-after-body")
     ledger, order = Ledger(purse.ledger), make_order()
@@ -112,6 +117,13 @@ def test_a_worker_that_is_killed_after_it_has_sent(
     # The engine starts the task again at once: it waits for the lock, and is told.
     code, said = finish(start(order, purse, tmp_path / "b"))
     assert (code, said.split()[0]) == (5, "OutcomeUnknown")
+    assert "on the machine" not in said, "what it has left here was looked at"
+    with monkeypatch.context() as patch:
+        patch.setattr(platform, "node", lambda: "another")
+        with pytest.raises(OutcomeUnknown) as caught:
+            buy(order, purse, tmp_path / "another")
+    assert f"asked for on the machine {platform.node()}" in caught.value.message
+    assert f"on the machine {platform.node()}" in caught.value.remedy
     assert ledger.receipts()[0].state is State.UNKNOWN
     assert service.purchases == 1
     assert buy(order, replace(purse, buy_again=True), tmp_path / "c").spent.requests == 1
@@ -185,6 +197,35 @@ def test_an_answer_that_comes_while_the_server_is_gone_is_not_bought_again(
         take = buy(order, purse, tmp_path / "b")
     assert take.spent.requests == 0
     assert service.purchases == 1
+
+
+def test_a_server_that_is_away_when_the_answer_comes_loses_nothing(
+    make_order: MakeOrder, disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped while the service works: what the answer's head says can be told to nobody."""
+    monkeypatch.setenv("ELEVENLABS_API_KEY", KEY)
+    monkeypatch.setattr(purchase, "_PATIENCE_S", 0.5)
+    server, failures = LedgerServer(disk, lease_s=5.0), []
+    with MusicService(key=KEY, work_s=1.0, at_once=5) as slow:
+        server.__enter__()
+        order, purse = make_order(base_url=slow.url), Purse(ledger=LedgerAddress(server.url))
+
+        def work() -> None:
+            with pytest.raises(AnswerWaits) as caught:
+                buy(order, purse, tmp_path / "a")
+            failures.append(caught.value)
+
+        run = threading.Thread(target=work)
+        run.start()
+        until(lambda: slow.in_flight == 1)
+        server.__exit__()
+        run.join()
+        assert len(failures) == 1
+        with LedgerServer(disk, port=int(server.url.rpartition(":")[2]), lease_s=0.5):
+            take = buy(order, purse, tmp_path / "b")
+        assert (take.spent.requests, slow.purchases) == (0, 1)
+        (body,) = disk.glob("*/answer-1/body")
+        assert body.read_bytes() == slow.last_answer
 
 
 def test_who_has_lost_its_locks_sends_nothing(

@@ -15,7 +15,6 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections import defaultdict
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
@@ -24,12 +23,13 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 from scorebed.errors import SettingsError, WorkspaceError
-from scorebed.ledger.disk import stamp, told_of
+from scorebed.ledger.disk import lies_here, stamp, told_of
 from scorebed.ledger.entry import Entry, read_receipt
 from scorebed.ledger.names import FORGOTTEN, KEY, RECEIPT, lock_of
-from scorebed.ledger.queue import Queue, Stopped
+from scorebed.ledger.queue import Queue
 from scorebed.ledger.receipt import Receipt, State
 from scorebed.ledger.store import store_of
+from scorebed.ledger.waiting import Waiting
 from scorebed.model import LedgerPlace, Tell, ledger_named, no_words
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Ledger:
 
     Args:
         place: Its folder, made when something is written; or the address of its server.
-        tell: Told, in a sentence, when the server is waited for.
+        tell: Told, in a sentence, when the server or another run is waited for.
         patience_s: How long a server that does not answer is asked again, in seconds; None as
             usual.
     """
@@ -60,6 +60,7 @@ class Ledger:
         self, place: LedgerPlace, tell: Tell = no_words, patience_s: float | None = None
     ) -> None:
         self.place = place
+        self.tell = tell
         self.store = store_of(place, tell, patience_s)
 
     def peek(self, key: str) -> Receipt | None:
@@ -117,20 +118,16 @@ class Ledger:
             self.store.move(key, aside)
         return self.store.where(aside)
 
-    def spent_in(self, purse: str) -> dict[str, float]:
-        """What may have been billed in the name of a purse, also of what was forgotten.
+    def all_receipts(self) -> tuple[Receipt, ...]:
+        """All receipts, also of what was forgotten.
 
-        Returns:
-            Currency to amount.
+        Raises:
+            WorkspaceError: If one cannot be read.
         """
-        aside = self.store.each(FORGOTTEN, RECEIPT).items()
+        # What is forgotten meanwhile is then there twice, and never not at all.
+        here, aside = self.receipts(), self.store.each(FORGOTTEN, RECEIPT).items()
         old = [read_receipt(self.store, f"{FORGOTTEN}/{name}", told) for name, told in aside]
-        spent: defaultdict[str, float] = defaultdict(float)
-        for receipt in (*self.receipts(), *(one for one in old if one is not None)):
-            for attempt in receipt.attempts:
-                if attempt.purse == purse and attempt.state.may_be_billed:
-                    spent[receipt.currency] += attempt.amount
-        return spent
+        return (*here, *(one for one in old if one is not None))
 
     def export(self, key: str, folder: Path) -> tuple[Path, ...]:
         """Copies a receipt and its answer.
@@ -200,7 +197,7 @@ class Ledger:
         Args:
             account: A name that tells nothing of the key.
         """
-        return Queue(self.store, account)
+        return Queue(self.store, account, self.tell)
 
     def receipt(self, key: str) -> Receipt | None:
         """The receipt of a purchase, or None; a ``sent`` of a dead run is settled first.
@@ -209,7 +206,8 @@ class Ledger:
             WorkspaceError: If it cannot be read.
         """
         found = self.peek(key)
-        if found is None or found.state not in {State.SENT, State.UNKNOWN}:
+        settled = found is None or found.state not in {State.SENT, State.UNKNOWN}
+        if found is None or (settled and not lies_here(key)):
             return found
         try:
             with self._held(key):
@@ -241,7 +239,10 @@ class Ledger:
     def _held(self, key: str, stop: Event | None = None) -> Iterator[None]:
         """Holds a purchase; with ``stop`` waits for it until that is set."""
         names = (lock_of(key),)
+        words = f"another run is just buying {key[:12]}: it is waited for"
+        waiting = Waiting(words, self.tell, stop or Event())
         while True:
+            waiting.go_on()
             hold = self.store.hold(names, wait_s=0 if stop is None else _PATIENCE_S)
             if hold is not None:
                 break
@@ -250,8 +251,6 @@ class Ledger:
                     f"ledger: another run is just buying {key}",
                     remedy="Wait for it, and try again.",
                 )
-            if stop.is_set():
-                raise Stopped
         try:
             yield
         finally:

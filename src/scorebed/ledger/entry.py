@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from scorebed.errors import WorkspaceError
-from scorebed.ledger.disk import SPLIT, now, sync, told_of, write_lasting
+from scorebed.ledger.disk import (
+    SPLIT,
+    discard,
+    now,
+    spool_of,
+    sync,
+    this_machine,
+    told_of,
+    use_spool,
+    write_lasting,
+)
 from scorebed.ledger.names import RECEIPT, is_plain
 from scorebed.ledger.receipt import Attempt, Receipt, State
 from scorebed.ledger.store import AnswerWaits
@@ -18,6 +28,8 @@ from scorebed.model import Answer, Upload
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    import filelock
 
     from scorebed.ledger.store import Store
 
@@ -39,6 +51,7 @@ class Entry:
         self.receipt = read_receipt(store, key, self._written)
         self._working: int | None = None
         self._coming: Path | None = None
+        self._using: filelock.BaseFileLock | None = None
 
     @property
     def where(self) -> str:
@@ -48,7 +61,9 @@ class Entry:
     @property
     def came_to(self) -> str:
         """Where what has come of an answer lies, for a person."""
-        return str(self._coming) if self._store.spools else self.where
+        if self._store.spools:
+            return f"{self._coming} on the machine {this_machine()}"
+        return self.where
 
     def kept_at(self, answer: Answer) -> str:
         """Where the body of its answer stays, for a person."""
@@ -75,6 +90,7 @@ class Entry:
             amount=amount,
             purse=purse,
             files=tuple(files),
+            waits_at=this_machine() if self._store.spools else None,
             made=moment,
             changed=moment,
         )
@@ -86,7 +102,9 @@ class Entry:
     def attempt(self) -> Attempt:
         """The one that is at work, else the one that counts."""
         assert self.receipt is not None
-        return self.receipt.current if self._working is None else self.receipt.attempts[-1]
+        return (
+            self.receipt.current if self._working is None else self.receipt.attempts[self._working]
+        )
 
     def mark(
         self,
@@ -116,6 +134,10 @@ class Entry:
     def incoming(self) -> Path:
         """An empty folder for an answer that is about to come."""
         self._coming = self._store.workplace(self._answer_folder(".part"), self.attempt.made)
+        self._end_use()
+        if self._store.spools:
+            # Whoever takes this run for dead must not clear away what it still fetches.
+            self._using = use_spool(self._coming)
         return self._coming
 
     def keep(self, answer: Answer) -> None:
@@ -136,39 +158,64 @@ class Entry:
             sync(body)
             # Whoever finds this file knows that the body beside it is whole.
             write_lasting(body.parent / SPLIT, msgspec.json.encode(split))
+        self._end_use()
         try:
+            if self.attempt.state is State.PLANNED:
+                # A service that did not say that it sends: it was asked all the same.
+                self.mark(State.SENT)
             self._adopt()
             self._note(replace(answer, body=body))
         except WorkspaceError as error:
             if not self._store.spools:
                 raise
             raise AnswerWaits(
-                f"{error.message}; the answer that was paid for lies in {body.parent}",
-                remedy="Run the same command again on this machine, with the same ledger: it is "
-                "taken from there, and not bought again.",
+                f"{error.message}; the answer that was paid for lies in {body.parent} "
+                f"on the machine {this_machine()}",
+                remedy=f"Run the same command again on the machine {this_machine()}, with the same "
+                "ledger: it is taken from there, and not bought again.",
             ) from error
 
     def _note(self, answer: Answer) -> None:
         """Writes down that an answer lies in its place, and the service's numbers of it."""
         self.mark(State.ANSWERED, request_id=answer.request_id, song_id=answer.song_id)
-        self._store.discard(self._answer_folder(".part"), self.attempt.made)
+        self._discard()
 
     def settle(self) -> None:
         """A ``sent`` that is found is a dead run's: its answer has come, or is lost.
 
-        One that was given up is looked for too: it may have waited on this machine.
+        One that was given up is looked for too, whatever was tried after it: it may have waited on
+        this machine.
         """
-        state = None if self.receipt is None else self.receipt.attempts[-1].state
-        if self.receipt is None or state not in {State.SENT, State.UNKNOWN}:
-            return
-        self._working = len(self.receipt.attempts) - 1
-        self._adopt()
-        answer = self._split()
-        if answer is not None:
-            self._note(answer[0])
-        elif state is State.SENT:
-            self.mark(State.UNKNOWN, message="the run that sent it was stopped")
+        for number in range(len(self.receipt.attempts) if self.receipt else 0):
+            self._working = number
+            self._settle_one()
         self._working = None
+
+    def _settle_one(self) -> None:
+        """Of one attempt; what lies on this machine of it and is not needed goes."""
+        state = self.attempt.state
+        spool = spool_of(self._answer_folder(".part"), self.attempt.made)
+        whole = (spool / SPLIT).is_file()
+        found = None
+        # One that is only planned was asked by a service that did not say that it sends.
+        if whole or state in {State.SENT, State.UNKNOWN}:
+            self._adopt()
+            found = self._split()
+            if found is not None and not self.attempt.has_answer:
+                self._note(found[0])
+            elif state is State.SENT:
+                self.mark(State.UNKNOWN, message="the run that sent it was stopped")
+        if found is not None or not whole:
+            self._discard()
+
+    def _end_use(self) -> None:
+        if self._using is not None:
+            self._using.release()
+            self._using = None
+
+    def _discard(self) -> None:
+        """Removes what lies on this machine of it, unless a run still writes there."""
+        discard(self._answer_folder(".part"), self.attempt.made)
 
     def answer(self, into: Path) -> Answer | None:
         """The answer that has come, or None.

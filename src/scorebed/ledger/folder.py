@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import filelock
 
 from scorebed.errors import WorkspaceError
-from scorebed.ledger.disk import sync_folder, told_of, write_lasting
+from scorebed.ledger.disk import SPLIT, spool_of, sync, sync_folder, told_of, write_lasting
 from scorebed.ledger.names import LOCKS, PURSES, QUEUE
 from scorebed.ledger.store import LockLost
 
@@ -123,7 +123,9 @@ class FolderStore:
         return {
             one: self.read(f"{at}{one}/{name}")
             for one in self.names(folder)
-            if one[0] != "." and self._path(at + one).is_dir()
+            if one[0] != "."
+            and _is_folder(self._path(at + one))
+            and not self._path(f"{at}{one}/{name}").is_symlink()
         }
 
     def make_folder(self, name: str) -> None:
@@ -189,10 +191,18 @@ class FolderStore:
         return folder
 
     def deliver(self, name: str, tag: str) -> None:
-        """It lies there already."""
-
-    def discard(self, name: str, tag: str) -> None:
-        """It lies nowhere else."""
+        """It lies there already, but for what was bought through a server of this folder."""
+        spool, folder = spool_of(name, tag), self._path(name)
+        if not (spool / SPLIT).is_file() or (folder / SPLIT).is_file():
+            return
+        with told_of(folder):
+            folder.mkdir(exist_ok=True)
+            for path in spool.iterdir():
+                if path.name != SPLIT:
+                    shutil.copyfile(path, folder / path.name)
+                    sync(folder / path.name)
+            # Whoever finds this file knows that what is beside it is whole.
+            write_lasting(folder / SPLIT, (spool / SPLIT).read_bytes())
 
     def fetch(self, name: str, into: Path) -> Path | None:  # noqa: ARG002 - it is here already
         """The file as it lies there."""
@@ -201,6 +211,11 @@ class FolderStore:
 
     def _path(self, name: str) -> Path:
         return self.root.joinpath(*name.split("/")) if name else self.root
+
+
+def _is_folder(path: Path) -> bool:
+    """One of the ledger's own: a link could lead anywhere."""
+    return path.is_dir() and not path.is_symlink()
 
 
 def _lock(path: Path) -> filelock.BaseFileLock:

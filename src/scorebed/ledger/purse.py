@@ -14,19 +14,24 @@ import threading
 import uuid
 from collections import defaultdict
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from threading import Event
+from typing import TYPE_CHECKING, TypeAlias
 
 from scorebed.errors import OverLimit, SettingsError
 from scorebed.ledger.names import PURSES
 from scorebed.ledger.receipt import money
+from scorebed.ledger.waiting import Waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from scorebed.ledger.book import Ledger
+    from scorebed.ledger.receipt import Receipt
     from scorebed.ledger.store import Hold, Store
     from scorebed.model import Purse
 
+_Wanted: TypeAlias = dict[str, tuple[float, int]]
+"""Key to its price, and how often it may have been billed before."""
 _ROUNDING = 1e-9
 _PATIENCE_S = 0.5
 
@@ -44,55 +49,65 @@ class Reservation:
         self._ledger = ledger
         self._purse = purse
         self._currency = currency
-        self._wanted: dict[str, tuple[float, int]] = {}
+        self._wanted: _Wanted = {}
         self._guard = threading.Lock()
         self._run: str | None = None
         self._alive: Hold | None = None
 
-    def cover(self, prices: Mapping[str, float]) -> None:
+    def cover(self, prices: Mapping[str, float], stop: Event | None = None) -> None:
         """Holds money for further purchases, or refuses; what is held already is not asked again.
 
         Args:
             prices: Key of the purchase to its estimated price.
+            stop: Set when the run ends: it no longer waits.
 
         Raises:
             OverLimit: If it would be more than may be spent.
             SettingsError: If the purse's limit would have to count another currency as well.
+            Stopped: If the run ended while it waited.
         """
         with self._guard:
             new = {key: price for key, price in prices.items() if key not in self._wanted}
             if new:
-                self._hold(new)
+                self._hold(new, stop or Event())
 
-    def _hold(self, new: Mapping[str, float]) -> None:
-        charges = {one.key: one.charges for one in self._ledger.receipts()}
-        held = self._wanted | {key: (price, charges.get(key, 0)) for key, price in new.items()}
+    def _hold(self, new: Mapping[str, float], stop: Event) -> None:
         if self._purse.name is None:
+            held = self._wanted | {key: (price, 0) for key, price in new.items()}
             self._refuse(sum(price for price, _ in held.values()), 0.0)
             self._wanted = held
             return
         store, folder = self._ledger.store, f"{PURSES}/{_name(self._purse.name)}"
         store.make_folder(folder)
-        own = _taken(store, f"{folder}.lock")
+        words = f"another run is adding up the purse {self._purse.name!r}: it is waited for"
+        own = _taken(store, f"{folder}.lock", Waiting(words, self._ledger.tell, stop))
         try:
-            spent = self._ledger.spent_in(self._purse.name)
-            for currency, amount in _coming(store, folder, held, charges, self._run).items():
-                spent[currency] = spent.get(currency, 0.0) + amount
+            # In this order: what others send in between is counted as spent, and then not as still
+            # to come. Both figures are of the same receipts.
+            others = _others(store, folder, self._run)
+            receipts = self._ledger.all_receipts()
+            charges = _charges(receipts)
+            held = self._wanted | {key: (price, charges[key]) for key, price in new.items()}
+            spent = spent_in(receipts, self._purse.name)
+            for currency, wanted in others:
+                for key, (price, before) in wanted.items():
+                    # What they want too is bought once, by whoever is first.
+                    if key not in held and charges[key] == before:
+                        spent[currency] += price
             self._refuse_others(spent)
             # What this run has held before is spent by now, or still to come.
-            still = [
-                price for key, (price, before) in held.items() if charges.get(key, 0) == before
-            ]
+            still = [price for key, (price, before) in held.items() if charges[key] == before]
             self._refuse(sum(still), spent.get(self._currency, 0.0))
             self._wanted = held
-            self._write(store, folder)
+            self._write(store, folder, stop)
         finally:
             own.release()
 
-    def _write(self, store: Store, folder: str) -> None:
+    def _write(self, store: Store, folder: str, stop: Event) -> None:
         if self._run is None:
             run = f"{folder}/{uuid.uuid4().hex}"
-            self._alive = _taken(store, f"{run}.lock")
+            waiting = Waiting("a lock of this run is waited for", self._ledger.tell, stop)
+            self._alive = _taken(store, f"{run}.lock", waiting)
             self._run = run
         store.write(f"{self._run}.json", json.dumps([self._currency, self._wanted]).encode())
 
@@ -145,41 +160,48 @@ def _name(purse: str) -> str:
     return hashlib.sha256(purse.encode(errors="backslashreplace")).hexdigest()[:16]
 
 
-def _taken(store: Store, name: str) -> Hold:
+def _taken(store: Store, name: str, waiting: Waiting) -> Hold:
     while True:
+        waiting.go_on()
         hold = store.hold((name,), wait_s=_PATIENCE_S)
         if hold is not None:
             return hold
 
 
-def _coming(
-    store: Store,
-    folder: str,
-    mine: Mapping[str, tuple[float, int]],
-    charges: Mapping[str, int],
-    own: str | None,
-) -> dict[str, float]:
-    """What other runs that are alive are about to spend, by currency.
-
-    What they want too is bought once, by whoever is first; what they have sent is in the receipts.
-    """
-    total: defaultdict[str, float] = defaultdict(float)
+def _others(store: Store, folder: str, own: str | None) -> list[tuple[str, _Wanted]]:
+    """What other runs that are alive want, each with its currency; of dead ones it is put away."""
+    found = []
     for file in store.names(folder):
         run = f"{folder}/{file.removesuffix('.json')}"
         if not file.endswith(".json") or run == own:
             continue
         hold = store.hold((f"{run}.lock",), wait_s=0)
         if hold is None:
-            currency, wanted = _read(store, f"{run}.json")
-            for key, (price, before) in wanted.items():
-                if key not in mine and charges.get(key, 0) == before:
-                    total[currency] += price
-            continue
-        hold.release(gone=True)
-    return total
+            found.append(_read(store, f"{run}.json"))
+        else:
+            hold.release(gone=True)
+    return found
 
 
-def _read(store: Store, name: str) -> tuple[str, dict[str, tuple[float, int]]]:
+def _charges(receipts: Iterable[Receipt]) -> defaultdict[str, int]:
+    """How often each key may have been billed."""
+    found: defaultdict[str, int] = defaultdict(int)
+    for receipt in receipts:
+        found[receipt.key] += receipt.charges
+    return found
+
+
+def spent_in(receipts: Iterable[Receipt], purse: str) -> defaultdict[str, float]:
+    """What may have been billed in the name of a purse, by currency."""
+    spent: defaultdict[str, float] = defaultdict(float)
+    for receipt in receipts:
+        for attempt in receipt.attempts:
+            if attempt.purse == purse and attempt.state.may_be_billed:
+                spent[receipt.currency] += attempt.amount
+    return spent
+
+
+def _read(store: Store, name: str) -> tuple[str, _Wanted]:
     told = store.read(name)
     if told is None:  # that run has just ended
         return "", {}

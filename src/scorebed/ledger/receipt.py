@@ -60,6 +60,8 @@ class Attempt:
     """What leaves the machine."""
     begun: bool = False
     """Whether any of it has left, also of what the service then refused."""
+    waits_at: str | None = None
+    """Machine on which its answer may lie, where the ledger is a server's."""
     made: str
     """When it was written down: ISO 8601, UTC."""
     changed: str
@@ -70,6 +72,16 @@ class Attempt:
     """The service's number of the piece."""
     message: str | None = None
     """What went wrong."""
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether its answer has come to the ledger."""
+        return self.state in {State.ANSWERED, State.KEPT}
+
+    @property
+    def useless(self) -> bool:
+        """Whether its answer was looked at and is no music."""
+        return self.state is State.ANSWERED and self.message is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,9 +111,14 @@ class Receipt:
 
     @property
     def current(self) -> Attempt:
-        """The attempt that counts: the last one that may have been billed, else the last."""
+        """The attempt that counts.
+
+        The last one whose answer is there and may be music, else the last one that may have been
+        billed, else the last.
+        """
+        there = [one for one in self.attempts if one.has_answer and not one.useless]
         billed = [one for one in self.attempts if one.state.may_be_billed]
-        return billed[-1] if billed else self.attempts[-1]
+        return (there or billed or self.attempts)[-1]
 
     @property
     def state(self) -> State:
@@ -121,7 +138,7 @@ class Receipt:
     @property
     def useless(self) -> bool:
         """Whether its answer was looked at and is no music."""
-        return self.state is State.ANSWERED and self.current.message is not None
+        return self.current.useless
 
 
 class Fate(StrEnum):

@@ -115,9 +115,6 @@ class Store(Protocol):
     def deliver(self, name: str, tag: str) -> None:
         """Brings what has come whole into a workplace to the ledger, if it is not there."""
 
-    def discard(self, name: str, tag: str) -> None:
-        """The ledger has it: what lies on this machine of it is not needed any more."""
-
     def fetch(self, name: str, into: Path) -> Path | None:
         """A big file of the ledger, on this machine; None if there is none.
 

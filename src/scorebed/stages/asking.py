@@ -43,12 +43,20 @@ class _Wire:
         self._entry = entry
         self._queue = queue
         self._tell = tell
+        self._most: int | None = None
 
     def sending(self) -> None:
         self._entry.mark(State.SENT)
 
     def at_once(self, most: int) -> None:
-        self._queue.learn(most)
+        # Only remembered: between a request and its answer on the disk no ledger is asked, which
+        # may be away or full just then.
+        self._most = most
+
+    def learn(self) -> None:
+        """Writes down how many requests the service takes at once."""
+        if self._most is not None:
+            self._queue.learn(self._most)
 
     def progress(self, share: float) -> None:
         self._tell(share)
@@ -114,11 +122,15 @@ class Asking:
         try:
             with self.queue.slot(self.stop):
                 wire = _Wire(self.entry, self.queue, self.progress)
-                answer = self.service.send(self.part, folder=self.entry.incoming(), wire=wire)
-                if self.entry.attempt.state is State.PLANNED:
-                    # A service that did not say that it sends: it was asked all the same.
-                    self.entry.mark(State.SENT)
+                folder = self.entry.incoming()
+                try:
+                    answer = self.service.send(self.part, folder=folder, wire=wire)
+                except RateLimited:
+                    # Before the slot is free: the next one knows.
+                    wire.learn()
+                    raise
                 self.entry.keep(answer)
+                wire.learn()
         except (RateLimited, ProviderUnavailable, Stopped, AnswerWaits):
             raise
         except _NOTHING_BOUGHT as error:

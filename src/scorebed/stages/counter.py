@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from scorebed.answers import Unpacked, unpack
 from scorebed.errors import BadAnswer, OutcomeUnknown
-from scorebed.ledger import Fate, Ledger, Queue, Receipt, State, Stopped, fate_of
+from scorebed.ledger import Fate, Ledger, Queue, Receipt, State, Stopped, fate_of, this_machine
 from scorebed.model import Expected, PartOrder, Upload
 from scorebed.stages.asking import Asking
 
@@ -76,11 +76,18 @@ def _lost_before(receipt: Receipt) -> OutcomeUnknown:
     attempt = receipt.current
     said = f" ({attempt.message})" if attempt.message else ""
     number = f", request {attempt.request_id}" if attempt.request_id else ""
+    there = near = ""
+    if attempt.waits_at is not None and attempt.waits_at != this_machine():
+        there = f", asked for on the machine {attempt.waits_at}"
+        near = (
+            f"Run the same command again on the machine {attempt.waits_at}, with the same ledger: "
+            "the answer may lie there. Else: "
+        )
     return OutcomeUnknown(
         f"{STAGE}: this take was asked for before and its answer lost{said}; it may have been "
-        f"billed. Receipt {receipt.key[:12]}{number}",
-        remedy="Look whether it was billed; then add --buy-again to buy it (again), or another "
-        "--seed for another take.",
+        f"billed. Receipt {receipt.key[:12]}{number}{there}",
+        remedy=f"{near}Look whether it was billed; then add --buy-again to buy it (again), or "
+        "another --seed for another take.",
     )
 
 
@@ -164,7 +171,7 @@ class Counter:
             asked = has_to_ask(entry.receipt, again=self._purse.buy_again)
             if asked:
                 # Also what another run was to buy and did not.
-                self._reservation.cover({part.key: part.amount})
+                self._reservation.cover({part.key: part.amount}, stop)
                 entry.plan(
                     part.receipt,
                     amount=part.amount,

@@ -117,12 +117,15 @@ class Lease:
             self._link.do("end", Ask(session=session), patience_s=0)
 
     def _beat(self, session: str, every_s: float, ended: threading.Event) -> None:
-        while not ended.wait(every_s):
+        pause_s = every_s
+        while not ended.wait(pause_s):
+            pause_s = every_s
             try:
-                self._link.do("beat", Ask(session=session), patience_s=0)
+                # One connection that hangs must not cost the lease: the next one may be well.
+                self._link.do("beat", Ask(session=session), patience_s=0, answer_s=every_s)
             except LockLost:
                 # Whoever writes next is told; there is nobody here to tell.
                 return
             except WorkspaceError:
                 # It is asked again as long as the run goes on: a server may come back.
-                continue
+                pause_s = every_s / _BEATS

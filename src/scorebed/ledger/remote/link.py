@@ -83,18 +83,27 @@ class Link:
             )
         return about
 
-    def do(self, what: str, ask: Ask, *, patience_s: float | None = None) -> Said:
+    def do(
+        self,
+        what: str,
+        ask: Ask,
+        *,
+        patience_s: float | None = None,
+        answer_s: float = _ANSWER_S,
+    ) -> Said:
         """Has something done.
 
         Args:
             what: Name of the operation.
             ask: What it needs.
             patience_s: How long it is asked again, in seconds; None as usual.
+            answer_s: How long an answer may be silent, in seconds.
         """
         body = msgspec.json.encode(ask)
         said = self.ask(
             lambda client: client.post(DO + what, content=body),
             patience_s=patience_s,
+            answer_s=answer_s,
         )
         try:
             return msgspec.json.decode(said.content, type=Said)
@@ -106,12 +115,14 @@ class Link:
         send: Callable[[httpx.Client], T],
         *,
         patience_s: float | None = None,
+        answer_s: float = _ANSWER_S,
     ) -> T:
         """What a function with a client returns, called again while nobody answers.
 
         Args:
             send: Sends a request; returns the response, or what it has made of it.
             patience_s: How long it is called again, in seconds; None as usual.
+            answer_s: How long an answer may be silent, in seconds.
 
         Raises:
             Unreachable: If nobody answers for as long as this link has patience.
@@ -122,7 +133,7 @@ class Link:
         pause_s, told = _FIRST_PAUSE_S, False
         while True:
             try:
-                with self._client() as client:
+                with self._client(answer_s) as client:
                     found = send(client)
                 if isinstance(found, httpx.Response):
                     self.check(found)
@@ -169,7 +180,7 @@ class Link:
         )
 
     @contextmanager
-    def _client(self) -> Iterator[httpx.Client]:
+    def _client(self, answer_s: float) -> Iterator[httpx.Client]:
         headers = {MARK_HEADER: FORM}
         if self.token is not None:
             headers["Authorization"] = f"Bearer {self.token}"
@@ -177,7 +188,7 @@ class Link:
         with httpx.Client(
             base_url=self.address.url,
             headers=headers,
-            timeout=httpx.Timeout(_ANSWER_S, connect=_CONNECT_S),
+            timeout=httpx.Timeout(answer_s, connect=min(answer_s, _CONNECT_S)),
             follow_redirects=False,
             # A proxy of the environment must not see in the clear what goes to this server.
             trust_env=safe,

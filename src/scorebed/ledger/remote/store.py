@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scorebed.errors import WorkspaceError
-from scorebed.ledger.disk import SPLIT, sync, told_of, waiting_root
+from scorebed.ledger.disk import SPLIT, spool_of, sync, told_of, waiting_root
 from scorebed.ledger.remote.lease import Lease
 from scorebed.ledger.remote.link import PATIENCE_S, Link
 from scorebed.ledger.token import read_token
@@ -111,7 +110,7 @@ class RemoteStore:
 
     def workplace(self, name: str, tag: str) -> Path:
         """A folder of this machine that outlives the run, empty."""
-        folder = self._spool(name, tag)
+        folder = spool_of(name, tag)
         with told_of(folder):
             # Of this attempt nothing has come yet: it was planned, or put back by the service.
             shutil.rmtree(folder, ignore_errors=True)
@@ -120,7 +119,7 @@ class RemoteStore:
 
     def deliver(self, name: str, tag: str) -> None:
         """Sends what has come whole; the file that says so comes last."""
-        folder = self._spool(name, tag)
+        folder = spool_of(name, tag)
         if not (folder / SPLIT).is_file():
             return
         with told_of(folder):
@@ -143,10 +142,6 @@ class RemoteStore:
                 )
 
         self._link.ask(send)
-
-    def discard(self, name: str, tag: str) -> None:
-        """Removes the folder of this machine."""
-        shutil.rmtree(self._spool(name, tag), ignore_errors=True)
 
     def fetch(self, name: str, into: Path) -> Path | None:
         """A big file, written to a folder."""
@@ -175,9 +170,3 @@ class RemoteStore:
 
     def _do(self, what: str, ask: Ask) -> Said:
         return self._link.do(what, replace(ask, session=self._lease.session))
-
-    def _spool(self, name: str, tag: str) -> Path:
-        """Named by all that tells an attempt from every other: two of a key may have one number."""
-        told = "\0".join((str(self._link.address), name, tag))
-        number = hashlib.sha256(told.encode()).hexdigest()[:16]
-        return waiting_root() / f"{name.partition('/')[0]}-{number}"
