@@ -172,7 +172,7 @@ def _tried(
             "failed",
             failure=failure_from(error, stage),
             seconds=time.monotonic() - begun,
-            spent=lost_money(item, since),
+            spent=lost_money(item, since, task.tell),
             source=source,
         )
         place.end(failed)
