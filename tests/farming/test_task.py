@@ -17,6 +17,7 @@ import pytest
 
 import scorebed
 from scorebed.errors import MediaError, OverLimit, RequestRejected, SettingsError, WorkspaceError
+from scorebed.ledger import Ledger
 from scorebed.options import Options
 from scorebed.pipeline import score
 from scorebed.testing import MusicService
@@ -82,6 +83,31 @@ def test_what_is_bought_is_bought_by_the_step_that_composes_and_once(
     assert [line["state"] for line in told] == ["failed", "skipped", "done"]
     assert [line["spent"]["amount"] for line in told] == [0.0, pytest.approx(0.03), 0.0]
     assert len(service.requests) == 1
+
+
+def test_a_ledger_that_is_not_mounted_is_not_made_anew(
+    run: Run, films: Path, paid: Options, service: MusicService, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    job, out = write(tmp_path, films, paid)
+    monkeypatch.setenv("ELEVENLABS_API_KEY", KEY)
+    run(job, 1, "compose")
+    ledger = tmp_path / "ledger"
+    ledger.rename(tmp_path / "elsewhere")
+    for step in ("compose", "finish", None):
+        with pytest.raises(WorkspaceError, match="no such ledger") as refused:
+            run(job, 1, step)
+        assert "mounted" in refused.value.remedy
+        assert not ledger.exists()
+    # Another one is none either.
+    Ledger(ledger).identify()
+    with pytest.raises(WorkspaceError, match="another ledger"):
+        run(job, 2, "compose")
+    assert service.purchases == 1
+    shutil.rmtree(ledger)
+    (tmp_path / "elsewhere").rename(ledger)
+    run(job, 1, "finish")
+    assert (out / "a.scored.mp4").is_file()
 
 
 def test_two_at_once_do_a_film_once(

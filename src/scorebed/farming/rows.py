@@ -59,6 +59,8 @@ class Row:
     """What stood there before the user said anything: likewise."""
     said: tuple[str, ...]
     """Names of the options that were said."""
+    ledger: str | None = None
+    """What tells its ledger from every other; None where nothing is bought."""
     one_style: bool = False
     """Whether its music is of one family with the others."""
     overwrite: bool = False
@@ -69,7 +71,7 @@ class Row:
     """Its plot: likewise."""
 
 
-def row_of(item: Item, batch: BatchJob, *, job: str, written: str) -> Row:
+def row_of(item: Item, batch: BatchJob, *, job: str, written: str, ledger: str | None) -> Row:
     """A film of a plan as a line.
 
     Args:
@@ -77,6 +79,7 @@ def row_of(item: Item, batch: BatchJob, *, job: str, written: str) -> Row:
         batch: What is the same for all films.
         job: Names the job.
         written: When it is written.
+        ledger: What tells its ledger from every other; None where nothing is bought.
     """
     entry, want = asked_of(item), item.job.settings
     options = entry.options
@@ -98,6 +101,7 @@ def row_of(item: Item, batch: BatchJob, *, job: str, written: str) -> Row:
         options=_told(options),
         defaults=_told(batch.defaults),
         said=tuple(sorted(batch.said | entry.said)),
+        ledger=ledger,
         one_style=item.one_style,
         overwrite=batch.overwrite,
         stems=_below(item.job.stems, out),

@@ -25,7 +25,7 @@ from scorebed.farming.film import done_since, film_of, refuse_hopeless
 from scorebed.farming.mapping import mapped_by
 from scorebed.farming.rows import read_row
 from scorebed.job import check_job
-from scorebed.ledger import now
+from scorebed.ledger import Ledger, now
 from scorebed.model import Tell, no_words
 from scorebed.pipeline import score
 from scorebed.steps import score_until
@@ -156,6 +156,7 @@ def _tried(
         return watch(name)
 
     try:
+        _require_ledger(row, item)
         source = state_of(item.job.video)
         _make_folders(item)
         if task.step in ("analyse", "compose"):
@@ -177,6 +178,13 @@ def _tried(
         )
         place.end(failed)
         raise
+
+
+def _require_ledger(row: Row, item: Item) -> None:
+    """Refuses to buy with another ledger: a share that is not mounted looks like an empty one."""
+    want = item.job.settings
+    if row.ledger is not None and want.service is not None:
+        Ledger(want.purse.ledger).require_identity(row.ledger)
 
 
 def _finish(
