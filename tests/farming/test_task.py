@@ -272,3 +272,18 @@ def test_what_are_no_films_is_refused(run: Run, tmp_path: Path, text: str) -> No
         run(tmp_path, 1, "analyse")
     with pytest.raises(SettingsError, match="cannot be read"):
         run(tmp_path / "nowhere", 1, "analyse")
+
+
+@pytest.mark.parametrize(("name", "value"), [("version", "9.9.9"), ("schema", 77)])
+def test_a_job_of_another_release_is_refused(
+    run: Run, films: Path, paid: Options, service: MusicService, tmp_path: Path, name: str,
+    value: object,
+) -> None:  # fmt: skip
+    job, out = write(tmp_path, films, paid, only=("a.mp4",))
+    row = json.loads((job / "films.jsonl").read_text())
+    (job / "films.jsonl").write_text(json.dumps(row | {name: value}) + "\n")
+    with pytest.raises(SettingsError, match=f"{value}.* this is {scorebed.__version__}") as refused:
+        run(job, 1, "compose")
+    assert "pip install scorebed==" in refused.value.remedy
+    assert not service.requests
+    assert not out.exists()

@@ -133,7 +133,7 @@ def read_row(films: Path, number: int) -> Row:
         number: Of the film, from 1.
 
     Raises:
-        SettingsError: If it cannot be read, or there is no such film.
+        SettingsError: If it cannot be read, another release wrote it, or there is no such film.
     """
     try:
         lines = films.read_bytes().splitlines()
@@ -144,7 +144,9 @@ def read_row(films: Path, number: int) -> Row:
         ) from error
     for line in lines:
         try:
-            row = msgspec.convert(json.loads(line), Row)
+            told = json.loads(line)
+            _require_release(films, told)
+            row = msgspec.convert(told, Row)
         except (ValueError, msgspec.ValidationError) as error:
             raise SettingsError(
                 f"farm: {films} holds a line that is no film of a job: {error}",
@@ -155,6 +157,22 @@ def read_row(films: Path, number: int) -> Row:
     raise SettingsError(
         f"farm: {films} has no film {number}", remedy="Its films are those that it has a line of."
     )
+
+
+def _require_release(films: Path, told: object) -> None:
+    """Refuses a line of another release: it may name the same wish otherwise, and buy it again."""
+    schema, version = (
+        (told.get("schema", _SCHEMA), told.get("version", __version__))
+        if isinstance(told, dict)
+        else (_SCHEMA, __version__)
+    )
+    if version != __version__ or schema != _SCHEMA:
+        raise SettingsError(
+            f"farm: {films} was written by scorebed {version} (schema {schema}), this is "
+            f"{__version__} (schema {_SCHEMA})",
+            remedy=f"On this machine: python -m pip install scorebed=={version} - or write the job "
+            "anew with the release that the farm runs.",
+        )
 
 
 def options_of(table: dict[str, Any], moved: Callable[[str], Path], *, where: str) -> Options:
