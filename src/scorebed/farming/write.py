@@ -18,12 +18,13 @@ from scorebed.errors import SettingsError
 from scorebed.farming import deadline, opencue, openjd
 from scorebed.farming.rows import FILMS, asked_of, item_folder, row_of, to_lines
 from scorebed.ledger import Ledger
+from scorebed.model import LedgerAddress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from scorebed.batching.items import Item
-    from scorebed.model import LedgerPlace
+    from scorebed.model import LedgerPlace, Tell
 
 Kind = Literal["openjd", "deadline-cloud", "opencue"]
 DEFAULT_LIMIT = "scorebed_requests"
@@ -98,6 +99,8 @@ def write_farm(job: FarmJob, plan: BatchPlan) -> FarmFiles:
     if not todo:
         return FarmFiles(kind=job.kind, folder=job.folder, files=(), plan=plan)
     folder = item_folder(job.folder)
+    for place in {_ledger_of(item) for item in todo}:
+        _tell_of_near(place, job.batch.tell)
     texts = _texts(job, folder, todo)
     with told_of(folder, stage="farm"):
         folder.mkdir(parents=True, exist_ok=True)
@@ -139,6 +142,14 @@ def _texts(job: FarmJob, folder: Path, todo: Sequence[Item]) -> dict[str, str]:
 def _ledger_of(item: Item) -> LedgerPlace | None:
     want = item.job.settings
     return None if want.service is None else want.purse.ledger
+
+
+def _tell_of_near(place: LedgerPlace | None, tell: Tell) -> None:
+    if isinstance(place, LedgerAddress) and place.is_near:
+        tell(
+            f"the ledger {place} is an address of this machine alone: workers on other machines "
+            "will not find it there; give --ledger the address that they know the server by"
+        )
 
 
 def _ledgers(todo: Sequence[Item]) -> dict[LedgerPlace | None, str]:
