@@ -215,7 +215,8 @@ def test_a_film_that_somebody_is_at_keeps_its_lock(
         ):
             pytest.fail("it did not wait")
     with only_batch(tmp_path):
-        assert not list(tmp_path.iterdir())
+        assert not film_lock(tmp_path, "a.mp4").exists()
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_worker_without_the_ledger_of_the_batch_is_refused(

@@ -76,6 +76,32 @@ def test_two_batches_do_not_work_into_one_folder(tmp_path: Path) -> None:
         pass
 
 
+def test_a_batch_on_another_machine_holds_the_folder_of_results(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from scorebed.batching.lock import only_batch\n"
+        "with only_batch(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()\n"
+    )
+    out = tmp_path / "new" / "out"
+    (tmp_path / "temp").mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-c", code, out],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"TMPDIR": str(tmp_path / "temp")},
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline().strip() == b"held"
+        with pytest.raises(WorkspaceError, match="working into"), only_batch(out):
+            pytest.fail("two at once")
+        other.communicate()
+    # What was never written into is not left behind, lock or folder.
+    assert [path.name for path in tmp_path.iterdir()] == ["temp"]
+    out.mkdir(parents=True)
+    with only_batch(out):
+        pass
+    assert not list(out.iterdir())
+
+
 def test_a_batch_waits_for_the_workers_of_a_dead_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
