@@ -6,15 +6,16 @@ import asyncio
 import logging
 import pickle
 import sys
+import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import filelock
 import pytest
 
 from scorebed import __version__
-from scorebed.batching.cluster import reach
+from scorebed.batching.cluster import Cluster, reach
 from scorebed.batching.ground import Asked, Ground, Seen, check_ground, look, marked
 from scorebed.batching.lock import clear_film_locks, film_lock, only_batch
 from scorebed.batching.places import absolute, paths_in
@@ -241,3 +242,28 @@ def test_a_worker_without_the_ledger_of_the_batch_is_refused(
         check_ground.cache_clear()
         with pytest.raises(WorkspaceError, match="refuses the token"):
             stands(((place, identity),))
+
+
+def test_a_worker_that_is_frozen_is_named_and_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    thawed = threading.Event()
+
+    class Client:
+        """Two workers; the second is there, and silent."""
+
+        def nthreads(self) -> dict[str, int]:
+            return {"tcp://10.0.0.1:1": 1, "tcp://10.0.0.2:1": 1}
+
+        def run(self, question: Any, *args: Any, workers: list[str], on_error: str) -> Any:
+            assert on_error == "return"
+            if workers == ["tcp://10.0.0.2:1"]:
+                assert thawed.wait(60)
+            return {workers[0]: question(*args)}
+
+    monkeypatch.setattr("scorebed.batching.cluster._ANSWER_S", 0.2)
+    try:
+        with pytest.raises(ToolError, match=r"worker tcp://10\.0\.0\.2:1 has not answered"):
+            Cluster(address="tcp://10.0.0.9:1", client=Client()).check_release()
+    finally:
+        thawed.set()
