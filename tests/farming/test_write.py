@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from deadline.client.job_bundle import loader, parameters
 from typer.testing import CliRunner
 
 import scorebed
@@ -136,8 +137,6 @@ def test_a_bundle_names_what_goes_with_it_and_nothing_secret(
 
 
 def test_deadline_clouds_own_reader_takes_the_bundle(farm: Farm, tmp_path: Path) -> None:
-    loader = pytest.importorskip("deadline.client.job_bundle.loader")
-    parameters = pytest.importorskip("deadline.client.job_bundle.parameters")
     farm("deadline-cloud")
     loader.validate_directory_symlink_containment(str(tmp_path / "job"))
     found = {
