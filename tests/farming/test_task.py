@@ -16,7 +16,14 @@ from typing import Any
 import pytest
 
 import scorebed
-from scorebed.errors import MediaError, OverLimit, RequestRejected, SettingsError, WorkspaceError
+from scorebed.errors import (
+    MediaError,
+    OutcomeUnknown,
+    OverLimit,
+    RequestRejected,
+    SettingsError,
+    WorkspaceError,
+)
 from scorebed.ledger import Ledger
 from scorebed.options import Options
 from scorebed.pipeline import score
@@ -287,3 +294,26 @@ def test_a_job_of_another_release_is_refused(
     assert "pip install scorebed==" in refused.value.remedy
     assert not service.requests
     assert not out.exists()
+
+
+def test_an_answer_that_was_lost_is_bought_again_by_hand(
+    run: Run, films: Path, paid: Options, service: MusicService, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("ELEVENLABS_API_KEY", KEY)
+    job, out = write(tmp_path, films, paid, only=("a.mp4",))
+    service.will("reset-after-body")
+    for _ in range(2):
+        with pytest.raises(OutcomeUnknown) as lost:
+            run(job, 1, "compose")
+        assert "scorebed score --buy-again" in lost.value.remedy
+        assert str(tmp_path / "ledger") in lost.value.remedy
+    assert len(service.requests) == 1
+    assert [line["error"]["remedy"] for line in lines_of(out)] == [lost.value.remedy] * 2
+    scorebed.score(
+        films / "a.mp4", tmp_path / "by hand.mp4", provider="elevenlabs", base_url=service.url,
+        ledger=tmp_path / "ledger", workspace=tmp_path / "work", buy_again=True,
+    )  # fmt: skip
+    run(job, 1, "compose")
+    run(job, 1, "finish")
+    assert len(service.requests) == 2

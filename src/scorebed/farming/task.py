@@ -168,6 +168,7 @@ def _tried(
             return half.lines()
         return _finish(item, place, noted, source=source, buys=task.step is None)
     except ScorebedError as error:
+        _mend_remedy(error, item)
         failed = _outcome(
             item,
             "failed",
@@ -178,6 +179,16 @@ def _tried(
         )
         place.end(failed)
         raise
+
+
+def _mend_remedy(error: ScorebedError, item: Item) -> None:
+    """A task, which is run again unasked, has no --buy-again: a person buys by hand, once."""
+    if "--buy-again" in error.remedy:
+        error.remedy = (
+            "Look at the service's account and at: scorebed ledger list. To buy it again, run "
+            f"scorebed score --buy-again for {item.job.video} by hand, with the options of the job "
+            f"and --ledger {item.job.settings.purse.ledger}; then this task again."
+        )
 
 
 def _require_ledger(row: Row, item: Item) -> None:
