@@ -8,7 +8,7 @@ import json
 import os
 import tempfile
 import uuid
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,22 +63,70 @@ def claim(output: Path, *, video: Path, overwrite: bool) -> Iterator[Path]:
     check_output(output, video=video, overwrite=overwrite)
     name = hashlib.sha256(os.fsencode(output.resolve())).hexdigest()[:16]
     lock = filelock.FileLock(lock_folder() / f"{name}.lock")
+    held = ExitStack()
     try:
         lock.acquire(timeout=0)
+        held.callback(lock.release)
+        alone = held.enter_context(held_for_all(output.with_name(_lock_name(output))))
     except filelock.Timeout as error:
+        held.close()
         raise WorkspaceError(
             f"mux: another run is writing {output}", remedy="Wait for it, or give another -o."
         ) from error
+    except BaseException:
+        held.close()
+        raise
     # Hidden, short, with an ending that no editor or watch folder takes for a finished video, and
     # another in each run: the ffmpeg of a killed run may write on for a while, into its own.
     part = output.with_name(f".scorebed-{name}-{uuid.uuid4().hex[:8]}.part")
+    with held:
+        try:
+            # Not where another machine cannot be kept out: its run may be alive.
+            for stale in output.parent.glob(f".scorebed-{name}-*.part") if alone else ():
+                stale.unlink(missing_ok=True)
+            yield part
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _lock_name(output: Path) -> str:
+    """By the name alone: the same on every machine, wherever it has the folder."""
+    return f".scorebed-{hashlib.sha256(os.fsencode(output.name)).hexdigest()[:16]}.lock"
+
+
+@contextmanager
+def held_for_all(path: Path) -> Iterator[bool]:
+    """Holds a lock that counts for all machines that share a folder; nothing of it is left.
+
+    Args:
+        path: The file that is locked, in that folder.
+
+    Yields:
+        False where the disk knows no locks, or the file cannot be made: nothing is held then.
+
+    Raises:
+        filelock.Timeout: If another run holds it, here or elsewhere.
+    """
+    # Of whoever may write into the folder, as the results are.
+    lock = filelock.FileLock(path, mode=0o666, is_singleton=False)
     try:
-        for stale in output.parent.glob(f".scorebed-{name}-*.part"):
-            stale.unlink(missing_ok=True)
-        yield part
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise
+    except (OSError, NotImplementedError):  # the latter from older releases of filelock
+        yield False
+        return
+    try:
+        yield True
     finally:
-        part.unlink(missing_ok=True)
+        # Before it is let go: after that it may be another run's. Windows does not remove what
+        # is open, and keeps what another one has opened.
+        if os.name == "posix":
+            path.unlink(missing_ok=True)
         lock.release()
+        if os.name != "posix":
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
 
 
 def lock_folder() -> Path:

@@ -89,6 +89,33 @@ def test_nobody_s_money_is_spent_unasked_and_one_limit_is_for_all(
     assert len(service.requests) == 2
 
 
+def test_a_ledger_that_cannot_be_read_hides_no_failure(
+    scorebed: Scorebed, folder: Path, tmp_path: Path
+) -> None:
+    def damage(_number: int) -> float:
+        other = tmp_path / "ledger" / ("0" * 32)
+        other.mkdir(exist_ok=True)
+        (other / "receipt.json").write_text("{half")
+        return 0.0
+
+    with MusicService(key=KEY, work_s=damage) as service:
+        done = scorebed(
+            *("batch", folder, "--out", tmp_path / "out", "--workspace", tmp_path / "work"),
+            *("--ledger", tmp_path / "ledger", "--jobs", "1", "--json", "--yes"),
+            *("--exclude", "a copy*", "--progress", "plain"),
+            ELEVENLABS_API_KEY=KEY,
+            ELEVENLABS_BASE_URL=service.url,
+        )
+    assert done.returncode == 7, done.stderr
+    files = json.loads(done.stdout)["files"]
+    assert sorted(one["state"] for one in files) == ["done", "failed"]
+    (failed,) = [one for one in files if one["state"] == "failed"]
+    # The second film finds a ledger that cannot be used: that is why, and nothing else.
+    assert failed["error"]["kind"] == "WorkspaceError"
+    assert failed["error"]["message"].startswith("ledger: the receipt")
+    assert "what it cost could not be read" in done.stderr
+
+
 @pytest.mark.slow
 def test_one_style_sends_the_music_of_the_first_film_with_the_others(
     batch: Batch, service: MusicService, folder: Path, tmp_path: Path

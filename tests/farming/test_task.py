@@ -16,7 +16,15 @@ from typing import Any
 import pytest
 
 import scorebed
-from scorebed.errors import MediaError, OverLimit, RequestRejected, SettingsError, WorkspaceError
+from scorebed.errors import (
+    MediaError,
+    OutcomeUnknown,
+    OverLimit,
+    RequestRejected,
+    SettingsError,
+    WorkspaceError,
+)
+from scorebed.ledger import Ledger
 from scorebed.options import Options
 from scorebed.pipeline import score
 from scorebed.testing import MusicService
@@ -82,6 +90,31 @@ def test_what_is_bought_is_bought_by_the_step_that_composes_and_once(
     assert [line["state"] for line in told] == ["failed", "skipped", "done"]
     assert [line["spent"]["amount"] for line in told] == [0.0, pytest.approx(0.03), 0.0]
     assert len(service.requests) == 1
+
+
+def test_a_ledger_that_is_not_mounted_is_not_made_anew(
+    run: Run, films: Path, paid: Options, service: MusicService, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    job, out = write(tmp_path, films, paid)
+    monkeypatch.setenv("ELEVENLABS_API_KEY", KEY)
+    run(job, 1, "compose")
+    ledger = tmp_path / "ledger"
+    ledger.rename(tmp_path / "elsewhere")
+    for step in ("compose", "finish", None):
+        with pytest.raises(WorkspaceError, match="no such ledger") as refused:
+            run(job, 1, step)
+        assert "mounted" in refused.value.remedy
+        assert not ledger.exists()
+    # Another one is none either.
+    Ledger(ledger).identify()
+    with pytest.raises(WorkspaceError, match="another ledger"):
+        run(job, 2, "compose")
+    assert service.purchases == 1
+    shutil.rmtree(ledger)
+    (tmp_path / "elsewhere").rename(ledger)
+    run(job, 1, "finish")
+    assert (out / "a.scored.mp4").is_file()
 
 
 def test_two_at_once_do_a_film_once(
@@ -246,3 +279,41 @@ def test_what_are_no_films_is_refused(run: Run, tmp_path: Path, text: str) -> No
         run(tmp_path, 1, "analyse")
     with pytest.raises(SettingsError, match="cannot be read"):
         run(tmp_path / "nowhere", 1, "analyse")
+
+
+@pytest.mark.parametrize(("name", "value"), [("version", "9.9.9"), ("schema", 77)])
+def test_a_job_of_another_release_is_refused(
+    run: Run, films: Path, paid: Options, service: MusicService, tmp_path: Path, name: str,
+    value: object,
+) -> None:  # fmt: skip
+    job, out = write(tmp_path, films, paid, only=("a.mp4",))
+    row = json.loads((job / "films.jsonl").read_text())
+    (job / "films.jsonl").write_text(json.dumps(row | {name: value}) + "\n")
+    with pytest.raises(SettingsError, match=f"{value}.* this is {scorebed.__version__}") as refused:
+        run(job, 1, "compose")
+    assert "pip install scorebed==" in refused.value.remedy
+    assert not service.requests
+    assert not out.exists()
+
+
+def test_an_answer_that_was_lost_is_bought_again_by_hand(
+    run: Run, films: Path, paid: Options, service: MusicService, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("ELEVENLABS_API_KEY", KEY)
+    job, out = write(tmp_path, films, paid, only=("a.mp4",))
+    service.will("reset-after-body")
+    for _ in range(2):
+        with pytest.raises(OutcomeUnknown) as lost:
+            run(job, 1, "compose")
+        assert "scorebed score --buy-again" in lost.value.remedy
+        assert str(tmp_path / "ledger") in lost.value.remedy
+    assert len(service.requests) == 1
+    assert [line["error"]["remedy"] for line in lines_of(out)] == [lost.value.remedy] * 2
+    scorebed.score(
+        films / "a.mp4", tmp_path / "by hand.mp4", provider="elevenlabs", base_url=service.url,
+        ledger=tmp_path / "ledger", workspace=tmp_path / "work", buy_again=True,
+    )  # fmt: skip
+    run(job, 1, "compose")
+    run(job, 1, "finish")
+    assert len(service.requests) == 2

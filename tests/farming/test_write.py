@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from deadline.client.job_bundle import loader, parameters
 from typer.testing import CliRunner
 
 import scorebed
@@ -20,6 +21,9 @@ from scorebed.cli.given import option_of
 from scorebed.cli.main import app
 from scorebed.errors import BatchFailed, SettingsError, WorkspaceError
 from scorebed.farming.mapping import mapped_by
+from scorebed.ledger import Ledger
+from scorebed.ledger.serving import LedgerServer
+from scorebed.model import LedgerAddress
 from scorebed.options import Options
 
 Run = Callable[..., list[str]]
@@ -133,8 +137,6 @@ def test_a_bundle_names_what_goes_with_it_and_nothing_secret(
 
 
 def test_deadline_clouds_own_reader_takes_the_bundle(farm: Farm, tmp_path: Path) -> None:
-    loader = pytest.importorskip("deadline.client.job_bundle.loader")
-    parameters = pytest.importorskip("deadline.client.job_bundle.parameters")
     farm("deadline-cloud")
     loader.validate_directory_symlink_containment(str(tmp_path / "job"))
     found = {
@@ -281,3 +283,27 @@ def test_a_farm_hears_every_option_that_it_takes() -> None:
         )
         assert {"style", "ledger", "only", "stems"} <= names
         assert not {"buy_again", "fallback", "jobs", "cluster", "yes"} & names
+
+
+def test_an_address_of_this_machine_alone_is_told_of(farm: Farm, tmp_path: Path) -> None:
+    said: list[str] = []
+    with LedgerServer(tmp_path / "ledger") as served:
+        options = Options(provider="elevenlabs", ledger=LedgerAddress(served.url))
+        farm("openjd", options=options, tell=said.append)
+        (row, _) = map(json.loads, (tmp_path / "job" / "films.jsonl").read_text().splitlines())
+        assert row["ledger"] == Ledger(tmp_path / "ledger").identify()
+    assert any("other machines will not find it" in text for text in said)
+
+
+@pytest.mark.parametrize(
+    ("url", "near"),
+    [
+        ("http://127.0.0.1:8742", True),
+        ("http://localhost", True),
+        ("https://[::1]:1/x", True),
+        ("http://10.0.0.1:8742", False),
+        ("http://localhost.example.org", False),
+    ],
+)
+def test_which_addresses_are_of_one_machine(url: str, *, near: bool) -> None:
+    assert LedgerAddress(url).is_near is near

@@ -761,3 +761,45 @@ def test_a_ledger_s_place_in_files_of_options(tmp_path: Path) -> None:
     # What the command line has said stays as it was said.
     said = Options(ledger=Path("x"))
     assert fill({"seed": 2}, said, what="row", folder=tmp_path, remedy="").ledger == Path("x")
+
+
+def test_a_ledger_is_known_by_one_identity_here_and_through_its_server(tmp_path: Path) -> None:
+    root = tmp_path / "ledger"
+    book = Ledger(root)
+    assert book.store.identity() is None
+    assert not root.exists()
+    # As an older release has made it; and several ask for it at once.
+    book.prepare()
+    (root / "locks").rmdir()
+    found: list[str] = []
+    askers = [
+        threading.Thread(target=lambda: found.append(Ledger(root).identify())) for _ in range(8)
+    ]
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join()
+    assert len(found) == 8
+    (identity,) = set(found)
+    assert (root / ".scorebed-ledger").read_text() == "1\n"
+    assert not list(root.glob("*.part"))
+    with LedgerServer(root) as served:
+        afar = Ledger(LedgerAddress(served.url))
+        assert afar.identify() == identity
+        afar.require_identity(identity)
+        with pytest.raises(WorkspaceError, match="another ledger"):
+            afar.require_identity(ID)
+    (root / ".scorebed-ledger-id").write_text("half")
+    with pytest.raises(WorkspaceError, match="which ledger"):
+        book.identify()
+
+
+def test_an_identity_is_written_once_on_a_disk_without_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*_: object) -> None:
+        raise PermissionError(1, "no links")
+
+    monkeypatch.setattr("os.link", none)
+    book = Ledger(tmp_path / "ledger")
+    assert book.identify() == book.identify()

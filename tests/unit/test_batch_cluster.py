@@ -6,24 +6,30 @@ import asyncio
 import logging
 import pickle
 import sys
+import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import filelock
 import pytest
 
 from scorebed import __version__
-from scorebed.batching.cluster import reach
-from scorebed.batching.ground import Asked, Ground, Seen, look, marked
+from scorebed.batching.cluster import Cluster, reach
+from scorebed.batching.ground import Asked, Ground, Seen, check_ground, look, marked
 from scorebed.batching.lock import clear_film_locks, film_lock, only_batch
 from scorebed.batching.places import absolute, paths_in
 from scorebed.errors import MediaError, MissingKey, SettingsError, ToolError, WorkspaceError
+from scorebed.ledger import Ledger
+from scorebed.ledger.serving import LedgerServer
 from scorebed.logs import append_line, log_through
+from scorebed.model import LedgerAddress
 from scorebed.providers.base import Service, find
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from scorebed.model import LedgerPlace
 
 
 def asked(**told: object) -> None:
@@ -210,4 +216,54 @@ def test_a_film_that_somebody_is_at_keeps_its_lock(
         ):
             pytest.fail("it did not wait")
     with only_batch(tmp_path):
-        assert not list(tmp_path.iterdir())
+        assert not film_lock(tmp_path, "a.mp4").exists()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_worker_without_the_ledger_of_the_batch_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stands(ledgers: tuple[tuple[LedgerPlace, str], ...]) -> None:
+        check_ground(Ground(version=__version__, ledgers=ledgers))
+
+    token = "token-of-the-batch-4711"  # noqa: S105 - of this test
+    with LedgerServer(tmp_path / "ledger", token=token) as served:
+        place = LedgerAddress(served.url)
+        monkeypatch.setenv("SCOREBED_LEDGER_TOKEN", token)
+        identity = Ledger(place).identify()
+        stands(((place, identity),))
+        stands(((tmp_path / "ledger", identity),))
+        with pytest.raises(WorkspaceError, match="another ledger"):
+            stands(((place, "0" * 32),))
+        with pytest.raises(WorkspaceError, match="no such ledger"):
+            stands(((tmp_path / "nowhere", identity),))
+        assert not (tmp_path / "nowhere").exists()
+        monkeypatch.delenv("SCOREBED_LEDGER_TOKEN")
+        check_ground.cache_clear()
+        with pytest.raises(WorkspaceError, match="refuses the token"):
+            stands(((place, identity),))
+
+
+def test_a_worker_that_is_frozen_is_named_and_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    thawed = threading.Event()
+
+    class Client:
+        """Two workers; the second is there, and silent."""
+
+        def nthreads(self) -> dict[str, int]:
+            return {"tcp://10.0.0.1:1": 1, "tcp://10.0.0.2:1": 1}
+
+        def run(self, question: Any, *args: Any, workers: list[str], on_error: str) -> Any:
+            assert on_error == "return"
+            if workers == ["tcp://10.0.0.2:1"]:
+                assert thawed.wait(60)
+            return {workers[0]: question(*args)}
+
+    monkeypatch.setattr("scorebed.batching.cluster._ANSWER_S", 0.2)
+    try:
+        with pytest.raises(ToolError, match=r"worker tcp://10\.0\.0\.2:1 has not answered"):
+            Cluster(address="tcp://10.0.0.9:1", client=Client()).check_release()
+    finally:
+        thawed.set()

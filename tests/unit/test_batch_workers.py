@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import filelock
 import pytest
@@ -73,6 +76,32 @@ def test_two_batches_do_not_work_into_one_folder(tmp_path: Path) -> None:
         pass
 
 
+def test_a_batch_on_another_machine_holds_the_folder_of_results(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from scorebed.batching.lock import only_batch\n"
+        "with only_batch(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()\n"
+    )
+    out = tmp_path / "new" / "out"
+    (tmp_path / "temp").mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-c", code, out],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"TMPDIR": str(tmp_path / "temp")},
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline().strip() == b"held"
+        with pytest.raises(WorkspaceError, match="working into"), only_batch(out):
+            pytest.fail("two at once")
+        other.communicate()
+    # What was never written into is not left behind, lock or folder.
+    assert [path.name for path in tmp_path.iterdir()] == ["temp"]
+    out.mkdir(parents=True)
+    with only_batch(out):
+        pass
+    assert not list(out.iterdir())
+
+
 def test_a_batch_waits_for_the_workers_of_a_dead_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,3 +116,34 @@ def test_a_batch_waits_for_the_workers_of_a_dead_one(
         pytest.fail("it did not wait")
     with only_batch(tmp_path):
         assert not path.exists()
+
+
+@pytest.mark.parametrize("fault", ["_score", "_scored"])
+def test_a_fault_of_a_worker_is_one_file_s_and_never_a_crash(tmp_path: Path, fault: str) -> None:
+    code = (
+        "import scorebed.batching.worker as worker\n"
+        "def broken(*_): raise RuntimeError('nobody foresaw it')\n"
+        f"worker.{fault} = broken\n"
+        "worker.main()\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, tmp_path / "lock"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        send(process.stdin, SimpleNamespace(job=SimpleNamespace(video=Path("film.mp4"))))
+        if fault == "_score":
+            ended = receive(process.stdout)
+            assert "nobody foresaw it" in ended.failure.message
+            assert "film.mp4" in ended.failure.message
+            process.stdin.close()
+            assert process.wait(60) == 0
+        else:
+            # Its stdin is open still: an interpreter that ends must not mind.
+            assert process.wait(60) == 1
+            assert b"nobody foresaw it" in process.stderr.read()

@@ -8,7 +8,9 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+import filelock
 import pytest
 
 from scorebed.delivery import claim, default_output, publish, publish_text, sidecar
@@ -231,6 +233,57 @@ def test_a_run_in_another_process_holds_its_output(tmp_path: Path, video: Path) 
     assert not output.exists()
     deliver(output, video)
     assert output.read_bytes() == b"scored"
+    assert names(tmp_path) == ["film.mp4", "out.mp4"]
+
+
+ELSEWHERE = (
+    "import sys; from pathlib import Path; from scorebed.delivery import claim\n"
+    "with claim(Path(sys.argv[1]), video=Path(sys.argv[2]), overwrite=False) as part:\n"
+    "    part.write_bytes(b'theirs'); print('held', flush=True); sys.stdin.read()\n"
+    "    print(part.exists())\n"
+)
+
+
+def test_a_run_on_another_machine_holds_its_output_and_keeps_its_half(
+    tmp_path: Path, video: Path
+) -> None:
+    output = tmp_path / "out.mp4"
+    (tmp_path / "temp").mkdir()
+    # Another machine knows nothing of what lies in the temporary folder of this one.
+    with subprocess.Popen(
+        [sys.executable, "-c", ELSEWHERE, str(output), str(video)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"TMPDIR": str(tmp_path / "temp")},
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline().strip() == b"held"
+        with pytest.raises(WorkspaceError, match="another run"):
+            deliver(output, video)
+        assert other.communicate()[0].strip() == b"True"
+    deliver(output, video)
+    assert names(tmp_path) == ["film.mp4", "out.mp4", "temp"]
+
+
+def test_a_disk_without_locks_is_written_to_and_another_s_half_stays(
+    tmp_path: Path, video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "out.mp4"
+    with claim(output, video=video, overwrite=False) as part:
+        half = part.name
+    (tmp_path / half).write_text("of a run that may be alive")
+    acquire = filelock.FileLock.acquire
+
+    def none(lock: filelock.FileLock, *args: Any, **more: Any) -> Any:
+        if Path(lock.lock_file).parent == tmp_path:
+            raise OSError(errno.ENOLCK, "No locks available")
+        return acquire(lock, *args, **more)
+
+    with monkeypatch.context() as disk:
+        disk.setattr(filelock.FileLock, "acquire", none)
+        deliver(output, video)
+    assert names(tmp_path) == [half, "film.mp4", "out.mp4"]
+    deliver(output, video, overwrite=True)
     assert names(tmp_path) == ["film.mp4", "out.mp4"]
 
 

@@ -6,6 +6,9 @@ import asyncio
 import importlib.metadata
 import json
 import logging
+import queue
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 
 _REACH_S = 4.0
 """How long a scheduler may take to answer."""
+_ANSWER_S = 30.0
+"""How long a worker may take to look around; on a slow disk it imports scorebed first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,9 +96,40 @@ class Cluster:
                 )
         self.check(Asked(ground=Ground(version=__version__)))
 
+    def _answers(self, question: Callable[..., Any], args: tuple[object, ...]) -> dict[str, Any]:
+        """Each is asked on its own: Dask waits without end for one that is there and silent."""
+        said: queue.SimpleQueue[tuple[str, Any, Exception | None]] = queue.SimpleQueue()
+
+        def ask(worker: str) -> None:
+            try:
+                told = self.client.run(question, *args, workers=[worker], on_error="return")
+                said.put((worker, told[worker], None))
+            except Exception as error:  # noqa: BLE001 - raised where it is waited for
+                said.put((worker, None, error))
+
+        silent = set(self.client.nthreads())
+        for worker in silent:
+            threading.Thread(target=ask, args=(worker,), daemon=True).start()
+        answers: dict[str, Any] = {}
+        until = time.monotonic() + _ANSWER_S
+        while silent:
+            try:
+                worker, answer, error = said.get(timeout=max(0.0, until - time.monotonic()))
+            except queue.Empty:
+                raise ToolError(
+                    f"batch: the worker {min(silent)} has not answered for {_ANSWER_S:.0f} s",
+                    remedy="Look whether its machine and its process still run; stop that worker, "
+                    "and run the same command again.",
+                ) from None
+            if error is not None:
+                raise error
+            silent.remove(worker)
+            answers[worker] = answer
+        return answers
+
     def _ask(self, question: Callable[..., Any], *args: object) -> dict[str, Any]:
         with self._there():
-            answers: dict[str, Any] = self.client.run(question, *args, on_error="return")
+            answers = self._answers(question, args)
         for worker, answer in sorted(answers.items()):
             if isinstance(answer, MissingKey):
                 continue

@@ -39,13 +39,16 @@ def stand(plan: BatchPlan, cluster: Cluster) -> Iterator[Ground]:
     ledgers = {item.job.settings.purse.ledger for item in todo if item.job.settings.service}
     claim_root(plan.job.workspace)
     folders = [plan.job.out, plan.job.workspace]
+    known = []
     for root in ledgers:
-        # What is no folder is no machine's own.
+        book, place = Ledger(root), root
         if isinstance(root, Path):
-            Ledger(root).prepare()
+            book.prepare()
             folders.append(root / "locks")
+            place = root.absolute()
+        known.append((place, book.identify()))
     with marked(folders) as marks:
-        ground = Ground(version=__version__, marks=marks)
+        ground = Ground(version=__version__, marks=marks, ledgers=tuple(known))
         services = _services(todo)
         asked = Asked(ground=ground, seen=_seen(todo), services=services)
         without = cluster.check(asked)

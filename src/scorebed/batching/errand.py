@@ -122,8 +122,12 @@ def _score(
         pool.begin(item)
         heard = _heard(pool, say, wanted)
     if isinstance(heard, Ended) and again:
+
+        def tell(text: str) -> None:
+            say(Said(text=text))
+
         # Also what the one before has paid.
-        return replace(heard, spent=lost_money(item, errand.since))
+        return replace(heard, spent=lost_money(item, errand.since, tell))
     return heard
 
 

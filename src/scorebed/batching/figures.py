@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from scorebed.batching.items import MusicFigures
@@ -9,10 +10,11 @@ from scorebed.batching.record import sums
 from scorebed.dsp.beats import PULSE, track_beats
 from scorebed.dsp.loudness import Meter
 from scorebed.dsp.tonality import ToneFollower
-from scorebed.errors import ScorebedError
+from scorebed.errors import ScorebedError, WorkspaceError
+from scorebed.journal import note
 from scorebed.ledger import Ledger
 from scorebed.media import identify
-from scorebed.model import FREE, Quote
+from scorebed.model import FREE, Quote, Tell, no_words
 from scorebed.stages.probe import look
 from scorebed.wav import read_stem
 
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from scorebed.batching.items import Item
     from scorebed.model import Audio
     from scorebed.result import Result
+
+_PATIENCE_S = 2.0
+"""How long a ledger's server is asked for figures of a file that has failed already."""
 
 
 def figures_of(result: Result) -> MusicFigures:
@@ -58,12 +63,15 @@ def figures_of(result: Result) -> MusicFigures:
     )
 
 
-def lost_money(item: Item, since: str) -> Quote:
+def lost_money(item: Item, since: str, tell: Tell = no_words) -> Quote:
     """What a file that failed has cost all the same: what the ledger has of its picture.
+
+    A ledger that cannot be read is told of: why the file failed is worth more than the figure.
 
     Args:
         item: The file.
         since: When it was begun: ISO 8601, UTC.
+        tell: Told if it cannot be read; the figure is that of nothing then.
     """
     want = item.job.settings
     if want.service is None:
@@ -73,10 +81,17 @@ def lost_money(item: Item, since: str) -> Quote:
     except ScorebedError:
         # What cannot be read was never sent.
         return FREE
+    try:
+        receipts = Ledger(want.purse.ledger, patience_s=_PATIENCE_S).receipts()
+    except WorkspaceError as error:
+        words = f"what it cost could not be read: {error.message}"
+        note(logging.WARNING, words)
+        tell(words)
+        return FREE
     paid = [
         Quote(requests=1, seconds=one.length_s, amount=attempt.amount, currency=one.currency)
-        for one in Ledger(want.purse.ledger).receipts()
-        if one.picture_sha256 == picture
+        for one in receipts
+        if one.provider == want.provider and one.picture_sha256 == picture
         for attempt in one.attempts
         if attempt.changed >= since and attempt.begun and attempt.state.may_be_billed
     ]

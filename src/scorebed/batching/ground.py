@@ -22,7 +22,8 @@ from scorebed import __version__
 from scorebed.delivery import told_of
 from scorebed.errors import MediaError, MissingKey, SettingsError, WorkspaceError
 from scorebed.ffmpeg import locate
-from scorebed.model import ServiceSettings
+from scorebed.ledger import Ledger
+from scorebed.model import LedgerPlace, ServiceSettings
 from scorebed.providers.base import Service, find
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 
 _MARK = ".scorebed-shared-"
+_PATIENCE_S = 4.0
+"""How long a worker asks a ledger's server that does not answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,8 @@ class Ground:
     """Release of scorebed that the batch runs."""
     marks: tuple[Path, ...] = ()
     """Files that the batch holds locked, one in each folder that is shared."""
+    ledgers: tuple[tuple[LedgerPlace, str], ...] = ()
+    """What is bought with, and what tells each from every other ledger."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +117,7 @@ def check_ground(ground: Ground) -> None:
     Raises:
         SettingsError: If another release runs here.
         ToolError: If there is no ffmpeg.
-        WorkspaceError: If a folder is not the batch's own.
+        WorkspaceError: If a folder or a ledger is not the batch's own, or is out of reach.
     """
     if ground.version != __version__:
         raise SettingsError(
@@ -122,6 +127,8 @@ def check_ground(ground: Ground) -> None:
     locate()
     for mark in ground.marks:
         _check_mark(mark)
+    for place, identity in ground.ledgers:
+        Ledger(place, patience_s=_PATIENCE_S).require_identity(identity)
 
 
 def _check_mark(mark: Path) -> None:

@@ -4,7 +4,8 @@ In the user's folder of locks:
 batch-<folder>.lock             held by the batch
 batch-<folder>-<worker>.lock    held by each of its workers
 
-In the folder of results, which the machines of a cluster share:
+In the folder of results, which other machines may share:
+.scorebed-batch.lock            held by the batch, and gone with it
 .scorebed-film-<name>.lock      held by whoever is at that film; there from its first beginning on
 """
 
@@ -13,13 +14,13 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import filelock
 
-from scorebed.delivery import lock_folder, told_of
+from scorebed.delivery import held_for_all, lock_folder, told_of
 from scorebed.errors import WorkspaceError
 
 if TYPE_CHECKING:
@@ -29,11 +30,12 @@ _WAIT_S = 15.0
 """Longer than a worker takes to notice that its batch is gone, and to clean up."""
 _POLL_S = 0.05
 _FILM = ".scorebed-film-"
+_BATCH = ".scorebed-batch.lock"
 
 
 @contextmanager
 def only_batch(out: Path) -> Iterator[None]:
-    """Holds a folder of results for one batch.
+    """Holds a folder of results for one batch, also against other machines where its disk can.
 
     Args:
         out: The folder; need not be there.
@@ -42,18 +44,34 @@ def only_batch(out: Path) -> Iterator[None]:
         WorkspaceError: If another batch is working into it.
     """
     lock = filelock.FileLock(lock_folder() / f"{_name(out)}.lock")
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout as error:
-        raise WorkspaceError(
-            f"batch: another batch or watch is working into {out}",
-            remedy="Wait for it, or give another --out.",
-        ) from error
-    try:
+    with ExitStack() as held:
+        try:
+            lock.acquire(timeout=0)
+            held.callback(lock.release)
+            held.enter_context(_there(out))
+            held.enter_context(held_for_all(out / _BATCH))
+        except filelock.Timeout as error:
+            raise WorkspaceError(
+                f"batch: another batch or watch is working into {out}",
+                remedy="Wait for it, here or on another machine, or give another --out.",
+            ) from error
         _await_workers(out)
         yield
+
+
+@contextmanager
+def _there(out: Path) -> Iterator[None]:
+    """Makes the folder, which a lock lies in; one that stays empty is removed again."""
+    made = [folder for folder in (out, *out.parents) if not folder.exists()]
+    # Why it cannot be made is told by who writes into it.
+    with suppress(OSError):
+        out.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
     finally:
-        lock.release()
+        with suppress(OSError):
+            for folder in made:
+                folder.rmdir()
 
 
 def worker_lock(out: Path, worker: str) -> Path:

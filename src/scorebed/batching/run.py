@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from scorebed.batching.items import BatchWatch, InputState, State
     from scorebed.batching.planning import BatchPlan
     from scorebed.batching.wire import Message
+    from scorebed.model import Tell
 
 TICK_S = 0.25
 """How often it is told how it stands while nothing else happens, in seconds."""
@@ -174,7 +175,7 @@ class Run:
         if message is None:
             died_of = pool.buried(worker)
             if worker.item is not None:
-                self._end_one(pool, worker, _died(worker, died_of))
+                self._end_one(pool, worker, _died(worker, died_of, self._teller(pool)))
             return
         if worker.item is None:
             return
@@ -210,6 +211,9 @@ class Run:
             self.outcomes[outcome.number] = outcome
             self.tally.ended(outcome)
             self.tally.tell(busy or [], ended=outcome)
+
+    def _teller(self, pool: Holders[Any]) -> Tell:
+        return lambda text: self.tally.tell(pool.busy, said=text)
 
     def _give_up(self) -> None:
         """What is running is let finish: it may be paid for."""
@@ -261,7 +265,7 @@ def _ended(worker: Holder, message: Ended) -> Outcome:
     )
 
 
-def _died(worker: Holder, died_of: str) -> Outcome:
+def _died(worker: Holder, died_of: str, tell: Tell) -> Outcome:
     """A worker is gone, and with it this file alone."""
     item = worker.item
     assert item is not None
@@ -275,7 +279,7 @@ def _died(worker: Holder, died_of: str) -> Outcome:
         "failed",
         failure=failure_from(error, worker.stage or "batch"),
         seconds=time.monotonic() - worker.begun,
-        spent=lost_money(item, worker.since),
+        spent=lost_money(item, worker.since, tell),
     )
 
 

@@ -27,7 +27,7 @@ from scorebed.errors import Interrupted, ScorebedError
 from scorebed.ledger import now
 from scorebed.logs import log_through, log_to
 from scorebed.memory import keep_large_blocks_apart
-from scorebed.model import no_words
+from scorebed.model import FREE, no_words
 from scorebed.pipeline import score
 
 if TYPE_CHECKING:
@@ -54,11 +54,13 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     lock = filelock.FileLock(sys.argv[1])
     tasks: queue.SimpleQueue[Item] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(sys.stdin.buffer, tasks), daemon=True).start()
+    # Not by Python's own stdin: an interpreter that ends aborts if a thread still reads from it.
+    told = os.fdopen(os.dup(0), "rb")
+    threading.Thread(target=_listen, args=(told, tasks), daemon=True).start()
     try:
         _acquire(lock, sent)
         while True:
-            sent.send(_score(tasks.get(), sent))
+            sent.send(_scored(tasks.get(), sent))
     except (Interrupted, BrokenPipeError):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     finally:
@@ -106,6 +108,24 @@ def _listen(pipe: IO[bytes], tasks: queue.SimpleQueue[Item]) -> None:
     os._exit(1)
 
 
+def _scored(item: Item, sent: _Sender) -> Ended:
+    """Scores a file; also a fault of what is done around it is that file's failure."""
+    try:
+        return _score(item, sent)
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001 - one file's failure, not the batch's
+        failure = failure_from(_unforeseen(error, item, "batch"), "batch")
+        return Ended(failure=failure, source=None, spent=FREE)
+
+
+def _unforeseen(error: Exception, item: Item, stage: str) -> ScorebedError:
+    return ScorebedError(
+        f"{stage}: unexpected on {item.job.video}: {type(error).__name__}: {error}",
+        remedy=f"Run: scorebed score --traceback {item.job.video} - and report what it prints.",
+    )
+
+
 def _score(item: Item, sent: _Sender) -> Ended:
     """Scores a file; every way it can end is told."""
     stage = "plan"
@@ -144,12 +164,8 @@ def _score(item: Item, sent: _Sender) -> Ended:
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - what nobody foresaw is one file's failure, not the batch's
-        unforeseen = ScorebedError(
-            f"{stage}: unexpected on {item.job.video}: {type(error).__name__}: {error}",
-            remedy=f"Run: scorebed score --traceback {item.job.video} - and report what it prints.",
-        )
-        failure = failure_from(unforeseen, stage)
-    return Ended(failure=failure, source=source, spent=lost_money(item, begun))
+        failure = failure_from(_unforeseen(error, item, stage), stage)
+    return Ended(failure=failure, source=source, spent=lost_money(item, begun, tell))
 
 
 def _logged(item: Item, lost: Tell, sent: _Sender) -> AbstractContextManager[None]:

@@ -59,6 +59,8 @@ class Row:
     """What stood there before the user said anything: likewise."""
     said: tuple[str, ...]
     """Names of the options that were said."""
+    ledger: str | None = None
+    """What tells its ledger from every other; None where nothing is bought."""
     one_style: bool = False
     """Whether its music is of one family with the others."""
     overwrite: bool = False
@@ -69,7 +71,7 @@ class Row:
     """Its plot: likewise."""
 
 
-def row_of(item: Item, batch: BatchJob, *, job: str, written: str) -> Row:
+def row_of(item: Item, batch: BatchJob, *, job: str, written: str, ledger: str | None) -> Row:
     """A film of a plan as a line.
 
     Args:
@@ -77,6 +79,7 @@ def row_of(item: Item, batch: BatchJob, *, job: str, written: str) -> Row:
         batch: What is the same for all films.
         job: Names the job.
         written: When it is written.
+        ledger: What tells its ledger from every other; None where nothing is bought.
     """
     entry, want = asked_of(item), item.job.settings
     options = entry.options
@@ -98,6 +101,7 @@ def row_of(item: Item, batch: BatchJob, *, job: str, written: str) -> Row:
         options=_told(options),
         defaults=_told(batch.defaults),
         said=tuple(sorted(batch.said | entry.said)),
+        ledger=ledger,
         one_style=item.one_style,
         overwrite=batch.overwrite,
         stems=_below(item.job.stems, out),
@@ -129,7 +133,7 @@ def read_row(films: Path, number: int) -> Row:
         number: Of the film, from 1.
 
     Raises:
-        SettingsError: If it cannot be read, or there is no such film.
+        SettingsError: If it cannot be read, another release wrote it, or there is no such film.
     """
     try:
         lines = films.read_bytes().splitlines()
@@ -140,7 +144,9 @@ def read_row(films: Path, number: int) -> Row:
         ) from error
     for line in lines:
         try:
-            row = msgspec.convert(json.loads(line), Row)
+            told = json.loads(line)
+            _require_release(films, told)
+            row = msgspec.convert(told, Row)
         except (ValueError, msgspec.ValidationError) as error:
             raise SettingsError(
                 f"farm: {films} holds a line that is no film of a job: {error}",
@@ -151,6 +157,22 @@ def read_row(films: Path, number: int) -> Row:
     raise SettingsError(
         f"farm: {films} has no film {number}", remedy="Its films are those that it has a line of."
     )
+
+
+def _require_release(films: Path, told: object) -> None:
+    """Refuses a line of another release: it may name the same wish otherwise, and buy it again."""
+    schema, version = (
+        (told.get("schema", _SCHEMA), told.get("version", __version__))
+        if isinstance(told, dict)
+        else (_SCHEMA, __version__)
+    )
+    if version != __version__ or schema != _SCHEMA:
+        raise SettingsError(
+            f"farm: {films} was written by scorebed {version} (schema {schema}), this is "
+            f"{__version__} (schema {_SCHEMA})",
+            remedy=f"On this machine: python -m pip install scorebed=={version} - or write the job "
+            "anew with the release that the farm runs.",
+        )
 
 
 def options_of(table: dict[str, Any], moved: Callable[[str], Path], *, where: str) -> Options:

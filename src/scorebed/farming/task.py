@@ -25,7 +25,7 @@ from scorebed.farming.film import done_since, film_of, refuse_hopeless
 from scorebed.farming.mapping import mapped_by
 from scorebed.farming.rows import read_row
 from scorebed.job import check_job
-from scorebed.ledger import now
+from scorebed.ledger import Ledger, now
 from scorebed.model import Tell, no_words
 from scorebed.pipeline import score
 from scorebed.steps import score_until
@@ -156,6 +156,7 @@ def _tried(
         return watch(name)
 
     try:
+        _require_ledger(row, item)
         source = state_of(item.job.video)
         _make_folders(item)
         if task.step in ("analyse", "compose"):
@@ -167,16 +168,34 @@ def _tried(
             return half.lines()
         return _finish(item, place, noted, source=source, buys=task.step is None)
     except ScorebedError as error:
+        _mend_remedy(error, item)
         failed = _outcome(
             item,
             "failed",
             failure=failure_from(error, stage),
             seconds=time.monotonic() - begun,
-            spent=lost_money(item, since),
+            spent=lost_money(item, since, task.tell),
             source=source,
         )
         place.end(failed)
         raise
+
+
+def _mend_remedy(error: ScorebedError, item: Item) -> None:
+    """A task, which is run again unasked, has no --buy-again: a person buys by hand, once."""
+    if "--buy-again" in error.remedy:
+        error.remedy = (
+            "Look at the service's account and at: scorebed ledger list. To buy it again, run "
+            f"scorebed score --buy-again for {item.job.video} by hand, with the options of the job "
+            f"and --ledger {item.job.settings.purse.ledger}; then this task again."
+        )
+
+
+def _require_ledger(row: Row, item: Item) -> None:
+    """Refuses to buy with another ledger: a share that is not mounted looks like an empty one."""
+    want = item.job.settings
+    if row.ledger is not None and want.service is not None:
+        Ledger(want.purse.ledger).require_identity(row.ledger)
 
 
 def _finish(

@@ -17,11 +17,14 @@ from scorebed.delivery import publish, refuse_existing, temporary_name, told_of
 from scorebed.errors import SettingsError
 from scorebed.farming import deadline, opencue, openjd
 from scorebed.farming.rows import FILMS, asked_of, item_folder, row_of, to_lines
+from scorebed.ledger import Ledger
+from scorebed.model import LedgerAddress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from scorebed.batching.items import Item
+    from scorebed.model import LedgerPlace, Tell
 
 Kind = Literal["openjd", "deadline-cloud", "opencue"]
 DEFAULT_LIMIT = "scorebed_requests"
@@ -90,12 +93,14 @@ def write_farm(job: FarmJob, plan: BatchPlan) -> FarmFiles:
 
     Raises:
         SettingsError: If a file is there already.
-        WorkspaceError: If the folder cannot be written.
+        WorkspaceError: If the folder cannot be written, or a ledger cannot be used.
     """
     todo = plan.with_fate(Fate.DO)
     if not todo:
         return FarmFiles(kind=job.kind, folder=job.folder, files=(), plan=plan)
     folder = item_folder(job.folder)
+    for place in {_ledger_of(item) for item in todo}:
+        _tell_of_near(place, job.batch.tell)
     texts = _texts(job, folder, todo)
     with told_of(folder, stage="farm"):
         folder.mkdir(parents=True, exist_ok=True)
@@ -110,7 +115,11 @@ def _texts(job: FarmJob, folder: Path, todo: Sequence[Item]) -> dict[str, str]:
     """What is written, by its name; what an engine looks for comes last."""
     batch, name = job.batch, uuid.uuid4().hex[:12]
     written = dt.datetime.now(tz=dt.UTC).isoformat(timespec="seconds")
-    rows = [row_of(item, batch, job=name, written=written) for item in todo]
+    ledgers = _ledgers(todo)
+    rows = [
+        row_of(item, batch, job=name, written=written, ledger=ledgers.get(_ledger_of(item)))
+        for item in todo
+    ]
     asks = any(item.job.settings.service is not None for item in todo)
     limit = job.limit.removeprefix("amount.") if job.limit is not None and asks else None
     texts = {FILMS: to_lines(rows)}
@@ -128,6 +137,25 @@ def _texts(job: FarmJob, folder: Path, todo: Sequence[Item]) -> dict[str, str]:
         texts[PARAMETERS] = _json({"Out": rows[0].out, "Workspace": rows[0].workspace})
     found = openjd.template(rows, command=job.command, limit=limit, chains=job.chains)
     return texts | {openjd.TEMPLATE: _json(found)}
+
+
+def _ledger_of(item: Item) -> LedgerPlace | None:
+    want = item.job.settings
+    return None if want.service is None else want.purse.ledger
+
+
+def _tell_of_near(place: LedgerPlace | None, tell: Tell) -> None:
+    if isinstance(place, LedgerAddress) and place.is_near:
+        tell(
+            f"the ledger {place} is an address of this machine alone: workers on other machines "
+            "will not find it there; give --ledger the address that they know the server by"
+        )
+
+
+def _ledgers(todo: Sequence[Item]) -> dict[LedgerPlace | None, str]:
+    """What tells each ledger from every other: a task buys with no other, and makes none."""
+    places = {_ledger_of(item) for item in todo} - {None}
+    return {place: Ledger(place).identify() for place in places if place is not None}
 
 
 def _json(table: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """The ledger on disk: a folder per purchase, nothing ever deleted.
 
 ROOT/.scorebed-ledger               what the folder is
+ROOT/.scorebed-ledger-id            which one: written once, where other machines have to know it
 ROOT/<key>/receipt.json             the receipt, replaced in one step, on the disk before we go on
 ROOT/<key>/answer-<n>/              the answer to the n-th attempt, as it came
 ROOT/<key>/answer-<n>.part/         one that is coming, or that never came whole
@@ -176,6 +177,35 @@ class Ledger:
             WorkspaceError: If it is not ours or cannot be written.
         """
         self.store.prepare()
+
+    def identify(self) -> str:
+        """What tells this ledger from every other; one that has none is made ready and gets one.
+
+        Raises:
+            WorkspaceError: If it is not ours, cannot be written, or does not answer.
+        """
+        return self.store.identify()
+
+    def require_identity(self, identity: str) -> None:
+        """Refuses another ledger than the one that was meant, and makes none.
+
+        Args:
+            identity: What ``identify`` has said where it was named.
+
+        Raises:
+            WorkspaceError: If there is another one, or none, or it does not answer.
+        """
+        self.require()
+        found = self.store.identity()
+        if found == identity:
+            return
+        there = "there is another ledger" if found else "there is no such ledger"
+        raise WorkspaceError(
+            f"ledger: {there} at {self.place}: what was bought lies in the one that was named "
+            "where the work was prepared",
+            remedy="Is it not mounted here? Mount it there, or map the path to where it is; for a "
+            "server, check its address.",
+        )
 
     def require_room(self, needed_bytes: int) -> None:
         """Refuses to buy what could not be kept.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import time
+import uuid
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import filelock
@@ -19,7 +22,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MARK = ".scorebed-ledger"
+IDENTITY = f"{MARK}-id"
 FORM = "1"
+_ID_LENGTH = 32
 _POLL_S = 0.05
 
 
@@ -93,6 +98,47 @@ class FolderStore:
                 write_lasting(self.root / MARK, f"{FORM}\n".encode())
             for name in (LOCKS, PURSES, QUEUE):
                 (self.root / name).mkdir(exist_ok=True)
+
+    def identity(self) -> str | None:
+        """What the file says that was written once; None where there is none, or half of one."""
+        told = self.read(IDENTITY)
+        number = b"" if told is None else told.strip()
+        whole = len(number) == _ID_LENGTH and number.isalnum() and number.isascii()
+        return number.decode() if whole else None
+
+    def identify(self) -> str:
+        """Writes the file, if it is not there: of several at once the first counts for all."""
+        found = self.identity()
+        if found is None:
+            self.prepare()
+            self._write_identity()
+            found = self.identity()
+        if found is None:
+            raise WorkspaceError(
+                f"ledger: {self.root / IDENTITY} does not say which ledger this is",
+                remedy="Remove that file, and run the same command again.",
+            )
+        return found
+
+    def _write_identity(self) -> None:
+        path, number = self.root / IDENTITY, uuid.uuid4().hex
+        part = path.with_name(f"{path.name}.{number[:8]}.part")
+        with told_of(self.root):
+            try:
+                part.write_text(f"{number}\n")
+                sync(part)
+                try:
+                    # Unlike a rename it replaces nothing.
+                    os.link(part, path)
+                except FileExistsError:
+                    return
+                except OSError:
+                    # A disk without links. What is written is one short block.
+                    with suppress(FileExistsError), path.open("x") as file:
+                        file.write(f"{number}\n")
+            finally:
+                part.unlink(missing_ok=True)
+            sync_folder(self.root)
 
     def rooms(self) -> tuple[tuple[str, int], ...]:
         """The folder's disk."""

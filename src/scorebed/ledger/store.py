@@ -55,6 +55,12 @@ class Store(Protocol):
     def prepare(self) -> None:
         """Makes it ready to be written to."""
 
+    def identity(self) -> str | None:
+        """What tells this ledger from every other; None where there is none, or it has none yet."""
+
+    def identify(self) -> str:
+        """The same; one that has none gets one, which it keeps."""
+
     def rooms(self) -> tuple[tuple[str, int], ...]:
         """Where an answer needs room, and how much there is, in bytes."""
 

@@ -30,6 +30,8 @@ class About:
     """Form of the ledger and of these messages."""
     free_bytes: int
     """Room on the ledger's disk."""
+    identity: str = ""
+    """What tells it from every other ledger; empty where an older server does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

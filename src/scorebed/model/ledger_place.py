@@ -12,6 +12,7 @@ from scorebed.errors import SettingsError
 
 _HOST = r"([\w.-]+|\[[0-9a-fA-F:.]+\])"
 _ADDRESS = re.compile(rf"https?://{_HOST}(:(?P<port>\d{{1,5}}))?(/[\w.~/-]*)?", re.ASCII)
+_NEAR = re.compile(r"localhost|127(\.\d{1,3}){3}|\[::1\]")
 _LAST_PORT = 65_535
 
 
@@ -24,6 +25,12 @@ class LedgerAddress:
 
     def __str__(self) -> str:
         return self.url
+
+    @property
+    def is_near(self) -> bool:
+        """Whether every machine takes it for an address of its own."""
+        host = re.sub(r":\d+$", "", self.url.partition("://")[2].partition("/")[0])
+        return _NEAR.fullmatch(host.lower()) is not None
 
 
 if TYPE_CHECKING:

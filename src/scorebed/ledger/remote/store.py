@@ -55,6 +55,20 @@ class RemoteStore:
         """The server has done it."""
         self.require()
 
+    def identity(self) -> str | None:
+        """What the server says."""
+        return self._link.about().identity or None
+
+    def identify(self) -> str:
+        """The server has given it one."""
+        found = self.identity()
+        if found is None:
+            raise WorkspaceError(
+                f"ledger: the server at {self.where()} does not say which ledger it has",
+                remedy="Start it with the release of scorebed that runs here.",
+            )
+        return found
+
     def rooms(self) -> tuple[tuple[str, int], ...]:
         """The server's disk, and this machine's, where an answer lies first."""
         root = waiting_root()

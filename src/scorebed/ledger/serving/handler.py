@@ -138,8 +138,9 @@ class Handler(BaseHTTPRequestHandler):
     def _get(self) -> None:
         address = urlsplit(self.path)
         if address.path == ABOUT:
-            free_bytes = self.served.store.rooms()[0][1]
-            self._say(200, msgspec.json.encode(About(ledger=FORM, free_bytes=free_bytes)))
+            store = self.served.store
+            about = About(ledger=FORM, free_bytes=store.rooms()[0][1], identity=store.identify())
+            self._say(200, msgspec.json.encode(about))
             return
         path = self.served.path(self._named(address.path, address.query))
         try:
