@@ -201,6 +201,51 @@ def test_a_film_is_moved_to_another_disk(tmp_path: Path, monkeypatch: pytest.Mon
     assert [path.name for path in moved.parent.iterdir()] == ["a.mp4"]
 
 
+class Stopped(BaseException):
+    """What a signal raises in the middle of a move."""
+
+
+@pytest.mark.parametrize("way", ["rename", "last unlink", "copied", "asked twice", "unlinked"])
+def test_a_move_that_is_stopped_never_takes_the_only_copy(
+    way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film, target = tmp_path / "in" / "a.mp4", tmp_path / "else.mp4"
+    film.parent.mkdir()
+    film.write_text("film")
+    if way not in {"rename", "asked twice"}:
+        # A link is copied, as to another disk.
+        film.rename(target)
+        film.symlink_to(target)
+    rename, unlink = Path.replace, Path.unlink
+
+    def renamed(path: Path, final: Path) -> Path:
+        rename(path, final)
+        if way == "rename":
+            raise Stopped
+        if way == "asked twice":
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+        return final
+
+    def unlinked(path: Path, *, missing_ok: bool = False) -> None:
+        if path == film and way == "copied":
+            raise Stopped
+        unlink(path, missing_ok=missing_ok)
+        if path == film and way == "last unlink":
+            raise Stopped
+        if path == film and not missing_ok:
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+
+    monkeypatch.setattr(Path, "replace", renamed)
+    monkeypatch.setattr(Path, "unlink", unlinked)
+    if way in {"asked twice", "unlinked"}:
+        move_away(film, film.parent, tmp_path / "done")
+    else:
+        with pytest.raises(Stopped):
+            move_away(film, film.parent, tmp_path / "done")
+    left = [path.read_text() for path in (tmp_path / "done").iterdir()]
+    assert (film.exists(), left) == ((True, []) if way == "copied" else (False, ["film"]))
+
+
 def test_two_films_do_not_take_one_name_and_no_film_its_own(tmp_path: Path) -> None:
     record = Record(tmp_path / "out")
     record.path.parent.mkdir()
