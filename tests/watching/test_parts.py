@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from tests.watching.test_sight import job_for
 
 from scorebed.batching.items import Failure, InputState, Outcome, unwatched
 from scorebed.batching.record import Record
-from scorebed.errors import ScorebedError, SettingsError, WorkspaceError
+from scorebed.errors import MediaError, ScorebedError, SettingsError, WorkspaceError
 from scorebed.watching.asks import read_ask
 from scorebed.watching.items import Seen
 from scorebed.watching.memory import Memory
@@ -47,7 +48,9 @@ def test_a_job_file_names_a_film_and_its_options(tmp_path: Path) -> None:
         ("[" * 100_000, "not JSON"),
         ("[1]", "no object"),
         ("{}", "names no video"),
-        ('{"video": "a\\u0000.mp4"}', "no object"),
+        ('{"video": "a\\u0000.mp4"}', "no text"),
+        ('{"video": "\\ud800.mp4"}', "no text"),
+        ('{"video": "~nosuchuser/a.mp4"}', "home folder"),
         ('{"video": "a.mp4", "sed": 1}', "'sed'"),
         ('{"video": "a.mp4", "seed": "x"}', "seed"),
         ('{"video": "a.mp4", "base-url": "http://elsewhere"}', "base-url"),
@@ -65,6 +68,15 @@ def test_a_bad_job_file_is_refused_with_its_name(
         read_ask(job_for(tmp_path), seen_at(file))
     assert file.name in caught.value.message
     assert caught.value.remedy
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names")
+def test_a_pipe_or_a_device_is_no_job_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.scorebed.json")
+    (tmp_path / "zero.scorebed.json").symlink_to("/dev/zero")
+    for name in ("pipe", "zero"):
+        with pytest.raises(MediaError, match="a pipe or a device"):
+            read_ask(job_for(tmp_path), seen_at(tmp_path / f"{name}.scorebed.json"))
 
 
 def test_the_users_own_queue_may_say_what_may_be_spent(tmp_path: Path) -> None:

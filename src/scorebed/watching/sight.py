@@ -135,8 +135,8 @@ def refresh(seen: Seen, now: float) -> None:
     try:
         status = os.stat(seen.path)  # noqa: PTH116 - thousands of times
         found = (status.st_size, status.st_mtime_ns)
-    except OSError:
-        # Gone, a link that leads nowhere, or a share that does not answer.
+    except (OSError, ValueError):
+        # No name for a file, gone, a link that leads nowhere, or a share that does not answer.
         found = (-1, -1)
     if found != (seen.size_bytes, seen.mtime_ns):
         seen.size_bytes, seen.mtime_ns = found
