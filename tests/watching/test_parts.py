@@ -8,6 +8,7 @@ import os
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.watching.test_sight import job_for
@@ -55,6 +56,10 @@ def test_a_job_file_names_a_film_and_its_options(tmp_path: Path) -> None:
         ('{"video": "a.mp4", "seed": "x"}', "seed"),
         ('{"video": "a.mp4", "base-url": "http://elsewhere"}', "base-url"),
         ('{"video": "a.mp4", "max_spend": 1e6}', "max-spend"),
+        ('{"video": "a.mp4", "reference-audio": true}', "reference-audio"),
+        ('{"video": "a.mp4", "zero-retention": false}', "zero-retention"),
+        ('{"video": "a.mp4", "fallback": "embedded"}', "fallback"),
+        ('{"video": "a.mp4", "api-form": "brief"}', "api-form"),
         ('{"video": "a.mp4"}' + " " * 1_000_000, "too long"),
         (b"\xff\xfe{", "UTF-8"),
     ],
@@ -85,6 +90,42 @@ def test_the_users_own_queue_may_say_what_may_be_spent(tmp_path: Path) -> None:
     ask = read_ask(job_for(tmp_path, own_queue=True), seen_at(file))
     assert ask is not None
     assert ask.entry.options.max_spend == 2
+
+
+@pytest.mark.parametrize("keys", [{"provider": "elevenlabs"}, {"provider": None}])
+def test_a_job_chooses_no_service_that_the_watch_has_not_chosen(
+    keys: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ELEVENLABS_API_KEY", "no-real-key")
+    file, film = tmp_path / "a.scorebed.json", seen_at(tmp_path / "a.mp4")
+
+    def provider_of(mine: str, keys: dict[str, Any], **more: Any) -> str:
+        file.write_text(json.dumps({"video": "a.mp4"} | keys))
+        job = job_for(tmp_path, pays=True, **more)
+        options = replace(job.batch.options, provider=mine, ledger=tmp_path / "ledger")
+        job = replace(job, batch=replace(job.batch, options=options))
+        ask = read_ask(job, seen_at(file))
+        planner = Planner(job, Record(tmp_path), Memory(tmp_path, retry_failed=False))
+        return planner.item(1, film, ask).job.settings.provider
+
+    with pytest.raises(SettingsError, match="by elevenlabs, which is for who runs"):
+        provider_of("embedded", keys)
+    assert provider_of("embedded", keys, own_queue=True) == "elevenlabs"
+    assert provider_of("elevenlabs", keys) == "elevenlabs"
+    assert provider_of("elevenlabs", {"provider": "embedded"}) == "embedded"
+
+
+def test_a_job_does_not_go_online_where_the_watch_does_not(tmp_path: Path) -> None:
+    job, file = job_for(tmp_path), tmp_path / "a.scorebed.json"
+    offline = replace(job.batch, options=replace(job.batch.options, offline=True))
+    file.write_text('{"video": "a.mp4", "offline": false}')
+    with pytest.raises(SettingsError, match="turns offline off"):
+        read_ask(replace(job, batch=offline), seen_at(file))
+    assert read_ask(job, seen_at(file)) is not None
+    file.write_text('{"video": "a.mp4", "offline": true}')
+    ask = read_ask(job, seen_at(file))
+    assert ask is not None
+    assert ask.entry.options.offline
 
 
 @pytest.mark.parametrize(

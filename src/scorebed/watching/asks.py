@@ -78,6 +78,11 @@ def _refuse_options(job: WatchJob, file: Seen, entry: Entry) -> None:
                 "for who runs the watch to say",
                 remedy=f"Leave it out there, and start the watch with {flag_of(name)}.",
             )
+    if job.batch.options.offline and not entry.options.offline and not job.own_queue:
+        raise SettingsError(
+            f"watch: the job file {file.path} turns offline off, and the watch runs with --offline",
+            remedy="Leave it out there, or start the watch without --offline.",
+        )
 
 
 def unforeseen(path: Path, error: Exception) -> ScorebedError:
