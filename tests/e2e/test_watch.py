@@ -277,6 +277,31 @@ def test_what_nobody_foresaw_is_the_failure_of_one_file(
     assert any("ZeroDivisionError: a fault of scorebed" in message for message in told)
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="only Linux says who writes")
+def test_a_film_that_a_program_still_writes_to_is_not_taken(
+    clips: list[Path], tmp_path: Path
+) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    film = Path(shutil.copyfile(clips[0], folder / "a.mp4"))
+    code = "import sys; f = open(sys.argv[1], 'r+b'); print(flush=True); sys.stdin.read()"
+    told: list[str] = []
+    with subprocess.Popen(
+        [sys.executable, "-c", code, film], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+
+        def tell(text: str) -> None:
+            told.append(text)
+            if "open for writing" in text:
+                assert not lines_of(out)
+                process.communicate()
+
+        assert states(once(folder, out, tell=tell)) == {"a.mp4": "done"}
+    assert any("open for writing" in text for text in told)
+
+
 def ask(stem: Path, **keys: Any) -> None:
     part = stem.with_name(f".{stem.name}")
     part.write_text(json.dumps(keys))
