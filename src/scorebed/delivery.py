@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import stat
 import tempfile
 import uuid
 from contextlib import ExitStack, contextmanager, suppress
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MAX_NAME_BYTES = 255
+_MOST_JSON_BYTES = 16_000_000
+"""Longer than the JSON of any result."""
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES, errno.EINVAL}
 
 
@@ -222,10 +225,28 @@ def require_folder(folder: Path, *, stage: str = "mux") -> None:
 def is_result(path: Path) -> bool:
     """Whether a file is the JSON of a result."""
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        raw = read_at_most(path, _MOST_JSON_BYTES + 1)
+        told = None if len(raw) > _MOST_JSON_BYTES else json.loads(raw.decode())
     except (OSError, ValueError, RecursionError):
         return False
     return isinstance(told, dict) and {"schema", "picture", "programme"} <= told.keys()
+
+
+def read_at_most(path: Path, most_bytes: int) -> bytes:
+    """What a file holds, or its beginning.
+
+    Args:
+        path: A file that anybody may have put there: a pipe would keep its reader for ever, and a
+            device has no end.
+        most_bytes: So much is read at most.
+
+    Raises:
+        OSError: If it cannot be read, or is no regular file.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "it is a folder, a pipe or a device")
+    with path.open("rb") as file:
+        return file.read(most_bytes)
 
 
 @contextmanager

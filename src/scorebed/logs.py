@@ -9,6 +9,7 @@ import contextlib
 import errno
 import json
 import logging
+import math
 import os
 import re
 import stat
@@ -18,10 +19,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
 from typing import Any, Literal
 
 from scorebed.delivery import require_folder
-from scorebed.errors import SettingsError, WorkspaceError
+from scorebed.errors import ScorebedError, SettingsError, WorkspaceError
 from scorebed.journal import LOG
 
 SCHEMA_VERSION = 1
@@ -34,6 +36,8 @@ _HEAD_BYTES = 4096
 _SECRET = re.compile(r"API_?KEY|TOKEN|SECRET|PASSWORD|PASSWD|AUTHORIZATION", re.IGNORECASE)
 _LEAST_SECRET = 6
 """Shorter values are words that stand everywhere."""
+_AGAIN_S = 60.0
+"""So long after a line could not be written none is tried: what has no room asks for none."""
 _LOCK = threading.Lock()
 _OPEN: list[logging.Handler] = []
 _former_level = logging.NOTSET
@@ -49,7 +53,8 @@ def log_to(
         path: The file; made if it is not there. A device such as ``/dev/stderr`` will do.
         form: Lines for a person, or JSON Lines.
         level: The least that is logged; ``debug`` has ffmpeg's command lines.
-        lost: Told, once, if a line cannot be written: the work goes on without the log.
+        lost: Told if a line cannot be written: the work goes on without the log, until a line can
+            be, which is tried once a minute. Of a file that was renamed another is made.
 
     Raises:
         SettingsError: If the file's folder is missing, or it is a folder or no text.
@@ -159,32 +164,47 @@ def _finish_line(path: Path, descriptor: int) -> None:
 
 
 class _LineFile(logging.Handler):
-    """Appends each record in one write."""
+    """Appends each record in one write, to the file that has the name now."""
 
     def __init__(self, path: Path, descriptor: int, lost: Callable[[str], None]) -> None:
         super().__init__()
         self._path = path
         self._descriptor: int | None = descriptor
         self._lost = lost
+        self._is_lost = False
+        self._again_at = 0.0
 
     def emit(self, record: logging.LogRecord) -> None:
-        if self._descriptor is None:
+        if monotonic() < self._again_at:
             return
         try:
+            if self._descriptor is not None and _has_moved(self._path, self._descriptor):
+                self._let_go()
+            if self._descriptor is None:
+                self._descriptor = _opened(self._path)
             _write_whole(self._descriptor, _encoded(_without_secrets(self.format(record))))
-        except OSError as error:
-            self.close()
-            self._lost(
-                f"note       the log {self._path} cannot be written ({error.strerror}): "
-                "the work goes on without it"
-            )
+            self._is_lost = False
+        except (OSError, ScorebedError) as error:
+            self._let_go()
+            self._again_at = monotonic() + _AGAIN_S
+            if not self._is_lost:
+                self._is_lost = True
+                why = error.strerror if isinstance(error, OSError) else error
+                self._lost(
+                    f"note       the log {self._path} cannot be written ({why}): "
+                    "the work goes on without it"
+                )
 
     def close(self) -> None:
+        self._let_go()
+        self._again_at = math.inf
+        super().close()
+
+    def _let_go(self) -> None:
         if self._descriptor is not None:
             with contextlib.suppress(OSError):  # what could be written is there
                 os.close(self._descriptor)
             self._descriptor = None
-        super().close()
 
 
 class _Lines(logging.Handler):
@@ -198,6 +218,17 @@ class _Lines(logging.Handler):
         # Whoever is gone hears nothing; what is at work must not fail by its log.
         with contextlib.suppress(OSError):
             self._send(_without_secrets(self.format(record)))
+
+
+def _has_moved(path: Path, descriptor: int) -> bool:
+    """Whether the name is another file's by now: a log may be put away under a name of its day."""
+    opened = os.fstat(descriptor)
+    if not stat.S_ISREG(opened.st_mode):
+        return False
+    try:
+        return not os.path.samestat(path.stat(), opened)
+    except FileNotFoundError:
+        return True
 
 
 def _encoded(line: str) -> bytes:

@@ -154,7 +154,8 @@ def _convert(
     told = {key: words[key] for key in words if table.get(key) == str(words[key])}
     try:
         return msgspec.convert(base | table | told, form, dec_hook=decode, strict=not loose)
-    except (msgspec.ValidationError, NotImplementedError) as error:
+    except (msgspec.ValidationError, RuntimeError) as error:
+        # Also of a path in the home folder of somebody who has none.
         raise SettingsError(f"{what} is not right: {error}", remedy=remedy) from error
 
 

@@ -13,6 +13,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +73,16 @@ def states(result: dict[str, Any]) -> dict[str, str]:
 
 def results(out: Path) -> set[str]:
     return {path.name for path in out.rglob("*") if path.suffix in {".mp4", ".mkv"}}
+
+
+def stages_of(work: Path) -> dict[str, tuple[int, int]]:
+    """What the disk knows each finished stage by: one that is made again is another file."""
+    found = {}
+    for file in work.rglob("result.json"):
+        if file.parent.suffix != ".tmp":
+            status = file.stat()
+            found[str(file.relative_to(work))] = (status.st_ino, status.st_mtime_ns)
+    return found
 
 
 def start(environment: dict[str, str], *args: str | Path) -> subprocess.Popen[str]:
@@ -219,6 +231,7 @@ def kill_and_resume(
     out = tmp_path / "out"
     command = (folder, "--out", out, "--workspace", tmp_path / "work", "--jobs", "2", *DRAFT)
     chance = random.Random(4)  # noqa: S311 - seeded
+    kept: dict[str, tuple[int, int]] = {}
     for _ in range(kills):
         process = start(environment, *command)
         wait_for(process, ": started")
@@ -227,9 +240,13 @@ def kill_and_resume(
         process.kill()
         process.communicate()
         assert gone_within(family, 10.0), "a worker outlives its batch"
+        now = stages_of(tmp_path / "work")
+        assert kept.items() <= now.items(), "a finished stage was made again"
+        kept = now
         assert {name: digest(out / name) for name in results(out)}.items() <= wanted.items()
     done = scorebed("batch", *command, "--json")
     assert done.returncode == 0, done.stderr
+    assert kept.items() <= stages_of(tmp_path / "work").items(), "a finished stage was made again"
     assert {name: digest(out / name) for name in results(out)} == wanted
     ended = [line["name"] for line in lines_of(out) if line["state"] == "done"]
     assert sorted(ended) == sorted(wanted), "a file was scored twice"
@@ -291,6 +308,50 @@ def test_python_calls_need_no_guard_and_watch_what_happens(
         env=environment,
     )
     assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_after_a_failure_no_further_file_is_begun_where_that_is_asked_for(
+    clips: list[Path], tmp_path: Path, *, known: bool
+) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    for place in (folder, out):
+        place.mkdir()
+    shutil.copy2(clips[0], folder / "short.mp4")
+    # The longer one comes first.
+    bad = Path(shutil.copy2(clips[2], folder / "long.mp4"))
+    if known:
+        bad.write_text("no film")
+    with (
+        # Its name is held by another run, which is seen when it is begun.
+        nullcontext() if known else claim(out / "long.scored.mp4", video=bad, overwrite=False),
+        pytest.raises(BatchFailed) as caught,
+    ):
+        package.batch(
+            folder, out, jobs=1, fail_fast=True, options=Options(quality="draft"),
+            workspace=tmp_path / "work",
+        )  # fmt: skip
+    found = {one.video.name: (one.state, one.why) for one in caught.value.result.outcomes}
+    assert found["long.mp4"][0] == "failed"
+    assert found["short.mp4"] == ("skipped", "another file had failed")
+    assert not results(out)
+
+
+def test_two_threads_may_each_run_a_batch(clips: list[Path], tmp_path: Path) -> None:
+    def run(number: int) -> BatchResult:
+        folder = tmp_path / f"in {number}"
+        folder.mkdir()
+        shutil.copy2(clips[number], folder / "film.mp4")
+        return package.batch(
+            folder, tmp_path / f"out {number}", jobs=1, options=Options(quality="draft"),
+            workspace=tmp_path / "work",
+        )  # fmt: skip
+
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(run, range(2)))
+    assert [result.count("done") for result in done] == [1, 1]
+    for number in range(2):
+        assert results(tmp_path / f"out {number}") == {"film.scored.mp4"}
 
 
 def test_python_calls_raise_what_failed_with_all_that_was_done(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from tests.e2e.test_batch import (
     family_of,
     gone_within,
     lines_of,
+    stages_of,
     start,
     states,
     told,
@@ -163,6 +164,7 @@ def test_ten_kills_change_nothing_but_the_time(
     wanted = pictures_and_music(ffmpeg_exe, undisturbed[0])
     out, work = tmp_path / "out", tmp_path / "work"
     chance = random.Random(11)  # noqa: S311 - seeded
+    kept: dict[str, tuple[int, int]] = {}
     for _ in range(KILLS):
         process = start(environment, *command(folder, out, work))
         wait_for(process, ": started")
@@ -171,6 +173,9 @@ def test_ten_kills_change_nothing_but_the_time(
         process.kill()
         process.communicate()
         assert gone_within(family, 15.0)
+        now = stages_of(work)
+        assert kept.items() <= now.items(), "a finished stage was made again"
+        kept = now
         assert names(out) - {"locked.scored.mp4"} <= wanted.keys()
     done = scorebed("batch", *command(folder, out, work), "--exclude", "locked.mp4")
     assert done.returncode == 7, done.stderr
@@ -179,5 +184,6 @@ def test_ten_kills_change_nothing_but_the_time(
     assert found == wanted
     ended = [line["name"] for line in lines_of(out) if line["state"] == "done"]
     assert len(ended) == len(set(ended)), "a file was scored twice"
-    # Of no film is there more than one take: nothing was made again.
+    assert kept.items() <= stages_of(work).items(), "a finished stage was made again"
+    # Of no film is there more than one take.
     assert all(len(list(place.glob("compose-*/take.wav"))) <= 1 for place in work.iterdir())

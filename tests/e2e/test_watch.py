@@ -254,6 +254,54 @@ def test_job_files_have_options_and_are_done_once(clips: list[Path], tmp_path: P
     assert (out / "gone.mp4").is_file()
 
 
+@pytest.mark.parametrize("where", ["read_ask", "require_whole", "Planner.item"])
+def test_what_nobody_foresaw_is_the_failure_of_one_file(
+    where: str, clips: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    shutil.copyfile(clips[0], tmp_path / "a.mp4")
+    ask(folder / "one", video="../a.mp4")
+    ask(folder / "two", video="~nosuchuser/a.mp4")
+    ask(folder / "three", video="\ud800.mp4")
+
+    def broken(*_args: object) -> None:
+        raise ZeroDivisionError("a fault of scorebed")
+
+    module = "working" if "." in where else "run"
+    monkeypatch.setattr(f"scorebed.watching.{module}.{where}", broken)
+    failed = states(once(folder, out))
+    assert len(failed) == 3
+    assert set(failed.values()) == {"failed"}
+    told = [line["error"]["message"] for line in lines_of(out)]
+    assert any("ZeroDivisionError: a fault of scorebed" in message for message in told)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="only Linux says who writes")
+def test_a_film_that_a_program_still_writes_to_is_not_taken(
+    clips: list[Path], tmp_path: Path
+) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    film = Path(shutil.copyfile(clips[0], folder / "a.mp4"))
+    code = "import sys; f = open(sys.argv[1], 'r+b'); print(flush=True); sys.stdin.read()"
+    told: list[str] = []
+    with subprocess.Popen(
+        [sys.executable, "-c", code, film], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+
+        def tell(text: str) -> None:
+            told.append(text)
+            if "open for writing" in text:
+                assert not lines_of(out)
+                process.communicate()
+
+        assert states(once(folder, out, tell=tell)) == {"a.mp4": "done"}
+    assert any("open for writing" in text for text in told)
+
+
 def ask(stem: Path, **keys: Any) -> None:
     part = stem.with_name(f".{stem.name}")
     part.write_text(json.dumps(keys))

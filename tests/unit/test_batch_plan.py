@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from scorebed.batching.entries import gather
-from scorebed.batching.find import Wanted, search
+from scorebed.batching.find import Wanted, is_film, search
 from scorebed.batching.items import BatchJob, Failure, Fate, Outcome
 from scorebed.batching.keys import options_key
 from scorebed.batching.machine import cores, default_jobs, free_memory_bytes
@@ -157,6 +157,17 @@ def test_a_manifest_says_the_same_in_any_form(name: str, text: str, tmp_path: Pa
         ("m.jsonl", '{"video": "a.mp4"}\n{"video": \n', ("line 2", "not JSON")),
         ("m.jsonl", "[1]\n", ("line 1", "no object")),
         ("m.jsonl", '{"video": "a.mp4", "output": 3}\n', ("output",)),
+        ("m.toml", 'file = ["a.mp4"]\n', ("file 1", "no table")),
+        ("m.toml", "x = " + "[" * 100_000, ("not TOML",)),
+        ("m.toml", "x = " + "1" * 5000, ("not TOML",)),
+        ("m.jsonl", "[" * 100_000, ("line 1", "not JSON")),
+        ("m.jsonl", '{"video": "~nosuchuser/a.mp4"}\n', ("line 1", "whole path")),
+        ("m.jsonl", '{"video": "a", "stems": "~nosuchuser/a"}\n', ("line 1", "whole path")),
+        ("m.jsonl", '{"video": "a", "music": "~nosuchuser/a"}\n', ("line 1", "home")),
+        ("m.jsonl", '{"video": "a\\u0000.mp4"}\n', ("line 1", "'video'", "no text")),
+        ("m.jsonl", '{"video": "a", "style": "\\ud800"}\n', ("line 1", "'style'", "no text")),
+        ("m.jsonl", '{"video": "a", "tags": ["\\ud800"]}\n', ("line 1", "'tags'", "no text")),
+        ("m.jsonl", '{"video": "a", "no-duck": {"a": 1}}\n', ("line 1", "'no-duck'", "tables")),
     ],
 )
 def test_a_wrong_manifest_is_refused_by_its_place(
@@ -168,6 +179,39 @@ def test_a_wrong_manifest_is_refused_by_its_place(
         read_manifest(path, Options())
     told = f"{caught.value.message} {caught.value.remedy}"
     assert all(word in told for word in (name, *words))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("m.jsonl", '{{"video": "{0}.mp4"}}\r\n{{"video": "b.mp4"}}'),
+        ("m.csv", "video\r\n{0}.mp4\r\nb.mp4"),
+    ],
+)
+def test_signs_that_end_lines_elsewhere_do_not_end_one_here(
+    name: str, text: str, tmp_path: Path
+) -> None:
+    path, film = tmp_path / name, "a\u2028b\x85c"
+    path.write_bytes(text.format(film).encode())
+    assert [one.video.name for one in read_manifest(path, Options())] == [f"{film}.mp4", "b.mp4"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names")
+def test_what_lies_beside_a_film_is_read_if_it_is_a_short_file(tmp_path: Path) -> None:
+    film, beside = tmp_path / "a.mp4", tmp_path / "a.mp4.scorebed.json"
+    film.write_bytes(b"x")
+    os.mkfifo(beside)
+    assert is_film(film)
+    beside.unlink()
+    beside.symlink_to("/dev/zero")
+    assert is_film(film)
+    beside.unlink()
+    told = '{"schema": 1, "picture": {}, "programme": {}}'
+    beside.write_text(told)
+    assert not is_film(film)
+    with beside.open("a") as file:
+        file.write(" " * 16_000_000)
+    assert is_film(film)
 
 
 def job(paths: tuple[str, ...], out: Path, **told: Any) -> BatchJob:

@@ -236,3 +236,43 @@ def test_a_full_disk_is_told_once_and_the_work_goes_on() -> None:
         note(logging.INFO, "one more")
     assert len(told) == 1
     assert "goes on without it" in told[0]
+
+
+def test_a_log_that_is_put_away_is_begun_anew(log: Path) -> None:
+    with log_to(log, lost=print):
+        note(logging.INFO, "one")
+        log.rename(log.with_suffix(".1"))
+        note(logging.INFO, "two")
+        log.rename(log.with_suffix(".2"))
+        log.write_text("begun by another\n")
+        note(logging.INFO, "three")
+    told = [path.read_text() for path in (log.with_suffix(".1"), log.with_suffix(".2"), log)]
+    assert [text.splitlines()[-1].split()[-1] for text in told] == ["one", "two", "three"]
+    assert told[2].startswith("begun by another\n")
+
+
+def test_a_log_goes_on_when_there_is_room_again(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    now, full, plain = 0.0, False, os.write
+
+    def write(descriptor: int, line: bytes) -> int:
+        return plain(descriptor, line[:20] if full else line)
+
+    monkeypatch.setattr("scorebed.logs.monotonic", lambda: now)
+    monkeypatch.setattr("scorebed.logs.os.write", write)
+    with log_to(log, lost=told.append):
+        note(logging.INFO, "one")
+        full = True
+        note(logging.INFO, "two")
+        now = 61.0
+        note(logging.INFO, "three")
+        full = False
+        note(logging.INFO, "four")
+        now = 122.0
+        note(logging.INFO, "five")
+    # The part of a line is ended, and swallows no other.
+    assert [line.split()[-1] for line in log.read_text().splitlines() if len(line) > 20] == [
+        "one", "five",
+    ]  # fmt: skip
+    assert len(told) == 1
+    assert "goes on without it" in told[0]

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.watching.test_sight import job_for
 
 from scorebed.batching.items import Failure, InputState, Outcome, unwatched
 from scorebed.batching.record import Record
-from scorebed.errors import ScorebedError, SettingsError, WorkspaceError
+from scorebed.errors import MediaError, ScorebedError, SettingsError, WorkspaceError
 from scorebed.watching.asks import read_ask
 from scorebed.watching.items import Seen
 from scorebed.watching.memory import Memory
@@ -47,11 +49,17 @@ def test_a_job_file_names_a_film_and_its_options(tmp_path: Path) -> None:
         ("[" * 100_000, "not JSON"),
         ("[1]", "no object"),
         ("{}", "names no video"),
-        ('{"video": "a\\u0000.mp4"}', "no object"),
+        ('{"video": "a\\u0000.mp4"}', "no text"),
+        ('{"video": "\\ud800.mp4"}', "no text"),
+        ('{"video": "~nosuchuser/a.mp4"}', "home folder"),
         ('{"video": "a.mp4", "sed": 1}', "'sed'"),
         ('{"video": "a.mp4", "seed": "x"}', "seed"),
         ('{"video": "a.mp4", "base-url": "http://elsewhere"}', "base-url"),
         ('{"video": "a.mp4", "max_spend": 1e6}', "max-spend"),
+        ('{"video": "a.mp4", "reference-audio": true}', "reference-audio"),
+        ('{"video": "a.mp4", "zero-retention": false}', "zero-retention"),
+        ('{"video": "a.mp4", "fallback": "embedded"}', "fallback"),
+        ('{"video": "a.mp4", "api-form": "brief"}', "api-form"),
         ('{"video": "a.mp4"}' + " " * 1_000_000, "too long"),
         (b"\xff\xfe{", "UTF-8"),
     ],
@@ -67,12 +75,57 @@ def test_a_bad_job_file_is_refused_with_its_name(
     assert caught.value.remedy
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names")
+def test_a_pipe_or_a_device_is_no_job_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.scorebed.json")
+    (tmp_path / "zero.scorebed.json").symlink_to("/dev/zero")
+    for name in ("pipe", "zero"):
+        with pytest.raises(MediaError, match="a pipe or a device"):
+            read_ask(job_for(tmp_path), seen_at(tmp_path / f"{name}.scorebed.json"))
+
+
 def test_the_users_own_queue_may_say_what_may_be_spent(tmp_path: Path) -> None:
     file = tmp_path / "a.scorebed.json"
     file.write_text('{"video": "a.mp4", "max_spend": 2}')
     ask = read_ask(job_for(tmp_path, own_queue=True), seen_at(file))
     assert ask is not None
     assert ask.entry.options.max_spend == 2
+
+
+@pytest.mark.parametrize("keys", [{"provider": "elevenlabs"}, {"provider": None}])
+def test_a_job_chooses_no_service_that_the_watch_has_not_chosen(
+    keys: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ELEVENLABS_API_KEY", "no-real-key")
+    file, film = tmp_path / "a.scorebed.json", seen_at(tmp_path / "a.mp4")
+
+    def provider_of(mine: str, keys: dict[str, Any], **more: Any) -> str:
+        file.write_text(json.dumps({"video": "a.mp4"} | keys))
+        job = job_for(tmp_path, pays=True, **more)
+        options = replace(job.batch.options, provider=mine, ledger=tmp_path / "ledger")
+        job = replace(job, batch=replace(job.batch, options=options))
+        ask = read_ask(job, seen_at(file))
+        planner = Planner(job, Record(tmp_path), Memory(tmp_path, retry_failed=False))
+        return planner.item(1, film, ask).job.settings.provider
+
+    with pytest.raises(SettingsError, match="by elevenlabs, which is for who runs"):
+        provider_of("embedded", keys)
+    assert provider_of("embedded", keys, own_queue=True) == "elevenlabs"
+    assert provider_of("elevenlabs", keys) == "elevenlabs"
+    assert provider_of("elevenlabs", {"provider": "embedded"}) == "embedded"
+
+
+def test_a_job_does_not_go_online_where_the_watch_does_not(tmp_path: Path) -> None:
+    job, file = job_for(tmp_path), tmp_path / "a.scorebed.json"
+    offline = replace(job.batch, options=replace(job.batch.options, offline=True))
+    file.write_text('{"video": "a.mp4", "offline": false}')
+    with pytest.raises(SettingsError, match="turns offline off"):
+        read_ask(replace(job, batch=offline), seen_at(file))
+    assert read_ask(job, seen_at(file)) is not None
+    file.write_text('{"video": "a.mp4", "offline": true}')
+    ask = read_ask(job, seen_at(file))
+    assert ask is not None
+    assert ask.entry.options.offline
 
 
 @pytest.mark.parametrize(
@@ -199,6 +252,51 @@ def test_a_film_is_moved_to_another_disk(tmp_path: Path, monkeypatch: pytest.Mon
         move_away(film, film.parent, tmp_path / "done")
     assert film.exists()
     assert [path.name for path in moved.parent.iterdir()] == ["a.mp4"]
+
+
+class Stopped(BaseException):
+    """What a signal raises in the middle of a move."""
+
+
+@pytest.mark.parametrize("way", ["rename", "last unlink", "copied", "asked twice", "unlinked"])
+def test_a_move_that_is_stopped_never_takes_the_only_copy(
+    way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film, target = tmp_path / "in" / "a.mp4", tmp_path / "else.mp4"
+    film.parent.mkdir()
+    film.write_text("film")
+    if way not in {"rename", "asked twice"}:
+        # A link is copied, as to another disk.
+        film.rename(target)
+        film.symlink_to(target)
+    rename, unlink = Path.replace, Path.unlink
+
+    def renamed(path: Path, final: Path) -> Path:
+        rename(path, final)
+        if way == "rename":
+            raise Stopped
+        if way == "asked twice":
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+        return final
+
+    def unlinked(path: Path, *, missing_ok: bool = False) -> None:
+        if path == film and way == "copied":
+            raise Stopped
+        unlink(path, missing_ok=missing_ok)
+        if path == film and way == "last unlink":
+            raise Stopped
+        if path == film and not missing_ok:
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+
+    monkeypatch.setattr(Path, "replace", renamed)
+    monkeypatch.setattr(Path, "unlink", unlinked)
+    if way in {"asked twice", "unlinked"}:
+        move_away(film, film.parent, tmp_path / "done")
+    else:
+        with pytest.raises(Stopped):
+            move_away(film, film.parent, tmp_path / "done")
+    left = [path.read_text() for path in (tmp_path / "done").iterdir()]
+    assert (film.exists(), left) == ((True, []) if way == "copied" else (False, ["film"]))
 
 
 def test_two_films_do_not_take_one_name_and_no_film_its_own(tmp_path: Path) -> None:

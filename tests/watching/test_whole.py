@@ -81,3 +81,27 @@ def test_a_film_that_a_program_has_open_for_writing_is_known(tmp_path: Path) -> 
             process.communicate()
     assert writers([film]) == set()
     assert os.path.lexists(link)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="only Linux says who writes")
+def test_a_file_that_is_closed_meanwhile_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = tmp_path / "a.mp4"
+    film.write_bytes(b"x")
+    code = "import sys; f = open(sys.argv[1], 'r+b'); print(flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, film], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        plain = os.readlink
+
+        def readlink(path: str) -> str:
+            if path == f"/proc/{process.pid}/fd/0":
+                raise FileNotFoundError(path)
+            return plain(path)
+
+        monkeypatch.setattr("scorebed.watching.whole.os.readlink", readlink)
+        assert writers([film]) == {film}
+        process.communicate()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import tomllib
 from dataclasses import dataclass, fields, replace
@@ -76,7 +77,7 @@ def read_job(path: Path, text: str, options: Options) -> Entry:
             f"the job file {path} is not JSON: {error}",
             remedy='Write for example: {"video": "film.mp4"} - under another name, then rename it.',
         ) from error
-    if not isinstance(table, dict) or any("\0" in str(value) for value in table.values()):
+    if not isinstance(table, dict):
         raise SettingsError(
             f"the job file {path} is no object", remedy='Write for example: {"video": "film.mp4"}'
         )
@@ -102,7 +103,7 @@ def _rows(path: Path) -> Iterator[_Row]:
 def _from_toml(path: Path, text: str) -> Iterator[_Row]:
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise SettingsError(
             f"the manifest {path} is not TOML: {error}", remedy="Mend the file there."
         ) from error
@@ -114,13 +115,18 @@ def _from_toml(path: Path, text: str) -> Iterator[_Row]:
             remedy='Write each file as: [[file]], video = "film.mp4", style = "lofi"',
         )
     for number, one in enumerate(files, start=1):
-        yield _Row(where=f"{path}, file {number}", table=common | one, loose=False)
+        where = f"{path}, file {number}"
+        if not isinstance(one, dict):
+            raise SettingsError(
+                f"{where} is no table", remedy='Write for example: [[file]], video = "film.mp4"'
+            )
+        yield _Row(where=where, table=common | one, loose=False)
 
 
 def _from_csv(path: Path, text: str) -> Iterator[_Row]:
-    lines = text.splitlines(keepends=True)
-    semicolons = bool(lines) and lines[0].count(";") > lines[0].count(",")
-    reader = csv.DictReader(lines, delimiter=";" if semicolons else ",", strict=True)
+    first = text.partition("\n")[0]
+    semicolons = first.count(";") > first.count(",")
+    reader = csv.DictReader(io.StringIO(text), delimiter=";" if semicolons else ",", strict=True)
     try:
         for row in reader:
             where = f"{path}, line {reader.line_num}"
@@ -139,13 +145,14 @@ def _from_csv(path: Path, text: str) -> Iterator[_Row]:
 
 
 def _from_lines(path: Path, text: str) -> Iterator[_Row]:
-    for number, line in enumerate(text.splitlines(), start=1):
+    # JSON may hold other signs that end a line, as they are.
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         where = f"{path}, line {number}"
         try:
             table = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise SettingsError(
                 f"{where} is not JSON: {error}", remedy="Write one JSON object per line."
             ) from error
@@ -158,6 +165,7 @@ def _from_lines(path: Path, text: str) -> Iterator[_Row]:
 
 def _entry(path: Path, row: _Row, options: Options) -> Entry:
     table = dict(row.table)
+    _require_plain(row)
     video = table.pop("video", None)
     if not isinstance(video, str) or not video:
         raise SettingsError(f"{row.where} names no video", remedy='Add: video = "film.mp4"')
@@ -165,7 +173,7 @@ def _entry(path: Path, row: _Row, options: Options) -> Entry:
     own = _options(path, row, table, options)
     base = path.parent
     return Entry(
-        video=base / Path(video).expanduser(),
+        video=base / _at_home(row, video),
         base=base,
         options=own,
         said=frozenset(_named(key) for key in table),
@@ -181,7 +189,40 @@ def _place(row: _Row, name: str, value: object) -> Path | None:
         return None
     if not isinstance(value, str) or not value:
         raise SettingsError(f"{row.where}: {name} is no path", remedy="Give it as text.")
-    return Path(value).expanduser()
+    return _at_home(row, value)
+
+
+def _at_home(row: _Row, path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise SettingsError(
+            f"{row.where}: {path} begins with a home folder that is not known",
+            remedy="Write the whole path.",
+        ) from error
+
+
+def _require_plain(row: _Row) -> None:
+    """Refuses what no option can be, and text that no file can have."""
+    for key, value in row.table.items():
+        for one in (key, *(value if isinstance(value, list) else [value])):
+            if isinstance(one, dict | list):
+                raise SettingsError(
+                    f"{row.where}: {key!r} holds tables or lists in lists", remedy=_ABOUT
+                )
+            if isinstance(one, str) and not _is_text(one):
+                raise SettingsError(
+                    f"{row.where}: {key!r} holds signs that are no text",
+                    remedy="Write it without \\u0000 and halves of signs such as \\ud800.",
+                )
+
+
+def _is_text(text: str) -> bool:
+    try:
+        # The bytes of a name that is not UTF-8 are kept so.
+        return b"\0" not in text.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        return False
 
 
 def _beside(base: Path, path: Path | None) -> Path | None:

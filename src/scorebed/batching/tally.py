@@ -51,6 +51,8 @@ class Tally:
         self._over = 0.0
         self._shares: dict[int, float] = {}
         self._begun = time.monotonic()
+        # Of the time left: a watch has been idle before, which says nothing of its pace.
+        self._busy_since, self._over_before = self._begun, 0.0
         self._told = 0.0
         self._counts = {"done": 0, "failed": 0, "skipped": 0}
         self._spent: list[Quote] = []
@@ -64,6 +66,8 @@ class Tally:
         """Notes a file that was not in the plan."""
         self._files += 1
         if item.fate is Fate.DO:
+            if not self._lengths:
+                self._busy_since, self._over_before = time.monotonic(), self._over
             self._lengths[item.number] = max(item.duration_s, _LEAST_S)
             self._whole += self._lengths[item.number]
 
@@ -85,7 +89,7 @@ class Tally:
         """Notes that a file has ended."""
         self._counts[outcome.state] += 1
         self._shares.pop(outcome.number, None)
-        self._over += self._lengths.get(outcome.number, 0.0)
+        self._over += self._lengths.pop(outcome.number, 0.0)
         self._spent = list(sums([*self._spent, outcome.spent]))
 
     def tell(self, busy: Sequence[Holder], *, ended: Outcome | None = None, said: str = "") -> None:
@@ -105,7 +109,6 @@ class Tally:
             for worker in sorted(busy, key=lambda one: one.item.number if one.item else 0)
             if worker.item is not None
         )
-        share = self._share()
         self._watch(
             BatchProgress(
                 files=self._files,
@@ -113,19 +116,23 @@ class Tally:
                 failed=self._counts["failed"],
                 skipped=self._counts["skipped"],
                 running=running,
-                share=share,
+                share=min(self._worked() / self._whole, 1.0) if self._whole else 1.0,
                 elapsed_s=self.elapsed_s,
-                left_s=self.elapsed_s * (1 - share) / share if share > 0 else None,
+                left_s=self._left_s(now),
                 spent=tuple(self._spent),
                 ended=ended,
                 said=said,
             )
         )
 
-    def _share(self) -> float:
-        if not self._whole:
-            return 1.0
-        running = sum(
-            self._lengths.get(number, 0.0) * share for number, share in self._shares.items()
-        )
-        return min((self._over + running) / self._whole, 1.0)
+    def _worked(self) -> float:
+        """What is done, in seconds of picture."""
+        running = (self._lengths.get(number, 0.0) * share for number, share in self._shares.items())
+        return self._over + sum(running)
+
+    def _left_s(self, now: float) -> float | None:
+        if not self._lengths:
+            return 0.0
+        worked = self._worked()
+        since, left = worked - self._over_before, max(self._whole - worked, 0.0)
+        return (now - self._busy_since) * left / since if since > 0 else None

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scorebed.batching.manifest import read_job
-from scorebed.delivery import is_result
-from scorebed.errors import MediaError, SettingsError
+from scorebed.delivery import is_result, read_at_most
+from scorebed.errors import MediaError, ScorebedError, SettingsError
 from scorebed.options import flag_of
 from scorebed.watching.items import JOB_ENDING, Ask, Seen
 from scorebed.watching.queue import OF_THE_WATCH
@@ -38,18 +38,11 @@ def read_ask(job: WatchJob, file: Seen) -> Ask | None:
         MediaError: If it cannot be read.
     """
     try:
-        with file.path.open("rb") as opened:
-            raw = opened.read(_MOST_BYTES + 1)
-        text = raw.decode("utf-8-sig")
+        raw = read_at_most(file.path, _MOST_BYTES + 1)
     except OSError as error:
         raise MediaError(
             f"watch: the job file {file.path} cannot be read ({error.strerror})",
-            remedy="Check that you may read it.",
-        ) from error
-    except UnicodeDecodeError as error:
-        raise SettingsError(
-            f"watch: the job file {file.path} is not UTF-8 ({error.reason})",
-            remedy="Save it as UTF-8.",
+            remedy="Check that it is a file that you may read.",
         ) from error
     if is_result(file.path):
         return None
@@ -58,6 +51,13 @@ def read_ask(job: WatchJob, file: Seen) -> Ask | None:
             f"watch: the job file {file.path} is too long for one",
             remedy='Write for example: {"video": "film.mp4"}',
         )
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SettingsError(
+            f"watch: the job file {file.path} is not UTF-8 ({error.reason})",
+            remedy="Save it as UTF-8.",
+        ) from error
     entry = read_job(file.path, text, job.batch.options)
     _refuse_options(job, file, entry)
     # Not there before it is looked at.
@@ -78,6 +78,24 @@ def _refuse_options(job: WatchJob, file: Seen, entry: Entry) -> None:
                 "for who runs the watch to say",
                 remedy=f"Leave it out there, and start the watch with {flag_of(name)}.",
             )
+    if job.batch.options.offline and not entry.options.offline and not job.own_queue:
+        raise SettingsError(
+            f"watch: the job file {file.path} turns offline off, and the watch runs with --offline",
+            remedy="Leave it out there, or start the watch without --offline.",
+        )
+
+
+def unforeseen(path: Path, error: Exception) -> ScorebedError:
+    """What nobody foresaw of a file is that file's failure, and not the watch's.
+
+    Args:
+        path: The film or the job file.
+        error: What it has led to.
+    """
+    return ScorebedError(
+        f"watch: unexpected on {path}: {type(error).__name__}: {error}",
+        remedy="Take the file out of the folder, and report it with these words.",
+    )
 
 
 def bad_job_log(out: Path, file: Path) -> Path:

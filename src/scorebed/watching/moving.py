@@ -27,25 +27,34 @@ def move_away(path: Path, base: Path, into: Path) -> Path:
     below = path.relative_to(base) if path.is_relative_to(base) else Path(path.name)
     wanted = into / below
     wanted.parent.mkdir(parents=True, exist_ok=True)
+    was = _identity(path)
     for count in itertools.count(1):
         final = wanted if count == 1 else wanted.with_stem(f"{wanted.stem} ({count})")
+        ours = False
         try:
             # Nobody else can have the name after this.
-            final.open("xb").close()
-        except FileExistsError:
-            continue
-        try:
-            _replace(path, final)
-        except BaseException:
-            final.unlink(missing_ok=True)
+            with final.open("xb"):
+                ours = True
+            _replace(path, final, was)
+        except BaseException as error:
+            if isinstance(error, FileExistsError) and not ours:
+                continue
+            # A signal, or a share's late answer, may come after the move: then this is the film.
+            if ours and was is not None and _identity(path) == was:
+                final.unlink(missing_ok=True)
             raise
         return final
     raise AssertionError
 
 
-def _replace(path: Path, final: Path) -> None:
+def _replace(path: Path, final: Path, was: tuple[int, int] | None) -> None:
     if path.stat().st_dev == final.parent.stat().st_dev and not path.is_symlink():
-        path.replace(final)
+        try:
+            path.replace(final)
+        except FileNotFoundError:
+            # A share that was asked twice says so of what it has done.
+            if was is None or _identity(final) != was:
+                raise
         return
     part = temporary_name(final)
     try:
@@ -55,4 +64,13 @@ def _replace(path: Path, final: Path) -> None:
         part.replace(final)
     finally:
         part.unlink(missing_ok=True)
-    path.unlink()
+    path.unlink(missing_ok=True)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What a disk knows a file by; None if it is not there, or its share does not answer."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

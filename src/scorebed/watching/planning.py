@@ -65,6 +65,14 @@ class Planner:
         """
         entry = self._entry(film) if ask is None else ask.entry
         want = self._want if ask is None else self._settled(entry)
+        # Whatever in the job has led to it: a watch asks no service but its own.
+        if want.service and want.provider != self._want.provider and not self._job.own_queue:
+            raise SettingsError(
+                f"watch: music of {film.path} would be by {want.provider}, which is for who runs "
+                f"the watch to say: it runs with {self._want.provider}",
+                remedy=f"Leave the provider out of the job file, or start the watch with "
+                f"--provider {want.provider}.",
+            )
         item = item_of(self._job.batch, self._naming, self._record, number, entry, want)
         self._refuse_names(item, ask)
         if ask is not None:

@@ -37,10 +37,10 @@ if TYPE_CHECKING:
 
 OF_THE_WATCH = (
     *("base_url", "service", "key_file", "ledger", "purse", "max_spend", "buy_again"),
-    "price_per_minute",
+    *("price_per_minute", "reference_audio", "zero_retention", "fallback", "api_form"),
 )
-"""Whose key goes where, and what it may cost, is for who runs a watch to say, not for everybody who
-may write into its folder."""
+"""Whose key goes where, what is sent with it, and what it may cost, is for who runs a watch to say,
+not for everybody who may write into its folder."""
 _STAGE = "hook"
 _APP = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+-]{0,39}")
 _URL = re.compile(r"file:(?://(?:localhost)?)?(?=/)", re.IGNORECASE)

@@ -16,7 +16,7 @@ from scorebed.batching.run import TICK_S
 from scorebed.delivery import told_of
 from scorebed.errors import BatchFailed, Interrupted, MediaError, ScorebedError
 from scorebed.media import content_of
-from scorebed.watching.asks import read_ask
+from scorebed.watching.asks import read_ask, unforeseen
 from scorebed.watching.items import PATIENT
 from scorebed.watching.sight import Sight, refresh
 from scorebed.watching.whole import require_whole, writers
@@ -196,6 +196,9 @@ class _Folder:
             if self._sight.settled(file):
                 self._work.fail(file, error)
             return
+        except Exception as error:  # noqa: BLE001 - as for a worker, this file's failure alone
+            self._work.fail(file, unforeseen(file.path, error))
+            return
         file.handled = True
         if ask is not None:
             self._keep(ask)
@@ -273,6 +276,9 @@ class _Folder:
                 self._work.fail(film, told, ask)
             elif film.size_bytes >= 0:
                 self._wait(film, told.message)
+            return
+        except Exception as error:  # noqa: BLE001 - as for a worker, this file's failure alone
+            self._work.fail(film, unforeseen(film.path, error), ask)
             return
         refresh(film, time.monotonic())
         if not self._sight.settled(film):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,9 @@ class Sight:
             recursive=batch.recursive, only=batch.only, exclude=batch.exclude, out=batch.out
         )
         self._root = job.folder
-        self._closed = _places(job.folder, batch.out, job.move_done, batch.stems, batch.workspace)
+        own = (batch.out, job.move_done, batch.stems, batch.workspace)
+        self._own: dict[Path, tuple[int, int] | None]
+        self._own = {place: None for place in own if place is not None}
         self.films: dict[str, Seen] = {}
         self.jobs: dict[str, Seen] = {}
         self.troubles: dict[str, str] = {}
@@ -100,6 +103,11 @@ class Sight:
     def _entries(self) -> Iterator[os.DirEntry[str]]:
         """Files that may be films or jobs by their names alone."""
         folders = [str(self._root)]
+        for place in self._own:
+            # A share that does not answer keeps what it was.
+            with suppress(OSError):
+                self._own[place] = _identity(place)
+        closed = set(self._own.values()) - {None}
         while folders:
             folder = folders.pop()
             try:
@@ -109,20 +117,31 @@ class Sight:
                 self.troubles[folder] = error.strerror or str(error)
                 continue
             for entry in entries:
-                name = entry.name
-                if name.startswith("."):
+                if entry.name.startswith("."):
                     continue
-                dot = name.rfind(".")
-                if dot > 0 and name[dot:].lower() in FILMS:
-                    if not self._job.own_queue and not entry.is_dir(follow_symlinks=False):
-                        yield entry
-                        continue
-                elif name.endswith(JOB_ENDING):
+                try:
+                    taken = self._is_file(entry)
+                    below = (
+                        not taken
+                        and self._wanted.recursive
+                        and entry.is_dir(follow_symlinks=False)
+                        and _identity(entry.path) not in closed
+                    )
+                except OSError as error:
+                    # Where the list does not say what is a folder, a share is asked for each.
+                    self.troubles[entry.path] = error.strerror or str(error)
+                    continue
+                if taken:
                     yield entry
-                    continue
-                below = self._wanted.recursive and entry.is_dir(follow_symlinks=False)
-                if below and entry.path not in self._closed:
+                elif below:
                     folders.append(entry.path)
+
+    def _is_file(self, entry: os.DirEntry[str]) -> bool:
+        name = entry.name
+        dot = name.rfind(".")
+        if dot > 0 and name[dot:].lower() in FILMS:
+            return not self._job.own_queue and not entry.is_dir(follow_symlinks=False)
+        return name.endswith(JOB_ENDING)
 
 
 def refresh(seen: Seen, now: float) -> None:
@@ -135,8 +154,8 @@ def refresh(seen: Seen, now: float) -> None:
     try:
         status = os.stat(seen.path)  # noqa: PTH116 - thousands of times
         found = (status.st_size, status.st_mtime_ns)
-    except OSError:
-        # Gone, a link that leads nowhere, or a share that does not answer.
+    except (OSError, ValueError):
+        # No name for a file, gone, a link that leads nowhere, or a share that does not answer.
         found = (-1, -1)
     if found != (seen.size_bytes, seen.mtime_ns):
         seen.size_bytes, seen.mtime_ns = found
@@ -149,11 +168,14 @@ def _number(entry: os.DirEntry[str]) -> int:
     return 0 if os.name == "nt" else entry.inode()
 
 
-def _places(root: Path, *others: Path | None) -> set[str]:
-    """Folders of our own, under the names by which a search below a root comes upon them."""
-    found = set()
-    real = root.resolve()
-    for other in others:
-        if other is not None and other.resolve().is_relative_to(real):
-            found.add(str(root / other.resolve().relative_to(real)))
-    return found
+def _identity(folder: str | Path) -> tuple[int, int] | None:
+    """What a disk knows a folder by, whatever its name and its capitals; None if it is not there.
+
+    Raises:
+        OSError: If a share does not answer.
+    """
+    try:
+        status = os.stat(folder)  # noqa: PTH116 - one for each folder
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return status.st_dev, status.st_ino

@@ -84,9 +84,11 @@ def writers(paths: Iterable[Path]) -> set[Path]:
         # It has ended meanwhile, or is another user's.
         with suppress(OSError), os.scandir(f"{process.path}/fd") as opened:
             for one in opened:
-                path = wanted.get(os.readlink(one.path))  # noqa: PTH115 - thousands of them
-                if path is not None and one.stat(follow_symlinks=False).st_mode & 0o200:
-                    found.add(path)
+                # It may be closed meanwhile, and the film's come after it.
+                with suppress(OSError):
+                    path = wanted.get(os.readlink(one.path))  # noqa: PTH115 - thousands of them
+                    if path is not None and one.stat(follow_symlinks=False).st_mode & 0o200:
+                        found.add(path)
     return found
 
 

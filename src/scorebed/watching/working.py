@@ -16,7 +16,7 @@ from scorebed.delivery import log_beside
 from scorebed.errors import ScorebedError
 from scorebed.journal import note
 from scorebed.logs import log_to
-from scorebed.watching.asks import bad_job_log
+from scorebed.watching.asks import bad_job_log, unforeseen
 from scorebed.watching.items import JOB_ENDING, Taken
 from scorebed.watching.memory import Memory, passes
 from scorebed.watching.moving import move_away
@@ -86,6 +86,9 @@ class Work(Run):
         except OSError:
             # It has gone this very moment: the next look says so.
             return False
+        except Exception as error:  # noqa: BLE001 - as for a worker, this file's failure alone
+            self.fail(film, unforeseen(film.path, error), ask)
+            return True
         self._begin(item, film, ask)
         return True
 
