@@ -220,6 +220,26 @@ def test_what_failed_is_left_alone_until_it_changes(clips: list[Path], tmp_path:
     assert states(once(folder, out, only=["*.mp4"])) == {}
 
 
+def test_a_film_that_goes_back_to_an_earlier_version_is_scored_again(
+    clips: list[Path], tmp_path: Path
+) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+
+    def length() -> float:
+        told = json.loads((out / "cut.scored.mp4.scorebed.json").read_text())
+        return round(float(told["picture"]["duration_s"]) - 1.5)
+
+    for number in (0, 1, 0):
+        shutil.copyfile(clips[number], folder / "cut.mp4")
+        assert states(once(folder, out)) == {"cut.mp4": "done"}
+        assert length() == number
+    assert states(once(folder, out)) == {}
+    (out / "cut.scored.mp4").unlink()
+    assert states(once(folder, out)) == {"cut.mp4": "done"}
+    assert (out / "cut.scored.mp4").is_file()
+
+
 def test_job_files_have_options_and_are_done_once(clips: list[Path], tmp_path: Path) -> None:
     folder, out, films = tmp_path / "in", tmp_path / "out", tmp_path / "films"
     for place in (folder, films, out):

@@ -119,6 +119,7 @@ def test_films_are_known_by_place_and_by_content_after_a_restart(tmp_path: Path)
     Record(tmp_path).end(outcome("done"), outcome("failed", code=3, content="b", video="/in/b.mp4"))
     with (tmp_path / "batch.jsonl").open("a") as record:
         record.write('{"state": "done", "na')
+    (tmp_path / "a.scored.mp4").touch()
     memory = Memory(tmp_path, retry_failed=False)
     done, failed = seen_at(Path("/in/a.mp4")), seen_at(Path("/in/b.mp4"))
     assert memory.of_place(done) is not None
@@ -133,6 +134,31 @@ def test_films_are_known_by_place_and_by_content_after_a_restart(tmp_path: Path)
     assert known.failure is not None
     assert Memory(tmp_path, retry_failed=True).of_place(failed) is None
     assert Memory(tmp_path, retry_failed=True).of_place(done) is not None
+
+
+def test_a_film_is_known_while_its_own_result_is_there(tmp_path: Path) -> None:
+    record, result = Record(tmp_path), tmp_path / "a.scored.mp4"
+    copy = replace(outcome("skipped", video="/in/copy.mp4"), name="/in/copy.mp4")
+    record.end(outcome("done"), copy)
+    places = [seen_at(Path("/in/a.mp4")), seen_at(Path("/in/copy.mp4"))]
+
+    def known() -> list[bool]:
+        memory = Memory(tmp_path, retry_failed=False)
+        assert (memory.of_content("c") is not None) == (memory.of_place(places[0]) is not None)
+        return [memory.of_place(place) is not None for place in places]
+
+    # Gone; there; changed since; of another film, which has failed afterwards; made again.
+    assert known() == [False, False]
+    result.touch()
+    assert known() == [True, True]
+    result.write_bytes(b"x")
+    assert known() == [False, False]
+    result.write_bytes(b"")
+    other = outcome("failed", code=3, content="f", video="/in/f.mp4")
+    record.end(outcome("done", content="d", video="/in/d.mp4"), other)
+    assert known() == [False, False]
+    record.end(outcome("done"))
+    assert known() == [True, True]
 
 
 def replace_time(seen: Seen) -> Seen:

@@ -47,11 +47,9 @@ class Record:
     def __init__(self, out: Path) -> None:
         self.path = out / RECORD
         self._begun_path = out / _BEGUN
-        self._last = {
-            line["name"]: line
-            for line in lines_of(self.path)
-            if line.get("state") in _ENDED and isinstance(line.get("name"), str)
-        }
+        named = [line for line in lines_of(self.path) if isinstance(line.get("name"), str)]
+        self._last = {line["name"]: line for line in named if line.get("state") in _ENDED}
+        self._done = {line["name"]: line for line in named if line.get("state") == "done"}
         self._begun = {line["name"] for line in lines_of(self._begun_path) if "name" in line}
 
     def last(self, name: str) -> dict[str, Any] | None:
@@ -65,8 +63,9 @@ class Record:
             name: As the record knows it.
             output: The file.
         """
-        line = self._last.get(name)
-        if line is None or line["state"] != "done" or not output.is_file():
+        # One that has failed since has not touched it.
+        line = self._done.get(name)
+        if line is None or not output.is_file():
             return False
         return bool(output.stat().st_size == line["output_bytes"])
 
@@ -99,6 +98,7 @@ class Record:
             append_lines(self.path, lines)
         # A watch comes back to names in the same run.
         self._last |= {line["name"]: line for line in lines if line["state"] in _ENDED}
+        self._done |= {line["name"]: line for line in lines if line["state"] == "done"}
 
     def close(self, outcomes: Iterable[Outcome]) -> None:
         """All that was begun has ended, and the record says how.

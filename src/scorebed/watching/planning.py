@@ -135,10 +135,11 @@ class Planner:
             )
         maker = self._memory.maker(item.name)
         asked = ask is not None and ask.entry.output is not None
-        other = maker is not None and os.path.abspath(maker) != os.path.abspath(video)  # noqa: PTH100 - of names
-        if other and not asked and not self._job.batch.overwrite:
+        if maker is None or asked or self._job.batch.overwrite:
+            return
+        if os.path.abspath(maker.video) != os.path.abspath(video):  # noqa: PTH100 - of names
             raise SettingsError(
-                f"watch: {maker} has become {output} before, and so would {video}",
+                f"watch: {maker.video} has become {output} before, and so would {video}",
                 remedy="Start the watch with --keep-structure, or with --name-template "
                 "'{parent}-{stem}.scored{ext}'; or rename the film.",
             )
