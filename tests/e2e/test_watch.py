@@ -280,6 +280,30 @@ def ask(stem: Path, **keys: Any) -> None:
     part.rename(stem.with_name(f"{stem.name}.scorebed.json"))
 
 
+def test_no_result_of_a_film_that_was_moved_away_is_replaced(
+    clips: list[Path], tmp_path: Path
+) -> None:
+    folder, out, done = tmp_path / "in", tmp_path / "out", tmp_path / "done"
+    folder.mkdir()
+    for number, state in ((0, "done"), (1, "done"), (0, "skipped"), (2, "done")):
+        shutil.copyfile(clips[number], folder / "day.mp4")
+        assert states(once(folder, out, move_done=done)) == {"day.mp4": state}
+    names = ["day", "day (2)", "day (3)"]
+    lengths = [
+        json.loads((out / f"{name}.scored.mp4.scorebed.json").read_text())["picture"]["duration_s"]
+        for name in names
+    ]
+    assert lengths == pytest.approx([1.5, 2.5, 3.5], abs=0.1)
+    assert (done / "day (2).mp4").read_bytes() == clips[1].read_bytes()
+    # A version that has gone is made again under its own name.
+    (out / "day (2).scored.mp4").unlink()
+    shutil.copyfile(clips[1], folder / "day.mp4")
+    assert states(once(folder, out, move_done=done)) == {"day.mp4": "done"}
+    assert sorted(path.stem for path in out.glob("*.mp4")) == [
+        "day (2).scored", "day (3).scored", "day.scored",
+    ]  # fmt: skip
+
+
 @pytest.mark.slow
 def test_scored_films_are_moved_where_it_is_asked_for(clips: list[Path], tmp_path: Path) -> None:
     folder, out, done = tmp_path / "in", tmp_path / "out", tmp_path / "in" / "done"

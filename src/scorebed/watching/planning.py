@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from scorebed.batching.record import Record
     from scorebed.settings import Settings
     from scorebed.watching.items import Ask, Seen, WatchJob
-    from scorebed.watching.memory import Memory
+    from scorebed.watching.memory import Known, Memory
 
 
 class Planner:
@@ -66,6 +67,9 @@ class Planner:
         entry = self._entry(film) if ask is None else ask.entry
         want = self._want if ask is None else self._settled(entry)
         item = item_of(self._job.batch, self._naming, self._record, number, entry, want)
+        if self._would_lose(item.name, item.job.output, film, entry):
+            entry = replace(entry, output=self._numbered(film, entry, want))
+            item = item_of(self._job.batch, self._naming, self._record, number, entry, want)
         self._refuse_names(item, ask)
         if ask is not None:
             log = LogWanted(path=log_beside(item.job.output), form="text", level="info")
@@ -104,6 +108,31 @@ class Planner:
             number=number, name=str(path), job=place, key="", fate=Fate.FAILED, failure=failure
         )
 
+    def _would_lose(self, name: str, output: Path, film: Seen, entry: Entry) -> bool:
+        """Whether a result would replace that of another film, which was moved away before.
+
+        Where films stay, one that takes another's place is the new version of the same export.
+        """
+        if self._job.move_done is None or self._job.batch.overwrite or entry.output is not None:
+            return False
+        made = self._memory.maker(name)
+        if made is None or made.content == film.content:
+            return False
+        return _same_name(made, film.path) and os.path.lexists(output)
+
+    def _numbered(self, film: Seen, entry: Entry, want: Settings) -> Path:
+        """A result's name with the number that the film gets where it is moved to."""
+        for count in itertools.count(2):
+            told = f" ({count})"
+            video = film.path.with_stem(f"{film.path.stem}{told}")
+            output = self._naming.output(replace(entry, video=video), want, 1)
+            if told not in output.name:
+                output = output.with_stem(f"{output.stem}{told}")
+            named = output.relative_to(self._job.batch.out)
+            if not self._would_lose(named.as_posix(), output, film, entry):
+                return named
+        raise AssertionError
+
     def _entry(self, film: Seen) -> Entry:
         return replace(self._plain, video=film.path, base=film.base)
 
@@ -137,12 +166,17 @@ class Planner:
         asked = ask is not None and ask.entry.output is not None
         if maker is None or asked or self._job.batch.overwrite:
             return
-        if os.path.abspath(maker.video) != os.path.abspath(video):  # noqa: PTH100 - of names
+        if not _same_name(maker, video):
             raise SettingsError(
                 f"watch: {maker.video} has become {output} before, and so would {video}",
                 remedy="Start the watch with --keep-structure, or with --name-template "
                 "'{parent}-{stem}.scored{ext}'; or rename the film.",
             )
+
+
+def _same_name(made: Known, video: Path) -> bool:
+    """Whether a result was made of a film that lay where another one lies."""
+    return os.path.abspath(made.video) == os.path.abspath(video)  # noqa: PTH100 - of names
 
 
 def _check_figures(job: WatchJob) -> None:
