@@ -304,6 +304,21 @@ def test_no_result_of_a_film_that_was_moved_away_is_replaced(
     ]  # fmt: skip
 
 
+def test_a_film_is_moved_after_its_last_job(clips: list[Path], tmp_path: Path) -> None:
+    folder, out, done = tmp_path / "in", tmp_path / "out", tmp_path / "done"
+    folder.mkdir()
+    shutil.copyfile(clips[0], folder / "a.mp4")
+    for number in range(3):
+        ask(folder / f"job {number}", video="a.mp4", output=f"{number}.mp4", seed=number)
+    # The last one fails, and keeps the film no longer.
+    ask(folder / "job 3", video="a.mp4", output="3.odd")
+    result = once(folder, out, move_done=done, jobs=1)
+    assert sorted(one.state for one in result.outcomes) == ["done"] * 3 + ["failed"]
+    assert sorted(path.name for path in out.glob("*.mp4")) == ["0.mp4", "1.mp4", "2.mp4"]
+    assert (done / "a.mp4").is_file()
+    assert [path.name for path in folder.iterdir()] == ["job 3.scorebed.json"]
+
+
 @pytest.mark.slow
 def test_scored_films_are_moved_where_it_is_asked_for(clips: list[Path], tmp_path: Path) -> None:
     folder, out, done = tmp_path / "in", tmp_path / "out", tmp_path / "in" / "done"

@@ -120,7 +120,6 @@ class _Folder:
         self._job = job
         self._work = work
         self._sight = Sight(job)
-        self._asks: dict[str, Ask] = {}
         self._awaited: Collection[str] | None = None
         self._looked = False
         self._troubles: dict[str, str] = {}
@@ -131,7 +130,7 @@ class _Folder:
         """Whether nothing is left of what the watch ends with; never, if it ends with nothing."""
         if not (self._job.once or self._job.own_queue) or not self._looked:
             return False
-        asked = [ask.film for ask in self._asks.values() if self._is_awaited(ask.file)]
+        asked = [ask.film for ask in self._work.asks.values() if self._is_awaited(ask.file)]
         found = [*self._sight.films.values(), *self._sight.jobs.values()]
         there = [seen for seen in found if self._is_awaited(seen) and seen.size_bytes >= 0]
         return all(seen.handled for seen in itertools.chain(asked, there))
@@ -145,12 +144,16 @@ class _Folder:
         for file in list(self._sight.jobs.values()):
             if not file.handled and file.size_bytes >= 0 and self._is_awaited(file):
                 self._read(file)
-        self._asks = {name: ask for name, ask in self._asks.items() if self._is_alive(name, ask)}
-        asked = [ask for ask in self._asks.values() if self._is_due(ask)]
+        asks = self._work.asks
+        for name in [name for name, ask in asks.items() if not self._is_alive(name, ask)]:
+            del asks[name]
+        self._work.put_away_left()
+        asked = [ask for ask in asks.values() if self._is_due(ask)]
         asked.sort(key=lambda ask: ask.file.mtime_ns)
         # A film that somebody has asked for is theirs, and not found besides.
-        asks = self._asks.values()
-        theirs = {ask.film.path for ask in asks if ask.ended is None or not ask.film.handled}
+        theirs = {
+            ask.film.path for ask in asks.values() if ask.ended is None or not ask.film.handled
+        }
         films = [film for film in self._sight.films.values() if film.path not in theirs]
         found = [film for film in films if self._is_ripe(film)]
         self._leave_known(found)
@@ -214,7 +217,7 @@ class _Folder:
             ask.film.handled = same and not self._work.memory.forgets(ended.failure)
             if ask.film.handled and self._job.once:
                 self._work.fail_again(ask.film.path, ended.failure)
-        self._asks[str(ask.file.path)] = ask
+        self._work.asks[str(ask.file.path)] = ask
 
     def _is_alive(self, name: str, ask: Ask) -> bool:
         """Whether a job is still to be kept: not if its file has gone before it was taken."""

@@ -56,6 +56,10 @@ class Work(Run):
         self._number = 1
         """Of the next item."""
         self._taken: dict[int, Taken] = {}
+        self.asks: dict[str, Ask] = {}
+        """Jobs that wait, are in hand, or have failed, by their files."""
+        self._left: dict[Path, Seen] = {}
+        """Films that are done, and stay until their last job has ended."""
 
     def has(self, content: str) -> bool:
         """Whether a film of that content is in hand that was found, not asked for."""
@@ -126,13 +130,16 @@ class Work(Run):
         self._begin(replace(item, fate=Fate.SKIP, failure=None, why=why), film, None)
 
     def put_away(self, film: Seen) -> None:
-        """Moves a film that is done, or its job file, if that is asked for.
+        """Moves a film that is done with its last job, or a job file, if that is asked for.
 
         Args:
             film: The file.
         """
         into = self._job.move_done
         if into is None or not film.path.is_relative_to(self._job.folder):
+            return
+        if self._is_wanted(film.path):
+            self._left[film.path] = replace(film)
             return
         before = (film.size_bytes, film.mtime_ns)
         refresh(film, time.monotonic())
@@ -144,6 +151,17 @@ class Work(Run):
             self.say(f"{film.path}: is done, but cannot be moved to {into} ({error.strerror})")
         else:
             note(logging.INFO, f"{film.path} moved to {moved}")
+
+    def put_away_left(self) -> None:
+        """Moves what is done and has waited for a job that has ended, or was withdrawn."""
+        for path in [path for path in self._left if not self._is_wanted(path)]:
+            self.put_away(self._left.pop(path))
+
+    def _is_wanted(self, path: Path) -> bool:
+        """Whether a film is in hand, or a job is to be done with it."""
+        due = [ask for ask in self.asks.values() if ask.ended is None or not ask.film.handled]
+        films = [*(one.film for one in self._taken.values()), *(ask.film for ask in due)]
+        return any(film.path == path for film in films)
 
     def say(self, text: str) -> None:
         """Tells and logs a sentence about the folder."""
@@ -233,6 +251,7 @@ class Work(Run):
             self.put_away(taken.film)
             if ask is not None:
                 self.put_away(ask.file)
+        self.put_away_left()
 
 
 def _judged(outcome: Outcome, taken: Taken) -> tuple[Outcome, bool]:
