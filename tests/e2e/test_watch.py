@@ -208,12 +208,15 @@ def test_what_failed_is_left_alone_until_it_changes(clips: list[Path], tmp_path:
     assert states(once(folder, out)) == both
     first = lines_of(out)
     assert all(line["error"]["remedy"] for line in first)
-    # Told again, and not tried: nobody opens them.
-    assert states(once(folder, out)) == both
+    # Said in a sentence: neither tried nor recorded again.
+    told: list[str] = []
+    assert states(once(folder, out, tell=told.append)) == {}
+    assert any("2 files that failed before are left alone" in one for one in told)
+    assert lines_of(out) == first
     film.write_bytes(clips[0].read_bytes())
     template = "{stem}-music{ext}"
     mended = once(folder, out, name_template=template)
-    assert states(mended) == both | {"broken.mp4": "done"}
+    assert states(mended) == {"broken.mp4": "done"}
     assert (folder / "broken-music.mp4.scorebed.json").is_file()
     retried = once(folder, out, name_template=template, retry_failed=True)
     assert states(retried) == {"text.mov": "failed"}
@@ -251,9 +254,11 @@ def test_job_files_have_options_and_are_done_once(clips: list[Path], tmp_path: P
     ask(folder / "two", video="b.mp4", style="lofi")
     ask(folder / "bad", video="b.mp4", stile="lofi")
     ask(folder / "gone", video="none.mp4", output="gone.mp4")
+    ask(folder / "self", video=".")
     result = once(folder, out)
     assert sorted(f"{one.video.name} {one.state}" for one in result.outcomes) == [
         "a.mp4 done", "b.mp4 done", "bad.scorebed.json failed", "none.mp4 failed",
+        "self.scorebed.json failed",
     ]  # fmt: skip
     told = json.loads((out / "deep" / "one.mkv.scorebed.json").read_text())
     assert told["music"]["seed"] == 5
@@ -262,16 +267,34 @@ def test_job_files_have_options_and_are_done_once(clips: list[Path], tmp_path: P
     assert "not there" in (out / "gone.mp4.scorebed.log").read_text()
     assert "lofi" in (out / "b.scored.mp4.scorebed.json").read_text()
     # Neither they nor their films are touched, and a restart knows them.
-    assert len(list(folder.glob("*.scorebed.json"))) == 4
+    assert len(list(folder.glob("*.scorebed.json"))) == 5
     (films / "a.mp4").unlink()
     shutil.copyfile(clips[1], folder / "none.mp4")
     (folder / "b.mp4").unlink()
     again = once(folder, out)
     # The film that was missing is there.
-    assert sorted(f"{one.video.name} {one.state}" for one in again.outcomes) == [
-        "bad.scorebed.json failed", "none.mp4 done",
-    ]  # fmt: skip
+    assert [f"{one.video.name} {one.state}" for one in again.outcomes] == ["none.mp4 done"]
     assert (out / "gone.mp4").is_file()
+
+
+def test_a_film_that_a_job_names_is_the_jobs(clips: list[Path], tmp_path: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    shutil.copyfile(clips[0], folder / "a.mp4")
+    ask(folder / "odd", video="a.mp4", output="a.odd")
+    (failed,) = once(folder, out).outcomes
+    assert failed.failure is not None
+    assert "odd.scorebed.json" in failed.failure.message
+    # Neither by itself, nor by the next watch.
+    assert once(folder, out).outcomes == ()
+    (folder / "odd.scorebed.json").unlink()
+    # Nobody has tried it as it is.
+    assert [one.name for one in once(folder, out).outcomes] == ["a.scored.mp4"]
+    ask(folder / "more", video="a.mp4", output="more.mp4")
+    assert [one.name for one in once(folder, out).outcomes] == ["more.mp4"]
+    (out / "more.mp4").unlink()
+    assert [one.name for one in once(folder, out).outcomes] == ["more.mp4"]
+    assert once(folder, out).outcomes == ()
 
 
 def ask(stem: Path, **keys: Any) -> None:

@@ -62,6 +62,11 @@ def read_ask(job: WatchJob, file: Seen) -> Ask | None:
     _refuse_options(job, file, entry)
     # Not there before it is looked at.
     path = Path(os.path.abspath(entry.video))  # noqa: PTH100 - as the folder has it, without ..
+    if path.is_dir():
+        raise SettingsError(
+            f"watch: {path}, which the job file {file.path} names, is a folder",
+            remedy='Name one film there: {"video": "film.mp4"}',
+        )
     return Ask(
         file=file,
         sha256=hashlib.sha256(raw).hexdigest(),

@@ -48,6 +48,8 @@ class EndedJob:
 
     state: State
     """How."""
+    name: str
+    """Its result, as the record knows it; what has failed before it had one, by its file."""
     size_bytes: int
     """Length of the film that it names; -1 where it was not there."""
     mtime_ns: int
@@ -84,11 +86,15 @@ class Memory:
         self._contents: dict[str, Known] = {}
         self._jobs: dict[tuple[str, str, int], EndedJob] = {}
         self._made: dict[str, Known] = {}
+        self._job_of: dict[str, str] = {}
+        jobs = [line for line in lines_of(self._jobs_path) if "film" in line]
+        for line in jobs:
+            self._learn_job(line)
+        # What a job could not do with its own options says nothing of the film.
+        theirs = {(line["film"], line["name"]) for line in jobs if line["error"]}
         for line in lines_of(out / RECORD):
-            self._learn_line(line, again=retry_failed)
-        for line in lines_of(self._jobs_path):
-            if "job_mtime_ns" in line:
-                self._learn_job(line)
+            if not line.get("error") or (line.get("input"), line.get("name")) not in theirs:
+                self._learn_line(line, again=retry_failed)
 
     def of_place(self, film: Seen) -> Known | None:
         """What became of a film that lies where it did, unchanged.
@@ -123,6 +129,14 @@ class Memory:
         """
         return self._made.get(name)
 
+    def job_of(self, name: str) -> str | None:
+        """The job file that a result was last made for.
+
+        Args:
+            name: The result, as the record knows it.
+        """
+        return self._job_of.get(name)
+
     def of_job(self, file: Seen, sha256: str) -> EndedJob | None:
         """How a job file has ended; None if it has not.
 
@@ -154,6 +168,8 @@ class Memory:
             "job": str(ask.file.path),
             "sha256": ask.sha256,
             "job_mtime_ns": ask.file.mtime_ns,
+            "film": str(outcome.video),
+            "name": outcome.name,
             "state": outcome.state,
             "size_bytes": ask.film.size_bytes,
             "mtime_ns": ask.film.mtime_ns,
@@ -173,10 +189,13 @@ class Memory:
     def _learn_job(self, line: dict[str, Any]) -> None:
         self._jobs[line["job"], line["sha256"], line["job_mtime_ns"]] = EndedJob(
             state=line["state"],
+            name=line["name"],
             size_bytes=line["size_bytes"],
             mtime_ns=line["mtime_ns"],
             failure=failure_of(line) if line["error"] else None,
         )
+        if line["state"] == "done":
+            self._job_of[line["name"]] = line["job"]
 
     def _learn_line(self, line: dict[str, Any], *, again: bool = False) -> None:
         state, source = line.get("state"), line.get("source")

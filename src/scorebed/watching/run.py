@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from scorebed.batching.items import BatchWatch
     from scorebed.watching.items import Ask, Seen, WatchJob
+    from scorebed.watching.memory import EndedJob
 
 _REST_S = 60.0
 """Workers without work are let go after that."""
@@ -121,6 +122,9 @@ class _Folder:
         self._work = work
         self._sight = Sight(job)
         self._awaited: Collection[str] | None = None
+        self._theirs: set[str] = set()
+        self._left_alone = 0
+        """Files that have failed before, since that was told."""
         self._looked = False
         self._troubles: dict[str, str] = {}
         self.more = False
@@ -133,7 +137,12 @@ class _Folder:
         asked = [ask.film for ask in self._work.asks.values() if self._is_awaited(ask.file)]
         found = [*self._sight.films.values(), *self._sight.jobs.values()]
         there = [seen for seen in found if self._is_awaited(seen) and seen.size_bytes >= 0]
-        return all(seen.handled for seen in itertools.chain(asked, there))
+        return all(seen.handled for seen in asked) and all(
+            seen.handled or self._is_asked_for(seen) for seen in there
+        )
+
+    def _is_asked_for(self, film: Seen) -> bool:
+        return bool(self._theirs) and os.path.realpath(film.path) in self._theirs
 
     def look(self) -> None:
         """Looks into the folder, and has taken what is ripe."""
@@ -150,13 +159,12 @@ class _Folder:
         self._work.put_away_left()
         asked = [ask for ask in asks.values() if self._is_due(ask)]
         asked.sort(key=lambda ask: ask.file.mtime_ns)
-        # A film that somebody has asked for is theirs, and not found besides.
-        theirs = {
-            ask.film.path for ask in asks.values() if ask.ended is None or not ask.film.handled
-        }
-        films = [film for film in self._sight.films.values() if film.path not in theirs]
-        found = [film for film in films if self._is_ripe(film)]
+        # A film that a job names is the job's, and not found besides, however the job ends.
+        self._theirs = {os.path.realpath(ask.film.path) for ask in asks.values()}
+        films = [film for film in self._sight.films.values() if self._is_ripe(film)]
+        found = [film for film in films if not self._is_asked_for(film)]
         self._leave_known(found)
+        self._tell_left_alone()
         ripe = sorted((film for film in found if not film.handled), key=lambda film: film.path)
         # What was asked for in particular comes first.
         due = [*((ask.film, ask) for ask in asked), *((film, None) for film in ripe)]
@@ -189,8 +197,7 @@ class _Folder:
         known = self._work.memory.of_place(file)
         if known is not None:
             file.handled = True
-            if known.failure is not None and self._job.once:
-                self._work.fail_again(file.path, known.failure)
+            self._left_alone += known.failure is not None
             return
         try:
             ask = read_ask(self._job, file)
@@ -208,16 +215,22 @@ class _Folder:
         refresh(ask.film, time.monotonic())
         ended = self._work.memory.of_job(ask.file, ask.sha256)
         if ended is not None and ended.failure is None:
-            self._work.put_away(ask.file)
-            return
+            if self._is_whole(ended, ask):
+                self._work.put_away(ask.file)
+                return
+            ended = None
         if ended is not None and ended.failure is not None:
             before = (ended.size_bytes, ended.mtime_ns)
             same = before == (ask.film.size_bytes, ask.film.mtime_ns)
             ask.ended = ended.state
             ask.film.handled = same and not self._work.memory.forgets(ended.failure)
-            if ask.film.handled and self._job.once:
-                self._work.fail_again(ask.film.path, ended.failure)
+            self._left_alone += ask.film.handled
         self._work.asks[str(ask.file.path)] = ask
+
+    def _is_whole(self, ended: EndedJob, ask: Ask) -> bool:
+        """Whether a job that is done need not be done again: not if its result has gone alone."""
+        result = self._job.batch.out / ended.name
+        return os.path.lexists(result) or ask.film.size_bytes < 0
 
     def _is_alive(self, name: str, ask: Ask) -> bool:
         """Whether a job is still to be kept: not if its file has gone before it was taken."""
@@ -242,23 +255,23 @@ class _Folder:
 
     def _leave_known(self, films: list[Seen]) -> None:
         """Passes over what is done or has failed before, where it lies, and what is no film."""
-        failed = 0
         for film in films:
             known = self._work.memory.of_place(film)
             film.handled = known is not None or not is_film(film.path)
-            if known is None:
-                continue
-            if known.failure is None:
+            if known is not None and known.failure is None:
                 self._work.put_away(film)
-            elif self._job.once:
-                self._work.fail_again(film.path, known.failure)
-            else:
-                failed += 1
-        if failed:
-            self._work.say(
-                f"watch: {failed} files that failed before are left alone until they change; "
-                "--retry-failed tries them again"
+            self._left_alone += known is not None and known.failure is not None
+
+    def _tell_left_alone(self) -> None:
+        count, self._left_alone = self._left_alone, 0
+        if count:
+            what = (
+                "1 file that failed before is"
+                if count == 1
+                else f"{count} files that failed before are"
             )
+            until = "it changes" if count == 1 else "they change"
+            self._work.say(f"watch: {what} left alone until {until}; --retry-failed tries again")
 
     def _consider(self, film: Seen, ask: Ask | None, held: set[Path]) -> None:
         """Has a film taken that stands still, if it is whole and was not scored before."""

@@ -102,6 +102,8 @@ class Work(Run):
             ask: Whose job it is, if it is a film of one.
         """
         item = self._planner.failed(self._number, file.path, error)
+        if ask is not None:
+            item = replace(item, name=str(ask.file.path))
         if ask is not None and ask.entry.output is not None:
             # Whoever asks looks there.
             output = self._job.batch.out / ask.entry.output
@@ -195,11 +197,14 @@ class Work(Run):
                 super().end(outcome, busy=busy)
                 continue
             told, again = _judged(outcome, taken)
+            if told.failure is not None and taken.ask is not None:
+                told = replace(told, failure=self._asked(told.failure, taken.ask))
             with self._job_log(taken.log):
                 super().end(told, busy=busy)
                 if told.failure is None:
                     note(logging.INFO, told.why or f"done: {told.output}")
-            self.memory.learn(told)
+            if taken.ask is None or told.failure is None:
+                self.memory.learn(told)
             if not again:
                 self._close(taken, told)
 
@@ -227,6 +232,13 @@ class Work(Run):
             except OSError as error:
                 self.say(f"the log {log} cannot be written ({error.strerror})")
             yield
+
+    def _asked(self, failure: Failure, ask: Ask) -> Failure:
+        """Why a job failed: of one film there may be several."""
+        job = ask.entry.output if self._job.own_queue else ask.file.path
+        named = job is None or str(job) in failure.message
+        told = failure.message if named else f"{failure.message}, for the job {job}"
+        return replace(failure, message=told)
 
     def _close(self, taken: Taken, outcome: Outcome) -> None:
         ask = taken.ask
