@@ -277,6 +277,28 @@ def test_job_files_have_options_and_are_done_once(clips: list[Path], tmp_path: P
     assert (out / "gone.mp4").is_file()
 
 
+def test_two_jobs_do_not_share_an_output(clips: list[Path], tmp_path: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    shutil.copyfile(clips[0], folder / "a.mp4")
+    shutil.copyfile(clips[1], folder / "b.mp4")
+    ask(folder / "1", video="a.mp4", output="same.mp4")
+    ask(folder / "2", video="a.mp4", output="x/../same.mp4", seed=5)
+    ask(folder / "3", video="b.mp4", output="same.mp4")
+    found = {one.video.name + one.state for one in once(folder, out).outcomes}
+    assert found == {"a.mp4done", "a.mp4failed", "b.mp4failed"}
+    told = json.loads((out / "same.mp4.scorebed.json").read_text())
+    assert told["picture"]["duration_s"] == pytest.approx(1.5, abs=0.1)
+    errors = [line["error"] for line in lines_of(out) if line["error"]]
+    assert all("has become" in error["message"] for error in errors)
+    assert all('"overwrite"' in error["remedy"] for error in errors)
+    # Said in so many words, it is replaced.
+    ask(folder / "3", video="b.mp4", output="same.mp4", overwrite=True)
+    assert [one.state for one in once(folder, out).outcomes] == ["done"]
+    told = json.loads((out / "same.mp4.scorebed.json").read_text())
+    assert told["picture"]["duration_s"] == pytest.approx(2.5, abs=0.1)
+
+
 def test_a_film_that_a_job_names_is_the_jobs(clips: list[Path], tmp_path: Path) -> None:
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()

@@ -50,6 +50,12 @@ def test_a_job_file_names_a_film_and_its_options(tmp_path: Path) -> None:
         ('{"video": "a\\u0000.mp4"}', "no object"),
         ('{"video": "a.mp4", "sed": 1}', "'sed'"),
         ('{"video": "a.mp4", "seed": "x"}', "seed"),
+        ('{"video": "a.mp4", "overwrite": "x"}', "overwrite"),
+        ('{"video": "a.mp4", "output": "../x.mp4"}', "not in"),
+        ('{"video": "a.mp4", "output": "link/x.mp4"}', "not in"),
+        ('{"video": "a.mp4", "output": "/x.mp4"}', "not in"),
+        ('{"video": "a.mp4", "stems": "/x"}', "not in"),
+        ('{"video": "a.mp4", "plot": "../x.png"}', "not in"),
         ('{"video": "a.mp4", "base-url": "http://elsewhere"}', "base-url"),
         ('{"video": "a.mp4", "max_spend": 1e6}', "max-spend"),
         ('{"video": "a.mp4"}' + " " * 1_000_000, "too long"),
@@ -61,10 +67,33 @@ def test_a_bad_job_file_is_refused_with_its_name(
 ) -> None:
     file = tmp_path / "a.scorebed.json"
     file.write_bytes(text.encode() if isinstance(text, str) else text)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "link").symlink_to(tmp_path.parent)
     with pytest.raises(SettingsError, match=words) as caught:
         read_ask(job_for(tmp_path), seen_at(file))
     assert file.name in caught.value.message
     assert caught.value.remedy
+
+
+def test_a_job_file_may_write_elsewhere_if_the_watch_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "a.scorebed.json"
+    file.write_text('{"video": "a.mp4", "output": "/x.mp4", "overwrite": true}')
+    for may in ({"jobs_anywhere": True}, {"own_queue": True}):
+        ask = read_ask(job_for(tmp_path, **may), seen_at(file))
+        assert ask is not None
+        assert (ask.entry.output, ask.entry.overwrite) == (Path("/x.mp4"), True)
+    file.write_text('{"video": "a.mp4", "output": "deep/x.mp4", "plot": "x.png"}')
+    ask = read_ask(job_for(tmp_path), seen_at(file))
+    assert ask is not None
+    assert ask.entry.output == Path("deep/x.mp4")
+
+
+def test_a_suggestion_is_not_far_fetched(tmp_path: Path) -> None:
+    file = tmp_path / "a.scorebed.json"
+    file.write_text('{"video": "a.mp4", "overwrit": true}')
+    with pytest.raises(SettingsError) as caught:
+        read_ask(job_for(tmp_path), seen_at(file))
+    assert "Did you mean" not in caught.value.remedy
 
 
 def test_the_users_own_queue_may_say_what_may_be_spent(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from scorebed.watching.queue import Asked
 
 _OF_A_RUN = (
-    *("overwrite", "json_", "workspace", "settings", "log_file", "log_format", "log_level"),
+    *("json_", "workspace", "settings", "log_file", "log_format", "log_level"),
     *("quiet", "stems"),
 )
 """What of ``score`` no job file has."""

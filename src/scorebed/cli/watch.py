@@ -37,6 +37,7 @@ def watch(
     once: options_watch.Once = False,
     retry_failed: options_watch.RetryFailed = False,
     move_done: options_watch.MoveDone = None,
+    jobs_anywhere: options_watch.JobsAnywhere = False,
     recursive: options.Recursive = True,
     only: options.Only = None,
     exclude: options.Exclude = None,
@@ -70,6 +71,7 @@ def watch(
         once=once,
         retry_failed=retry_failed,
         move_done=move_done,
+        jobs_anywhere=jobs_anywhere,
         pays=yes,
         tell=batch.tell,
     )

@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     from scorebed.watching.memory import Known, Memory
 
 
+_ANOTHER_OUTPUT = (
+    'Give the job another "output", or "overwrite": true; with scorebed hook: -o FILE, or '
+    "--overwrite."
+)
+
+
 class Planner:
     """Makes a film of the folder, or of a job file, an item of the batch.
 
@@ -71,6 +77,8 @@ class Planner:
             entry = replace(entry, output=self._numbered(film, entry, want))
             item = item_of(self._job.batch, self._naming, self._record, number, entry, want)
         self._refuse_names(item, ask)
+        if not (self._job.batch.overwrite or entry.overwrite):
+            self._refuse_results(item, ask)
         if ask is not None:
             log = LogWanted(path=log_beside(item.job.output), form="text", level="info")
             item = replace(item, log=log)
@@ -113,7 +121,8 @@ class Planner:
 
         Where films stay, one that takes another's place is the new version of the same export.
         """
-        if self._job.move_done is None or self._job.batch.overwrite or entry.output is not None:
+        replaces = self._job.batch.overwrite or entry.overwrite
+        if self._job.move_done is None or replaces or entry.output is not None:
             return False
         made = self._memory.maker(name)
         if made is None or made.content == film.content:
@@ -162,15 +171,36 @@ class Planner:
                 f"watch: {ask.file.path} is where the JSON of the result {output} goes",
                 remedy="Give the job file another name.",
             )
+
+    def _refuse_results(self, item: Item, ask: Ask | None) -> None:
+        """Refuses to replace a result that was asked for and is of another film or job."""
+        video, output = item.job.video, item.job.output
         maker = self._memory.maker(item.name)
-        asked = ask is not None and ask.entry.output is not None
-        if maker is None or asked or self._job.batch.overwrite:
+        if maker is None:
             return
-        if not _same_name(maker, video):
+        named = ask is not None and ask.entry.output is not None
+        if not _same_name(maker, video) and not (named and not os.path.lexists(output)):
             raise SettingsError(
                 f"watch: {maker.video} has become {output} before, and so would {video}",
-                remedy="Start the watch with --keep-structure, or with --name-template "
+                remedy=_ANOTHER_OUTPUT
+                if named
+                else "Start the watch with --keep-structure, or with --name-template "
                 "'{parent}-{stem}.scored{ext}'; or rename the film.",
+            )
+        self._refuse_other_job(item, maker, ask)
+
+    def _refuse_other_job(self, item: Item, maker: Known, ask: Ask | None) -> None:
+        """Refuses a job that would replace what another one, still there, has made of the film."""
+        if ask is None or item.fate is Fate.SKIP or maker.content != ask.film.content:
+            return
+        output, other = item.job.output, self._memory.job_of(item.name)
+        if other is None or other == str(ask.file.path) or not os.path.lexists(output):
+            return
+        if os.path.lexists(other):
+            raise SettingsError(
+                f"watch: {maker.video} has become {output} before, as {other} asks for, and so "
+                f"would it for {ask.file.path}",
+                remedy=_ANOTHER_OUTPUT,
             )
 
 
