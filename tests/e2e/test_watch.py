@@ -405,6 +405,53 @@ def test_a_full_disk_ends_the_watch_and_it_goes_on_when_there_is_room(
     assert states(once(folder, out)) == {"a.mp4": "done"} or lines_of(out)[-1]["state"] == "done"
 
 
+def test_a_watch_waits_for_its_results_folder(
+    clips: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, out, away, stop = tmp_path / "in", tmp_path / "out", tmp_path / "x", threading.Event()
+    folder.mkdir()
+    said: list[str] = []
+    done: list[int] = []
+    results: list[BatchResult] = []
+    full, plain = threading.Event(), os.fsync
+
+    def fsync(number: int) -> None:
+        if full.is_set():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        plain(number)
+
+    def run() -> None:
+        result = package.watch(
+            folder, out, settle_s=0.1, interval_s=0.05, options=DRAFT, tell=said.append,
+            workspace=tmp_path / "work", stop=stop, watch=lambda told: done.append(told.done),
+        )  # fmt: skip
+        results.append(result)
+
+    monkeypatch.setattr("scorebed.batching.record.os.fsync", fsync)
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        wait_until(lambda: any("watching" in one for one in said))
+        out.rename(away)
+        shutil.copyfile(clips[0], folder / "a.mp4")
+        wait_until(lambda: any("the watch waits" in one for one in said))
+        away.rename(out)
+        wait_until(lambda: 1 in done)
+        full.set()
+        shutil.copyfile(clips[1], folder / "b.mp4")
+        wait_until(lambda: any("is full" in one for one in said))
+        full.clear()
+        wait_until(lambda: 2 in done)
+    finally:
+        full.clear()
+        stop.set()
+        thread.join(PATIENCE_S)
+    assert [states(result) for result in results] == [{"a.mp4": "done", "b.mp4": "done"}]
+    # Once for each time, however often it was tried.
+    assert [one.endswith("goes on") for one in said if "the watch" in one].count(True) == 2
+    assert len([one for one in said if "the watch waits" in one]) == 2
+
+
 @pytest.mark.slow
 def test_a_python_program_stops_its_watch(clips: list[Path], tmp_path: Path) -> None:
     folder, stop, results = tmp_path / "in", threading.Event(), []

@@ -109,8 +109,9 @@ class Record:
             outcomes: Of all files.
         """
         left = [one for one in outcomes if one.name in self._begun and one.state == "failed"]
-        self._begun_path.unlink(missing_ok=True)
-        there = [{"name": one.name} for one in left if one.output.exists()]
+        with told_of(self._begun_path, stage="batch"):
+            self._begun_path.unlink(missing_ok=True)
+            there = [{"name": one.name} for one in left if one.output.exists()]
         if there:
             append_lines(self._begun_path, there)
 

@@ -11,7 +11,7 @@ from scorebed.batching.pool import Pool
 from scorebed.batching.record import RECORD
 from scorebed.batching.run import TICK_S
 from scorebed.delivery import told_of
-from scorebed.errors import BatchFailed, Interrupted
+from scorebed.errors import BatchFailed, Interrupted, WorkspaceError
 from scorebed.watching.folder import Folder
 from scorebed.watching.working import Work
 
@@ -47,13 +47,19 @@ def run_watch(
     out = job.batch.out
     with told_of(out, stage="watch"):
         out.mkdir(parents=True, exist_ok=True)
+    work.patience.stop = stop
     work.say(f"watching {job.folder}, results go to {out}")
     begun = time.monotonic()
     with Pool(out=out, jobs=work.plan.jobs) as pool:
         try:
             _go(job, work, folder, pool, stop)
         except (KeyboardInterrupt, Interrupted):
-            work.keep_what_ended(pool)
+            work.patience.over = True
+            try:
+                work.keep_what_ended(pool)
+            except WorkspaceError as error:
+                # The next watch does again what could not be written down.
+                work.say(error.message)
             raise
         work.keep_what_ended(pool)
     outcomes = tuple(work.outcomes[number] for number in sorted(work.outcomes))

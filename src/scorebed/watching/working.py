@@ -20,6 +20,7 @@ from scorebed.watching.asks import bad_job_log
 from scorebed.watching.items import JOB_ENDING, Taken
 from scorebed.watching.memory import Memory, passes
 from scorebed.watching.moving import move_away
+from scorebed.watching.patience import Patience, PatientRecord
 from scorebed.watching.planning import Planner
 from scorebed.watching.sight import refresh
 
@@ -52,6 +53,9 @@ class Work(Run):
         super().__init__(BatchPlan(job=job.batch, items=(), jobs=jobs), watch)
         self.memory = Memory(job.batch.out, retry_failed=job.retry_failed)
         self._job = job
+        self.patience = Patience(self.say, pause_s=job.interval_s)
+        self.patience.over = job.once or job.own_queue
+        self.record = PatientRecord(job.batch.out, self.patience)
         self._planner = Planner(job, self.record, self.memory)
         self._number = 1
         """Of the next item."""
@@ -244,7 +248,7 @@ class Work(Run):
         ask = taken.ask
         if ask is not None:
             ask.ended = outcome.state
-            self.memory.end_job(ask, outcome)
+            self.patience.write(lambda: self.memory.end_job(ask, outcome))
             if self._job.own_queue:
                 ask.file.path.unlink(missing_ok=True)
         elif self._job.own_queue:
