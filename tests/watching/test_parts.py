@@ -111,6 +111,7 @@ def test_the_users_own_queue_may_say_what_may_be_spent(tmp_path: Path) -> None:
         ("file:///a/my%20film%20%C3%A9%25.mp4", "/a/my film é%.mp4"),
         ("file://localhost/a.mp4", "/a.mp4"),
         ("FILE:/a.mp4", "/a.mp4"),
+        ("file:////a/b.mp4", "//a/b.mp4"),
         ("file:///C:/x/y.mp4", "C:/x/y.mp4"),
         ("'/a/b c.mp4'\r\n", "/a/b c.mp4"),
         ("100%20.mp4", "100%20.mp4"),
@@ -272,6 +273,29 @@ def test_two_films_do_not_take_one_name_and_no_film_its_own(tmp_path: Path) -> N
         planner.item(1, seen_at(tmp_path / "a.mp4"), None)
 
 
+def test_the_log_names_the_film_of_each_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = job_for(tmp_path)
+    job.batch.out.mkdir()
+    work = Work(job, unwatched)
+    films = []
+    for name in ("bad.mp4", "copy.mp4"):
+        (tmp_path / name).write_bytes(name.encode())
+        films.append(Seen(path=tmp_path / name, base=tmp_path, number=1))
+        refresh(films[-1], 0.0)
+    with caplog.at_level("INFO", logger="scorebed"):
+        work.fail(films[0], ScorebedError("it is broken", remedy="Mend it."))
+        work.skip(films[1], "it is the same film as /x.mp4, which is scored")
+    assert [(vars(line)["file"], line.getMessage()) for line in caplog.records] == [
+        (str(tmp_path / "bad.mp4"), "it is broken"),
+        (
+            str(tmp_path / "copy.mp4"),
+            f"{tmp_path / 'copy.mp4'} skipped: it is the same film as /x.mp4, which is scored",
+        ),
+    ]
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [
@@ -280,6 +304,7 @@ def test_two_films_do_not_take_one_name_and_no_film_its_own(tmp_path: Path) -> N
         ({"interval_s": 0.0}, "--interval"),
         ({"move_done": "."}, "--move-done"),
         ({"move_done": "out"}, "--move-done"),
+        ({"move_done": "file"}, "watch: .* and --move-done is a folder"),
         ({"folder": "none"}, "no folder"),
         ({"template": "{index}{ext}"}, "index"),
         ({"provider": "elevenlabs"}, "spend money"),
@@ -290,6 +315,7 @@ def test_a_watch_that_cannot_be_is_refused_at_once(
 ) -> None:
     monkeypatch.setenv("ELEVENLABS_API_KEY", "no real one")
     job = job_for(tmp_path)
+    (tmp_path / "file").touch()
     template = str(more.pop("template", "{stem}.scored{ext}"))
     provider = str(more.pop("provider", "embedded"))
     options = replace(job.batch.options, provider=provider)

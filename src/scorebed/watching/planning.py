@@ -242,10 +242,10 @@ def _check_places(job: WatchJob) -> None:
             f"watch: the folder {folder} cannot be searched ({error.strerror})",
             remedy="Check that you may read it.",
         ) from error
-    require_parent(out)
+    require_parent(out, stage="watch")
     if job.move_done is None:
         return
-    require_parent(job.move_done)
+    require_parent(job.move_done, flag="--move-done", stage="watch")
     if job.move_done.resolve() in {folder.resolve(), out.resolve()}:
         raise SettingsError(
             f"watch: --move-done {job.move_done} is the watched folder or --out",

@@ -14,7 +14,7 @@ from scorebed.batching.planning import BatchPlan
 from scorebed.batching.run import Run, outcome_of
 from scorebed.delivery import log_beside
 from scorebed.errors import ScorebedError
-from scorebed.journal import note
+from scorebed.journal import about, note
 from scorebed.logs import log_to
 from scorebed.watching.asks import bad_job_log
 from scorebed.watching.items import JOB_ENDING, Taken
@@ -203,10 +203,11 @@ class Work(Run):
             told, again = _judged(outcome, taken)
             if told.failure is not None and taken.ask is not None:
                 told = replace(told, failure=self._asked(told.failure, taken.ask))
-            with self._job_log(taken.log):
+            with self._job_log(taken.log), about(told.video):
                 super().end(told, busy=busy)
                 if told.failure is None:
-                    note(logging.INFO, told.why or f"done: {told.output}")
+                    ended = f"{told.video} skipped: {told.why}" if told.why else None
+                    note(logging.INFO, ended or f"done: {told.output}")
             if taken.ask is None or told.failure is None:
                 self.memory.learn(told)
             if not again:
