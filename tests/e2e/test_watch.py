@@ -449,7 +449,9 @@ def test_a_watch_waits_for_its_results_folder(
     assert [states(result) for result in results] == [{"a.mp4": "done", "b.mp4": "done"}]
     # Once for each time, however often it was tried.
     assert [one.endswith("goes on") for one in said if "the watch" in one].count(True) == 2
-    assert len([one for one in said if "the watch waits" in one]) == 2
+    waits = [one for one in said if "the watch waits" in one]
+    assert len(waits) == 2
+    assert all(one.startswith("watch: ") for one in waits)
 
 
 @pytest.mark.slow

@@ -69,10 +69,9 @@ def run_batch(plan: BatchPlan, watch: BatchWatch = unwatched) -> BatchResult:
         seconds=time.monotonic() - begun,
         one_style=plan.job.one_style,
     )
-    failed = result.count("failed")
-    if failed:
+    if result.count("failed"):
         raise BatchFailed(
-            f"batch: {failed} of {len(outcomes)} files failed; {result.count('done')} are done",
+            f"batch: {result.failed_words()}",
             remedy=f"See {out / RECORD}; mend what it says and run the same command again.",
             result=result,
         )

@@ -110,7 +110,7 @@ def _queue(asked: Asked, options: dict[str, Any], queue: Path | None, *, quiet: 
 
     from scorebed.delivery import log_beside, told_of  # noqa: PLC0415
     from scorebed.journal import note, running  # noqa: PLC0415
-    from scorebed.logs import log_to  # noqa: PLC0415
+    from scorebed.logs import log_to, on_one_line  # noqa: PLC0415
     from scorebed.watching.queue import enqueue  # noqa: PLC0415
 
     log = log_beside(asked.output)
@@ -118,7 +118,7 @@ def _queue(asked: Asked, options: dict[str, Any], queue: Path | None, *, quiet: 
         file = enqueue(asked, options, queue)
         note(logging.INFO, f"queued by {asked.app}: {file}")
     if not quiet:
-        say(f"queued     {asked.video} -> {asked.output}, see {log}")
+        say(on_one_line(f"queued     {asked.video} -> {asked.output}, see {log}"))
 
 
 def _refuse_one_place(

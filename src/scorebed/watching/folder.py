@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from scorebed.batching.find import is_film
 from scorebed.errors import MediaError, ScorebedError
+from scorebed.exporters.words import counted
 from scorebed.media import content_of
 from scorebed.watching.asks import read_ask
 from scorebed.watching.items import PATIENT
@@ -102,7 +103,7 @@ class Folder:
             if self._job.once and not self._looked:
                 told = f"watch: the folder {folder} cannot be searched ({why})"
                 error = MediaError(told, remedy="Check that you may read it.")
-                self._work.fail_again(Path(folder), error)
+                self._work.fail_place(Path(folder), error)
             elif self._troubles.get(folder) != why:
                 self._work.say(f"watch: {folder} cannot be searched ({why}): it is tried again")
         self._troubles = self._sight.troubles
@@ -182,11 +183,7 @@ class Folder:
     def _tell_left_alone(self) -> None:
         count, self._left_alone = self._left_alone, 0
         if count:
-            what = (
-                "1 file that failed before is"
-                if count == 1
-                else f"{count} files that failed before are"
-            )
+            what = f"{counted(count, 'file')} that failed before {'is' if count == 1 else 'are'}"
             until = "it changes" if count == 1 else "they change"
             self._work.say(f"watch: {what} left alone until {until}; --retry-failed tries again")
 

@@ -175,7 +175,7 @@ class Memory:
             "mtime_ns": ask.film.mtime_ns,
             "error": to_line(outcome)["error"],
         }
-        append_lines(self._jobs_path, [line])
+        append_lines(self._jobs_path, [line], stage="watch")
         self._learn_job(line)
 
     def forgets(self, failure: Failure) -> bool:

@@ -72,6 +72,8 @@ class PatientRecord(Record):
         patience: How it waits.
     """
 
+    stage = "watch"
+
     def __init__(self, out: Path, patience: Patience) -> None:
         super().__init__(out)
         self._patience = patience

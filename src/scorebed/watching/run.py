@@ -70,10 +70,9 @@ def run_watch(
         seconds=time.monotonic() - begun,
         one_style=job.batch.one_style,
     )
-    failed = result.count("failed")
-    if failed and job.once:
+    if result.count("failed") and job.once:
         raise BatchFailed(
-            f"watch: {failed} of {len(outcomes)} files failed; {result.count('done')} are done",
+            f"watch: {result.failed_words()}",
             remedy=f"See {out / RECORD}; mend what it says and run the same command again: what "
             "has not changed is tried again with --retry-failed.",
             result=result,

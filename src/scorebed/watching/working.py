@@ -15,7 +15,7 @@ from scorebed.batching.run import Run, outcome_of
 from scorebed.delivery import log_beside
 from scorebed.errors import ScorebedError
 from scorebed.journal import about, note
-from scorebed.logs import log_to
+from scorebed.logs import log_to, on_one_line
 from scorebed.watching.asks import bad_job_log
 from scorebed.watching.items import JOB_ENDING, Taken
 from scorebed.watching.memory import Memory, passes
@@ -114,8 +114,8 @@ class Work(Run):
             item = replace(item, job=replace(item.job, output=output))
         self._begin(item, file, ask)
 
-    def fail_again(self, path: Path, failure: Failure | ScorebedError) -> None:
-        """What failed before, or is no film: it counts as failed, and nothing more is done.
+    def fail_place(self, path: Path, failure: ScorebedError) -> None:
+        """What is no film: it counts as failed, and nothing more is done.
 
         Args:
             path: The file or folder.
@@ -172,7 +172,7 @@ class Work(Run):
     def say(self, text: str) -> None:
         """Tells and logs a sentence about the folder."""
         note(logging.INFO, text)
-        self._job.tell(text)
+        self._job.tell(on_one_line(text))
 
     def step(self, pool: Holders[Any], timeout_s: float) -> None:
         """As of every run; what was replaced while it waited is not begun.
