@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from scorebed.errors import MissingKey, ScorebedError, SettingsError, WorkspaceError
+from scorebed.exporters.words import counted
 from scorebed.ffmpeg import locate, missing_parts
 from scorebed.ledger import Ledger, State, answers_waiting, default_ledger, look_at_locks
 from scorebed.presets import preset_names
@@ -177,7 +178,9 @@ def _ledger() -> list[Finding]:
     except (WorkspaceError, SettingsError) as error:
         return [Finding(what="ledger", found=error.message, remedy=error.remedy)]
     lost = sum(one.state is State.UNKNOWN for one in receipts)
-    found = f"{place}, {len(receipts)} receipts" + (f", {lost} of unknown outcome" * bool(lost))
+    found = f"{place}, {counted(len(receipts), 'receipt')}" + (
+        f", {lost} of unknown outcome" * bool(lost)
+    )
     findings = [Finding(what="ledger", found=found)]
     if isinstance(place, Path) and place.is_dir():
         told, remedy = look_at_locks(place)

@@ -131,6 +131,22 @@ def running(file: object, verb: str) -> Iterator[None]:
         _RUN.reset(token)
 
 
+@contextmanager
+def about(file: object) -> Iterator[None]:
+    """All that is logged meanwhile is about a file, which nobody works on here.
+
+    Args:
+        file: Its path.
+    """
+    outer = _RUN.get()
+    begun = time.monotonic() if outer is None else outer.begun
+    token = _RUN.set(_Run(file=str(file), verb="" if outer is None else outer.verb, begun=begun))
+    try:
+        yield
+    finally:
+        _RUN.reset(token)
+
+
 def _note_end(error: BaseException, run: _Run) -> None:
     if isinstance(error, ScorebedError):
         named = _STAGE.match(error.message)

@@ -285,11 +285,15 @@ class _Text(logging.Formatter):
             words.append(f"| {told['remedy']}")
         if told["traceback"]:
             words.append(f"| {told['traceback']}")
-        return _on_one_line(" ".join(words))
+        return on_one_line(" ".join(words))
 
 
-def _on_one_line(text: str) -> str:
-    """Without anything that a terminal would obey, or that would end the line."""
+def on_one_line(text: str) -> str:
+    """A text without anything that a terminal would obey, or that would end the line.
+
+    Args:
+        text: May hold the names of files.
+    """
     return "".join(
         sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text
     )

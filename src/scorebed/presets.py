@@ -169,7 +169,7 @@ def _refuse_unknown(table: dict[str, Any], form: type[Any], path: Path | str, wh
     known = [field.name for field in dataclasses.fields(form)]
     for key, value in table.items():
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+            near = difflib.get_close_matches(key, known, n=1)
             raise SettingsError(
                 f"{path} has an unknown key {where + key!r}",
                 remedy=f"Did you mean {where + near[0]!r}?"

@@ -111,6 +111,18 @@ def test_a_hook_imports_nothing_heavy(environment: dict[str, str], tmp_path: Pat
     }
 
 
+def test_a_hook_makes_its_folder_and_may_replace(scorebed: Scorebed, tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"film")
+    out = tmp_path / "new" / "deep"
+    queued = ("hook", "x", "a.mp4", "--queue", ".")
+    done = scorebed(*queued, "--out", out, "--overwrite", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (job,) = tmp_path.glob("a-*.scorebed.json")
+    told = json.loads(job.read_text())
+    assert (told["output"], told["overwrite"]) == (str(out / "a.scored.mp4"), True)
+    assert "queued by x" in (out / "a.scored.mp4.scorebed.log").read_text()
+
+
 def test_what_goes_wrong_is_in_a_log_too(scorebed: Scorebed, tmp_path: Path, data: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"film")
     home = {"XDG_DATA_HOME": str(data)}
@@ -118,7 +130,10 @@ def test_what_goes_wrong_is_in_a_log_too(scorebed: Scorebed, tmp_path: Path, dat
     for args, code, words in (
         (("resolve", tmp_path / "none.mp4"), 3, "cannot be opened"),
         (("resolve", tmp_path), 3, "is a folder"),
-        (("resolve", tmp_path / "no" / "folder.mp4"), 2, "does not exist"),
+        (("resolve", tmp_path / "no" / "folder.mp4"), 3, "cannot be opened"),
+        (("resolve", "none.mp4", "--out", tmp_path / "unmade"), 3, "cannot be opened"),
+        (("resolve", "http://host/a.mp4"), 3, "no file of this machine"),
+        (("resolve", "file://server/share/a.mp4"), 3, "no file of this machine"),
         (("resolve", tmp_path / "a.mp4", "--queue", tmp_path / "no"), 2, "is no folder"),
         (("resolve", tmp_path / "a.mp4", "--queue", ".", "--max-spend", "3"), 2, "runs the watch"),
         (("resolve", tmp_path / ("n" * 250 + ".mp4")), 6, "name too long"),
@@ -131,7 +146,10 @@ def test_what_goes_wrong_is_in_a_log_too(scorebed: Scorebed, tmp_path: Path, dat
         assert words.lower() in done.stderr.lower()
         assert words.lower() in apart.read_text().lower(), args
         apart.unlink()
+    assert not (tmp_path / "unmade").exists()
     assert "cannot be opened" in (tmp_path / "none.scored.mp4.scorebed.log").read_text()
+    # None beside a folder, which is no film.
+    assert not list(tmp_path.parent.glob("*.scored.scorebed.log"))
     assert "is no folder" in (tmp_path / "a.scored.mp4.scorebed.log").read_text()
     assert not any(
         path.name.endswith(".json") for path in (data / "scorebed" / "hook").rglob("*")

@@ -208,16 +208,39 @@ def test_what_failed_is_left_alone_until_it_changes(clips: list[Path], tmp_path:
     assert states(once(folder, out)) == both
     first = lines_of(out)
     assert all(line["error"]["remedy"] for line in first)
-    # Told again, and not tried: nobody opens them.
-    assert states(once(folder, out)) == both
+    # Said in a sentence: neither tried nor recorded again.
+    told: list[str] = []
+    assert states(once(folder, out, tell=told.append)) == {}
+    assert any("2 files that failed before are left alone" in one for one in told)
+    assert lines_of(out) == first
     film.write_bytes(clips[0].read_bytes())
     template = "{stem}-music{ext}"
     mended = once(folder, out, name_template=template)
-    assert states(mended) == both | {"broken.mp4": "done"}
+    assert states(mended) == {"broken.mp4": "done"}
     assert (folder / "broken-music.mp4.scorebed.json").is_file()
     retried = once(folder, out, name_template=template, retry_failed=True)
     assert states(retried) == {"text.mov": "failed"}
     assert states(once(folder, out, only=["*.mp4"])) == {}
+
+
+def test_a_film_that_goes_back_to_an_earlier_version_is_scored_again(
+    clips: list[Path], tmp_path: Path
+) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+
+    def length() -> float:
+        told = json.loads((out / "cut.scored.mp4.scorebed.json").read_text())
+        return round(float(told["picture"]["duration_s"]) - 1.5)
+
+    for number in (0, 1, 0):
+        shutil.copyfile(clips[number], folder / "cut.mp4")
+        assert states(once(folder, out)) == {"cut.mp4": "done"}
+        assert length() == number
+    assert states(once(folder, out)) == {}
+    (out / "cut.scored.mp4").unlink()
+    assert states(once(folder, out)) == {"cut.mp4": "done"}
+    assert (out / "cut.scored.mp4").is_file()
 
 
 def test_job_files_have_options_and_are_done_once(clips: list[Path], tmp_path: Path) -> None:
@@ -231,9 +254,11 @@ def test_job_files_have_options_and_are_done_once(clips: list[Path], tmp_path: P
     ask(folder / "two", video="b.mp4", style="lofi")
     ask(folder / "bad", video="b.mp4", stile="lofi")
     ask(folder / "gone", video="none.mp4", output="gone.mp4")
+    ask(folder / "self", video=".")
     result = once(folder, out)
     assert sorted(f"{one.video.name} {one.state}" for one in result.outcomes) == [
         "a.mp4 done", "b.mp4 done", "bad.scorebed.json failed", "none.mp4 failed",
+        "self.scorebed.json failed",
     ]  # fmt: skip
     told = json.loads((out / "deep" / "one.mkv.scorebed.json").read_text())
     assert told["music"]["seed"] == 5
@@ -242,15 +267,13 @@ def test_job_files_have_options_and_are_done_once(clips: list[Path], tmp_path: P
     assert "not there" in (out / "gone.mp4.scorebed.log").read_text()
     assert "lofi" in (out / "b.scored.mp4.scorebed.json").read_text()
     # Neither they nor their films are touched, and a restart knows them.
-    assert len(list(folder.glob("*.scorebed.json"))) == 4
+    assert len(list(folder.glob("*.scorebed.json"))) == 5
     (films / "a.mp4").unlink()
     shutil.copyfile(clips[1], folder / "none.mp4")
     (folder / "b.mp4").unlink()
     again = once(folder, out)
     # The film that was missing is there.
-    assert sorted(f"{one.video.name} {one.state}" for one in again.outcomes) == [
-        "bad.scorebed.json failed", "none.mp4 done",
-    ]  # fmt: skip
+    assert [f"{one.video.name} {one.state}" for one in again.outcomes] == ["none.mp4 done"]
     assert (out / "gone.mp4").is_file()
 
 
@@ -268,7 +291,7 @@ def test_what_nobody_foresaw_is_the_failure_of_one_file(
     def broken(*_args: object) -> None:
         raise ZeroDivisionError("a fault of scorebed")
 
-    module = "working" if "." in where else "run"
+    module = "working" if "." in where else "folder"
     monkeypatch.setattr(f"scorebed.watching.{module}.{where}", broken)
     failed = states(once(folder, out))
     assert len(failed) == 3
@@ -302,10 +325,91 @@ def test_a_film_that_a_program_still_writes_to_is_not_taken(
     assert any("open for writing" in text for text in told)
 
 
+def test_two_jobs_do_not_share_an_output(clips: list[Path], tmp_path: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    shutil.copyfile(clips[0], folder / "a.mp4")
+    shutil.copyfile(clips[1], folder / "b.mp4")
+    ask(folder / "1", video="a.mp4", output="same.mp4")
+    ask(folder / "2", video="a.mp4", output="x/../same.mp4", seed=5)
+    ask(folder / "3", video="b.mp4", output="same.mp4")
+    found = {one.video.name + one.state for one in once(folder, out).outcomes}
+    assert found == {"a.mp4done", "a.mp4failed", "b.mp4failed"}
+    told = json.loads((out / "same.mp4.scorebed.json").read_text())
+    assert told["picture"]["duration_s"] == pytest.approx(1.5, abs=0.1)
+    errors = [line["error"] for line in lines_of(out) if line["error"]]
+    assert all("has become" in error["message"] for error in errors)
+    assert all('"overwrite"' in error["remedy"] for error in errors)
+    # Said in so many words, it is replaced.
+    ask(folder / "3", video="b.mp4", output="same.mp4", overwrite=True)
+    assert [one.state for one in once(folder, out).outcomes] == ["done"]
+    told = json.loads((out / "same.mp4.scorebed.json").read_text())
+    assert told["picture"]["duration_s"] == pytest.approx(2.5, abs=0.1)
+
+
+def test_a_film_that_a_job_names_is_the_jobs(clips: list[Path], tmp_path: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    shutil.copyfile(clips[0], folder / "a.mp4")
+    ask(folder / "odd", video="a.mp4", output="a.odd")
+    (failed,) = once(folder, out).outcomes
+    assert failed.failure is not None
+    assert "odd.scorebed.json" in failed.failure.message
+    # Neither by itself, nor by the next watch.
+    assert once(folder, out).outcomes == ()
+    (folder / "odd.scorebed.json").unlink()
+    # Nobody has tried it as it is.
+    assert [one.name for one in once(folder, out).outcomes] == ["a.scored.mp4"]
+    ask(folder / "more", video="a.mp4", output="more.mp4")
+    assert [one.name for one in once(folder, out).outcomes] == ["more.mp4"]
+    (out / "more.mp4").unlink()
+    assert [one.name for one in once(folder, out).outcomes] == ["more.mp4"]
+    assert once(folder, out).outcomes == ()
+
+
 def ask(stem: Path, **keys: Any) -> None:
     part = stem.with_name(f".{stem.name}")
     part.write_text(json.dumps(keys))
     part.rename(stem.with_name(f"{stem.name}.scorebed.json"))
+
+
+def test_no_result_of_a_film_that_was_moved_away_is_replaced(
+    clips: list[Path], tmp_path: Path
+) -> None:
+    folder, out, done = tmp_path / "in", tmp_path / "out", tmp_path / "done"
+    folder.mkdir()
+    for number, state in ((0, "done"), (1, "done"), (0, "skipped"), (2, "done")):
+        shutil.copyfile(clips[number], folder / "day.mp4")
+        assert states(once(folder, out, move_done=done)) == {"day.mp4": state}
+    names = ["day", "day (2)", "day (3)"]
+    lengths = [
+        json.loads((out / f"{name}.scored.mp4.scorebed.json").read_text())["picture"]["duration_s"]
+        for name in names
+    ]
+    assert lengths == pytest.approx([1.5, 2.5, 3.5], abs=0.1)
+    assert (done / "day (2).mp4").read_bytes() == clips[1].read_bytes()
+    # A version that has gone is made again under its own name.
+    (out / "day (2).scored.mp4").unlink()
+    shutil.copyfile(clips[1], folder / "day.mp4")
+    assert states(once(folder, out, move_done=done)) == {"day.mp4": "done"}
+    assert sorted(path.stem for path in out.glob("*.mp4")) == [
+        "day (2).scored", "day (3).scored", "day.scored",
+    ]  # fmt: skip
+
+
+def test_a_film_is_moved_after_its_last_job(clips: list[Path], tmp_path: Path) -> None:
+    folder, out, done = tmp_path / "in", tmp_path / "out", tmp_path / "done"
+    folder.mkdir()
+    shutil.copyfile(clips[0], folder / "a.mp4")
+    for number in range(3):
+        ask(folder / f"job {number}", video="a.mp4", output=f"{number}.mp4", seed=number)
+    # The last one fails, and keeps the film no longer.
+    ask(folder / "job 3", video="a.mp4", output="3.odd")
+    result = once(folder, out, move_done=done, jobs=1)
+    assert sorted(one.state for one in result.outcomes) == ["done"] * 3 + ["failed"]
+    assert sorted(path.name for path in out.glob("*.mp4")) == ["0.mp4", "1.mp4", "2.mp4"]
+    assert (done / "a.mp4").is_file()
+    assert [path.name for path in folder.iterdir()] == ["job 3.scorebed.json"]
 
 
 @pytest.mark.slow
@@ -347,6 +451,55 @@ def test_a_full_disk_ends_the_watch_and_it_goes_on_when_there_is_room(
     assert caught.value.remedy
     assert not [path for path in out.iterdir() if path.suffix == ".part"]
     assert states(once(folder, out)) == {"a.mp4": "done"} or lines_of(out)[-1]["state"] == "done"
+
+
+def test_a_watch_waits_for_its_results_folder(
+    clips: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, out, away, stop = tmp_path / "in", tmp_path / "out", tmp_path / "x", threading.Event()
+    folder.mkdir()
+    said: list[str] = []
+    done: list[int] = []
+    results: list[BatchResult] = []
+    full, plain = threading.Event(), os.fsync
+
+    def fsync(number: int) -> None:
+        if full.is_set():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        plain(number)
+
+    def run() -> None:
+        result = package.watch(
+            folder, out, settle_s=0.1, interval_s=0.05, options=DRAFT, tell=said.append,
+            workspace=tmp_path / "work", stop=stop, watch=lambda told: done.append(told.done),
+        )  # fmt: skip
+        results.append(result)
+
+    monkeypatch.setattr("scorebed.batching.record.os.fsync", fsync)
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        wait_until(lambda: any("watching" in one for one in said))
+        out.rename(away)
+        shutil.copyfile(clips[0], folder / "a.mp4")
+        wait_until(lambda: any("the watch waits" in one for one in said))
+        away.rename(out)
+        wait_until(lambda: 1 in done)
+        full.set()
+        shutil.copyfile(clips[1], folder / "b.mp4")
+        wait_until(lambda: any("is full" in one for one in said))
+        full.clear()
+        wait_until(lambda: 2 in done)
+    finally:
+        full.clear()
+        stop.set()
+        thread.join(PATIENCE_S)
+    assert [states(result) for result in results] == [{"a.mp4": "done", "b.mp4": "done"}]
+    # Once for each time, however often it was tried.
+    assert [one.endswith("goes on") for one in said if "the watch" in one].count(True) == 2
+    waits = [one for one in said if "the watch waits" in one]
+    assert len(waits) == 2
+    assert all(one.startswith("watch: ") for one in waits)
 
 
 @pytest.mark.slow

@@ -526,7 +526,7 @@ def test_what_only_buying_again_buys_is_said_before(
     service.will(name)
     run(make_order(), purse, tmp_path / "first")
     said = announcement("elevenlabs", make_order(), purse, chosen=True)
-    assert f"the answer to 1 of 1 requests {told}" in said
+    assert f"the answer to 1 of 1 request {told}" in said
     assert "only --buy-again buys it again for about 0.08 USD, nothing is sent" in said
     assert "the take is in the ledger" not in said
     provider = ElevenLabsProvider()
@@ -547,7 +547,7 @@ def test_the_fate_of_each_part_is_its_own(
     first, *rest = fates(provider, order, purse)
     assert (first, sorted(rest)) == (Fate.KEPT, [Fate.TO_BUY, Fate.UNUSABLE])
     said = announcement("elevenlabs", order, purse, chosen=True)
-    assert "1 request, 1 files" in said
+    assert "1 request, 1 file," in said
     assert "the answer to 1 of 3 requests is no music" in said
 
 

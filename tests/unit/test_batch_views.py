@@ -133,6 +133,26 @@ def test_drift_is_from_the_median() -> None:
     assert drift([]) == ()
 
 
+def test_names_stay_on_their_line_and_one_is_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = replace(BROKEN, video=Path("a\nb\x1b[2J.mp4"))
+    result = BatchResult(out=tmp_path, outcomes=(odd,), seconds=1.0, one_style=False)
+    lines = result.lines()
+    assert not any("\n" in line or "\x1b" in line for line in lines)
+    assert any("a\\nb\\x1b[2J.mp4" in line for line in lines)
+    assert "1 file: 0 done, 1 failed, 0 skipped" in lines
+    assert result.failed_words() == "1 of 1 file failed; 0 are done"
+    # Nothing is named that is not there.
+    assert not any(line.startswith("record") for line in lines)
+    (tmp_path / "batch.jsonl").touch()
+    assert any(line.startswith("record") for line in result.lines())
+    with batch_view(View.PLAIN, quiet=False, verb="watch") as watch:
+        watch(replace(TOLD, running=(), ended=odd))
+    told = capsys.readouterr().err.splitlines()
+    assert "a\\nb\\x1b[2J.mp4: failed: m" in told[0]
+
+
 def test_the_table_counts_and_thousands_show_their_failures() -> None:
     result = BatchResult(
         out=Path("out"), outcomes=(*(DONE,) * 300, BROKEN), seconds=65.0, one_style=False

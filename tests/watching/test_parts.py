@@ -54,6 +54,12 @@ def test_a_job_file_names_a_film_and_its_options(tmp_path: Path) -> None:
         ('{"video": "~nosuchuser/a.mp4"}', "home folder"),
         ('{"video": "a.mp4", "sed": 1}', "'sed'"),
         ('{"video": "a.mp4", "seed": "x"}', "seed"),
+        ('{"video": "a.mp4", "overwrite": "x"}', "overwrite"),
+        ('{"video": "a.mp4", "output": "../x.mp4"}', "not in"),
+        ('{"video": "a.mp4", "output": "link/x.mp4"}', "not in"),
+        ('{"video": "a.mp4", "output": "/x.mp4"}', "not in"),
+        ('{"video": "a.mp4", "stems": "/x"}', "not in"),
+        ('{"video": "a.mp4", "plot": "../x.png"}', "not in"),
         ('{"video": "a.mp4", "base-url": "http://elsewhere"}', "base-url"),
         ('{"video": "a.mp4", "max_spend": 1e6}', "max-spend"),
         ('{"video": "a.mp4", "reference-audio": true}', "reference-audio"),
@@ -69,6 +75,8 @@ def test_a_bad_job_file_is_refused_with_its_name(
 ) -> None:
     file = tmp_path / "a.scorebed.json"
     file.write_bytes(text.encode() if isinstance(text, str) else text)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "link").symlink_to(tmp_path.parent)
     with pytest.raises(SettingsError, match=words) as caught:
         read_ask(job_for(tmp_path), seen_at(file))
     assert file.name in caught.value.message
@@ -82,6 +90,27 @@ def test_a_pipe_or_a_device_is_no_job_file(tmp_path: Path) -> None:
     for name in ("pipe", "zero"):
         with pytest.raises(MediaError, match="a pipe or a device"):
             read_ask(job_for(tmp_path), seen_at(tmp_path / f"{name}.scorebed.json"))
+
+
+def test_a_job_file_may_write_elsewhere_if_the_watch_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "a.scorebed.json"
+    file.write_text('{"video": "a.mp4", "output": "/x.mp4", "overwrite": true}')
+    for may in ({"jobs_anywhere": True}, {"own_queue": True}):
+        ask = read_ask(job_for(tmp_path, **may), seen_at(file))
+        assert ask is not None
+        assert (ask.entry.output, ask.entry.overwrite) == (Path("/x.mp4"), True)
+    file.write_text('{"video": "a.mp4", "output": "deep/x.mp4", "plot": "x.png"}')
+    ask = read_ask(job_for(tmp_path), seen_at(file))
+    assert ask is not None
+    assert ask.entry.output == Path("deep/x.mp4")
+
+
+def test_a_suggestion_is_not_far_fetched(tmp_path: Path) -> None:
+    file = tmp_path / "a.scorebed.json"
+    file.write_text('{"video": "a.mp4", "overwrit": true}')
+    with pytest.raises(SettingsError) as caught:
+        read_ask(job_for(tmp_path), seen_at(file))
+    assert "Did you mean" not in caught.value.remedy
 
 
 def test_the_users_own_queue_may_say_what_may_be_spent(tmp_path: Path) -> None:
@@ -135,6 +164,7 @@ def test_a_job_does_not_go_online_where_the_watch_does_not(tmp_path: Path) -> No
         ("file:///a/my%20film%20%C3%A9%25.mp4", "/a/my film é%.mp4"),
         ("file://localhost/a.mp4", "/a.mp4"),
         ("FILE:/a.mp4", "/a.mp4"),
+        ("file:////a/b.mp4", "//a/b.mp4"),
         ("file:///C:/x/y.mp4", "C:/x/y.mp4"),
         ("'/a/b c.mp4'\r\n", "/a/b c.mp4"),
         ("100%20.mp4", "100%20.mp4"),
@@ -172,6 +202,7 @@ def test_films_are_known_by_place_and_by_content_after_a_restart(tmp_path: Path)
     Record(tmp_path).end(outcome("done"), outcome("failed", code=3, content="b", video="/in/b.mp4"))
     with (tmp_path / "batch.jsonl").open("a") as record:
         record.write('{"state": "done", "na')
+    (tmp_path / "a.scored.mp4").touch()
     memory = Memory(tmp_path, retry_failed=False)
     done, failed = seen_at(Path("/in/a.mp4")), seen_at(Path("/in/b.mp4"))
     assert memory.of_place(done) is not None
@@ -186,6 +217,31 @@ def test_films_are_known_by_place_and_by_content_after_a_restart(tmp_path: Path)
     assert known.failure is not None
     assert Memory(tmp_path, retry_failed=True).of_place(failed) is None
     assert Memory(tmp_path, retry_failed=True).of_place(done) is not None
+
+
+def test_a_film_is_known_while_its_own_result_is_there(tmp_path: Path) -> None:
+    record, result = Record(tmp_path), tmp_path / "a.scored.mp4"
+    copy = replace(outcome("skipped", video="/in/copy.mp4"), name="/in/copy.mp4")
+    record.end(outcome("done"), copy)
+    places = [seen_at(Path("/in/a.mp4")), seen_at(Path("/in/copy.mp4"))]
+
+    def known() -> list[bool]:
+        memory = Memory(tmp_path, retry_failed=False)
+        assert (memory.of_content("c") is not None) == (memory.of_place(places[0]) is not None)
+        return [memory.of_place(place) is not None for place in places]
+
+    # Gone; there; changed since; of another film, which has failed afterwards; made again.
+    assert known() == [False, False]
+    result.touch()
+    assert known() == [True, True]
+    result.write_bytes(b"x")
+    assert known() == [False, False]
+    result.write_bytes(b"")
+    other = outcome("failed", code=3, content="f", video="/in/f.mp4")
+    record.end(outcome("done", content="d", video="/in/d.mp4"), other)
+    assert known() == [False, False]
+    record.end(outcome("done"))
+    assert known() == [True, True]
 
 
 def replace_time(seen: Seen) -> Seen:
@@ -315,6 +371,29 @@ def test_two_films_do_not_take_one_name_and_no_film_its_own(tmp_path: Path) -> N
         planner.item(1, seen_at(tmp_path / "a.mp4"), None)
 
 
+def test_the_log_names_the_film_of_each_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = job_for(tmp_path)
+    job.batch.out.mkdir()
+    work = Work(job, unwatched)
+    films = []
+    for name in ("bad.mp4", "copy.mp4"):
+        (tmp_path / name).write_bytes(name.encode())
+        films.append(Seen(path=tmp_path / name, base=tmp_path, number=1))
+        refresh(films[-1], 0.0)
+    with caplog.at_level("INFO", logger="scorebed"):
+        work.fail(films[0], ScorebedError("it is broken", remedy="Mend it."))
+        work.skip(films[1], "it is the same film as /x.mp4, which is scored")
+    assert [(vars(line)["file"], line.getMessage()) for line in caplog.records] == [
+        (str(tmp_path / "bad.mp4"), "it is broken"),
+        (
+            str(tmp_path / "copy.mp4"),
+            f"{tmp_path / 'copy.mp4'} skipped: it is the same film as /x.mp4, which is scored",
+        ),
+    ]
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [
@@ -323,6 +402,7 @@ def test_two_films_do_not_take_one_name_and_no_film_its_own(tmp_path: Path) -> N
         ({"interval_s": 0.0}, "--interval"),
         ({"move_done": "."}, "--move-done"),
         ({"move_done": "out"}, "--move-done"),
+        ({"move_done": "file"}, "watch: .* and --move-done is a folder"),
         ({"folder": "none"}, "no folder"),
         ({"template": "{index}{ext}"}, "index"),
         ({"provider": "elevenlabs"}, "spend money"),
@@ -333,6 +413,7 @@ def test_a_watch_that_cannot_be_is_refused_at_once(
 ) -> None:
     monkeypatch.setenv("ELEVENLABS_API_KEY", "no real one")
     job = job_for(tmp_path)
+    (tmp_path / "file").touch()
     template = str(more.pop("template", "{stem}.scored{ext}"))
     provider = str(more.pop("provider", "embedded"))
     options = replace(job.batch.options, provider=provider)

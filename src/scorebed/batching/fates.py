@@ -49,7 +49,7 @@ def item_of(
         stems = job.stems / Path(name).with_suffix("")
     extras = tuple(what for what, on in (("stems", stems), ("plot", entry.plot)) if on is not None)
     key = options_key(entry.options, want.provider, one_style=job.one_style, extras=extras)
-    again = job.overwrite or record.is_ours(name, output)
+    again = job.overwrite or entry.overwrite or record.is_ours(name, output)
     one = Job(
         video=entry.video,
         output=output,
@@ -69,7 +69,7 @@ def item_of(
         one_style=job.one_style,
         log=job.log,
     )
-    return _remembered(job, record, item)
+    return item if entry.overwrite else _remembered(job, record, item)
 
 
 def _remembered(job: BatchJob, record: Record, item: Item) -> Item:

@@ -96,6 +96,8 @@ class Entry:
     """Where its stems go, if a manifest says so."""
     plot: Path | None = None
     """Where its plot goes, if a manifest says so."""
+    overwrite: bool = False
+    """Whether what has the name of its result may be replaced, if a job file says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

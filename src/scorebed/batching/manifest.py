@@ -60,7 +60,8 @@ def read_manifest(path: Path, options: Options) -> list[Entry]:
 def read_job(path: Path, text: str, options: Options) -> Entry:
     """The film of a job file: one JSON object, with the keys of a manifest.
 
-    ``app`` says which program has written it, and means nothing.
+    ``app`` says which program has written it, and means nothing; ``overwrite`` is for job files
+    alone: who runs a batch has its own.
 
     Args:
         path: The job file; paths in it are taken from its folder.
@@ -82,7 +83,13 @@ def read_job(path: Path, text: str, options: Options) -> Entry:
             f"the job file {path} is no object", remedy='Write for example: {"video": "film.mp4"}'
         )
     table.pop("app", None)
-    return _entry(path, _Row(where=str(path), table=table, loose=False), options)
+    overwrite = table.pop("overwrite", False)
+    if not isinstance(overwrite, bool):
+        raise SettingsError(
+            f"the job file {path}: overwrite is {overwrite!r}", remedy="Write true or false there."
+        )
+    entry = _entry(path, _Row(where=str(path), table=table, loose=False), options)
+    return replace(entry, overwrite=overwrite)
 
 
 def _rows(path: Path) -> Iterator[_Row]:

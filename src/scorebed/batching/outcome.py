@@ -12,7 +12,9 @@ from scorebed import __version__
 from scorebed.batching.items import STATES, Outcome
 from scorebed.batching.record import RECORD, SCHEMA_VERSION, cost_figures, sums, to_line
 from scorebed.batching.style import Drift, drift
+from scorebed.exporters.words import counted
 from scorebed.ledger import money
+from scorebed.logs import on_one_line
 
 if TYPE_CHECKING:
     from scorebed.batching.items import State
@@ -54,7 +56,13 @@ class BatchResult:
     def words(self) -> str:
         """How it went, in a line."""
         counts = [f"{self.count(state)} {state}" for state in STATES]
-        return f"{len(self.outcomes)} files: {', '.join(counts)}"
+        return f"{counted(len(self.outcomes), 'file')}: {', '.join(counts)}"
+
+    def failed_words(self) -> str:
+        """How many of all have failed, for the error of a run."""
+        failed, done = self.count("failed"), self.count("done")
+        files = counted(len(self.outcomes), "file")
+        return f"{failed} of {files} failed; {done} {'is' if done == 1 else 'are'} done"
 
     def to_json(self) -> str:
         """One line of JSON (ASCII)."""
@@ -85,11 +93,14 @@ class BatchResult:
             lines += ["", "one style: from the median of all", *_drift_rows(drifts)]
         paid = ", ".join(f"{money(one.amount)} {one.currency}" for one in self.spent)
         scored_s = sum(one.duration_s for one in self.outcomes if one.state == "done")
+        # Where there was nothing to do there may be none.
+        record = self.out / RECORD
+        told = [f"record  {on_one_line(str(record))}"] if record.exists() else []
         return [
             *lines,
             self.words(),
             (f"{clock(scored_s)} of picture in {clock(self.seconds)}, {paid or 'nothing'} spent"),
-            f"record  {self.out / RECORD}",
+            *told,
         ]
 
 
@@ -103,6 +114,10 @@ def clock(seconds: float) -> str:
 
 
 def _row(outcome: Outcome) -> str:
+    return on_one_line(_row_of(outcome))
+
+
+def _row_of(outcome: Outcome) -> str:
     taken = clock(outcome.seconds) if outcome.seconds else "-"
     row = f"{outcome.state:<8} {taken:>8}  {outcome.video}"
     if outcome.failure is not None:
@@ -131,7 +146,7 @@ def _drift_rows(drifts: tuple[Drift, ...]) -> list[str]:
             f"{_cell(music.tempo_bpm, '.0f', one.tempo_percent, '%'):<16}"
             f"{_cell(music.integrated_lufs, '.1f', one.loudness_lu, ' LU'):<16}"
             f"{_cell(music.brightness_hz, '.0f', one.brightness_percent, '%'):<16}"
-            f"{one.name}"
+            f"{on_one_line(one.name)}"
         )
     return rows
 

@@ -121,11 +121,13 @@ def plan_batch(job: BatchJob, cluster: Cluster | None = None, *, here: bool = Tr
     return plan
 
 
-def require_parent(out: Path) -> None:
+def require_parent(out: Path, *, flag: str = "--out", stage: str = "batch") -> None:
     """Refuses a folder of results that could not be made or written to.
 
     Args:
         out: The folder; need not be there.
+        flag: The option that names it, for errors.
+        stage: Named in errors.
 
     Raises:
         ScorebedError: If it is a file, or the folder that it would be made in is closed.
@@ -135,10 +137,10 @@ def require_parent(out: Path) -> None:
         there = there.parent
     if there.exists() and not there.is_dir():
         raise SettingsError(
-            f"batch: {there} is a file, and --out is the folder of the results",
-            remedy="Name a folder with --out; it is made if it is not there.",
+            f"{stage}: {there} is a file, and {flag} is a folder",
+            remedy=f"Name a folder with {flag}; it is made if it is not there.",
         )
-    require_folder(there, stage="batch")
+    require_folder(there, stage=stage)
 
 
 def _all_looked_into(items: Sequence[Item]) -> list[Item]:

@@ -44,14 +44,15 @@ class Record:
         WorkspaceError: If the record is there and cannot be read.
     """
 
+    stage = "batch"
+    """Named in errors."""
+
     def __init__(self, out: Path) -> None:
         self.path = out / RECORD
         self._begun_path = out / _BEGUN
-        self._last = {
-            line["name"]: line
-            for line in lines_of(self.path)
-            if line.get("state") in _ENDED and isinstance(line.get("name"), str)
-        }
+        named = [line for line in lines_of(self.path) if isinstance(line.get("name"), str)]
+        self._last = {line["name"]: line for line in named if line.get("state") in _ENDED}
+        self._done = {line["name"]: line for line in named if line.get("state") == "done"}
         self._begun = {line["name"] for line in lines_of(self._begun_path) if "name" in line}
 
     def last(self, name: str) -> dict[str, Any] | None:
@@ -65,8 +66,9 @@ class Record:
             name: As the record knows it.
             output: The file.
         """
-        line = self._last.get(name)
-        if line is None or line["state"] != "done" or not output.is_file():
+        # One that has failed since has not touched it.
+        line = self._done.get(name)
+        if line is None or not output.is_file():
             return False
         return bool(output.stat().st_size == line["output_bytes"])
 
@@ -86,7 +88,7 @@ class Record:
             WorkspaceError: If the disk is full or the folder cannot be written.
         """
         self._begun.add(item.name)
-        append_lines(self._begun_path, [{"name": item.name}])
+        append_lines(self._begun_path, [{"name": item.name}], stage=self.stage)
 
     def end(self, *outcomes: Outcome) -> None:
         """Adds a line for each, on the disk when this returns.
@@ -96,9 +98,10 @@ class Record:
         """
         lines = [to_line(one) for one in outcomes]
         if lines:
-            append_lines(self.path, lines)
+            append_lines(self.path, lines, stage=self.stage)
         # A watch comes back to names in the same run.
         self._last |= {line["name"]: line for line in lines if line["state"] in _ENDED}
+        self._done |= {line["name"]: line for line in lines if line["state"] == "done"}
 
     def close(self, outcomes: Iterable[Outcome]) -> None:
         """All that was begun has ended, and the record says how.
@@ -109,10 +112,11 @@ class Record:
             outcomes: Of all files.
         """
         left = [one for one in outcomes if one.name in self._begun and one.state == "failed"]
-        self._begun_path.unlink(missing_ok=True)
-        there = [{"name": one.name} for one in left if one.output.exists()]
+        with told_of(self._begun_path, stage=self.stage):
+            self._begun_path.unlink(missing_ok=True)
+            there = [{"name": one.name} for one in left if one.output.exists()]
         if there:
-            append_lines(self._begun_path, there)
+            append_lines(self._begun_path, there, stage=self.stage)
 
 
 def unchanged(line: dict[str, Any], video: Path, key: str) -> bool:
@@ -243,18 +247,19 @@ def lines_of(path: Path) -> list[dict[str, Any]]:
     return found
 
 
-def append_lines(path: Path, lines: Sequence[dict[str, Any]]) -> None:
+def append_lines(path: Path, lines: Sequence[dict[str, Any]], *, stage: str = "batch") -> None:
     """Adds lines and waits until they are on the disk; a half line before them is closed.
 
     Args:
         path: The file; made if it is not there.
         lines: What is added.
+        stage: Named in errors.
 
     Raises:
         WorkspaceError: If the disk is full or the file cannot be written.
     """
     text = "".join(json.dumps(line) + "\n" for line in lines).encode()
-    with told_of(path, stage="batch"), path.open("ab+") as file:
+    with told_of(path, stage=stage), path.open("ab+") as file:
         if file.tell():
             file.seek(-1, os.SEEK_END)
             if file.read(1) != b"\n":

@@ -20,7 +20,7 @@ from scorebed.batching.tally import Tally
 from scorebed.batching.wire import Began, Ended, Said, Shared
 from scorebed.delivery import told_of
 from scorebed.errors import BatchFailed, Interrupted, MediaError, ScorebedError
-from scorebed.journal import note
+from scorebed.journal import about, note
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,10 +70,9 @@ def run_batch(plan: BatchPlan, watch: BatchWatch = unwatched) -> BatchResult:
         seconds=time.monotonic() - begun,
         one_style=plan.job.one_style,
     )
-    failed = result.count("failed")
-    if failed:
+    if result.count("failed"):
         raise BatchFailed(
-            f"batch: {failed} of {len(outcomes)} files failed; {result.count('done')} are done",
+            f"batch: {result.failed_words()}",
             remedy=f"See {out / RECORD}; mend what it says and run the same command again.",
             result=result,
         )
@@ -224,7 +223,8 @@ def _log(outcome: Outcome) -> None:
     """What a worker could not log: a file that none was given, or that it died of."""
     failure = outcome.failure
     if failure is not None:
-        note(logging.ERROR, failure.message, stage=failure.stage, remedy=failure.remedy)
+        with about(outcome.video):
+            note(logging.ERROR, failure.message, stage=failure.stage, remedy=failure.remedy)
 
 
 def known(item: Item, record: Record) -> Outcome:

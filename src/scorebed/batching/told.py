@@ -9,6 +9,7 @@ from scorebed.batching.items import Fate
 from scorebed.batching.outcome import clock
 from scorebed.batching.record import SCHEMA_VERSION, cost_figures
 from scorebed.ledger import money
+from scorebed.logs import on_one_line
 
 if TYPE_CHECKING:
     from scorebed.batching.items import Item
@@ -26,12 +27,15 @@ def plan_lines(plan: BatchPlan) -> list[str]:
     todo, skipped = plan.with_fate(Fate.DO), plan.with_fate(Fate.SKIP)
     failed = plan.with_fate(Fate.FAILED)
     lines = [
-        f"{item.job.video} -> {item.name}" + (f", {clock(item.duration_s)}" * bool(item.duration_s))
+        on_one_line(f"{item.job.video} -> {item.name}")
+        + (f", {clock(item.duration_s)}" * bool(item.duration_s))
         for item in todo[:_MOST_ROWS]
     ]
     if len(todo) > _MOST_ROWS:
         lines.append(f"... and {len(todo) - _MOST_ROWS} more")
-    lines += [f"cannot be done: {item.failure.message}" for item in failed if item.failure]
+    lines += [
+        on_one_line(f"cannot be done: {item.failure.message}") for item in failed if item.failure
+    ]
     requests = sum(price.requests for price in plan.prices)
     price = ", ".join(f"at most about {money(one.amount)} {one.currency}" for one in plan.prices)
     return [

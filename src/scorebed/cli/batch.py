@@ -159,6 +159,7 @@ def _print_plan(job: BatchJob, *, as_json: bool) -> None:
     from scorebed.batching.items import Fate  # noqa: PLC0415
     from scorebed.batching.planning import plan_batch  # noqa: PLC0415
     from scorebed.batching.told import plan_json, plan_lines  # noqa: PLC0415
+    from scorebed.exporters.words import counted  # noqa: PLC0415
 
     with reach(job.cluster, job.jobs) as there:
         plan = plan_batch(job, there)
@@ -167,7 +168,7 @@ def _print_plan(job: BatchJob, *, as_json: bool) -> None:
     failed = len(plan.with_fate(Fate.FAILED))
     if failed:
         raise BatchFailed(
-            f"batch: {failed} of {len(plan.items)} files cannot be done",
+            f"batch: {failed} of {counted(len(plan.items), 'file')} cannot be done",
             remedy="Mend them, or leave them out with --exclude.",
         )
 
@@ -201,7 +202,12 @@ def _run(plan: BatchPlan, watch: BatchWatch) -> BatchResult:
 
 
 def told_of(
-    work: Callable[[BatchWatch], BatchResult], view: options.View, *, quiet: bool, as_json: bool
+    work: Callable[[BatchWatch], BatchResult],
+    view: options.View,
+    *,
+    quiet: bool,
+    as_json: bool,
+    verb: str = "batch",
 ) -> None:
     """Does the work, telling how it goes; at the end says what became of every file.
 
@@ -210,12 +216,13 @@ def told_of(
         view: How progress is told.
         quiet: Whether nothing is said.
         as_json: Whether the result is one object on stdout.
+        verb: Whose work it is.
 
     Raises:
         BatchFailed: If a file failed, after that was said.
     """
     failed = None
-    with batch_view(view, quiet=quiet) as watch:
+    with batch_view(view, quiet=quiet, verb=verb) as watch:
         try:
             result = work(watch)
         except BatchFailed as error:

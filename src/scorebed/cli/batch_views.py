@@ -26,12 +26,13 @@ _NAME_CELLS = 36
 
 
 @contextmanager
-def batch_view(view: View, *, quiet: bool) -> Iterator[BatchWatch]:
+def batch_view(view: View, *, quiet: bool, verb: str = "batch") -> Iterator[BatchWatch]:
     """A watch for a batch.
 
     Args:
         view: How it is told.
         quiet: Whether nothing but errors is.
+        verb: Whose work it is.
     """
     if view is View.AUTO:
         view = View.RICH if sys.stderr.isatty() else View.PLAIN
@@ -42,7 +43,7 @@ def batch_view(view: View, *, quiet: bool) -> Iterator[BatchWatch]:
             yield watch
     else:
         lines: dict[View, BatchWatch] = {
-            View.PLAIN: _Plain(),
+            View.PLAIN: _Plain(verb),
             View.JSON: _Json(),
             View.OPENJD: _OpenJd(),
         }
@@ -69,11 +70,14 @@ def _left(left_s: float | None) -> str:
 
 
 def _ended(one: Outcome) -> str:
+    from scorebed.logs import on_one_line  # noqa: PLC0415 - as above
+
     if one.failure is not None:
-        return f"{one.video}: failed: {one.failure.message}\n  {one.failure.remedy}"
+        told = f"{one.video}: failed: {one.failure.message}"
+        return f"{on_one_line(told)}\n  {on_one_line(one.failure.remedy)}"
     if one.state == "skipped":
-        return f"{one.video}: skipped: {one.why}"
-    return f"{one.video}: done in {one.seconds:.1f} s -> {one.name}"
+        return on_one_line(f"{one.video}: skipped: {one.why}")
+    return on_one_line(f"{one.video}: done in {one.seconds:.1f} s -> {one.name}")
 
 
 def _say_failure(told: BatchProgress) -> None:
@@ -84,17 +88,20 @@ def _say_failure(told: BatchProgress) -> None:
 class _Plain:
     """A line when a file begins, ends, or has something to say, and one for all now and then."""
 
-    def __init__(self) -> None:
+    def __init__(self, verb: str) -> None:
+        self._verb = verb
         self._begun: set[int] = set()
         self._told = time.monotonic()
 
     def __call__(self, told: BatchProgress) -> None:
+        from scorebed.logs import on_one_line  # noqa: PLC0415 - as above
+
         for one in told.running:
             if one.number not in self._begun:
                 self._begun.add(one.number)
-                say(f"[{one.number}/{told.files}] {one.video}: started")
+                say(on_one_line(f"[{one.number}/{told.files}] {one.video}: started"))
         if told.said:
-            say(told.said)
+            say(on_one_line(told.said))
         if told.ended is not None and told.ended.state != "skipped":
             say(f"[{told.ended.number}/{told.files}] {_ended(told.ended)}")
         now = time.monotonic()
@@ -102,7 +109,8 @@ class _Plain:
             self._told = now
             at = [f"{one.video.name} in {one.stage or 'start'}" for one in told.running]
             words = [f"{told.share:.0%}", _counts(told), _left(told.left_s), spent_words(told)]
-            say("batch: " + ", ".join(word for word in [*words, *at] if word))
+            told_now = ", ".join(word for word in [*words, *at] if word)
+            say(on_one_line(f"{self._verb}: {told_now}"))
 
 
 class _Json:
@@ -213,8 +221,10 @@ class _Rich:
         self._tasks: dict[int, TaskID] = {}
 
     def __call__(self, told: BatchProgress) -> None:
+        from scorebed.logs import on_one_line  # noqa: PLC0415 - as above
+
         if told.said:
-            self._bars.console.print(told.said, markup=False, highlight=False)
+            self._bars.console.print(on_one_line(told.said), markup=False, highlight=False)
         if told.ended is not None and told.ended.state != "skipped":
             self._bars.console.print(_ended(told.ended), markup=False, highlight=False)
         note = ", ".join(w for w in (_counts(told), _left(told.left_s), spent_words(told)) if w)
@@ -224,7 +234,7 @@ class _Rich:
             self._bars.remove_task(self._tasks.pop(number))
         for number, one in running.items():
             if number not in self._tasks:
-                name = one.video.name
+                name = on_one_line(one.video.name)
                 short = name if len(name) <= _NAME_CELLS else f"{name[: _NAME_CELLS - 3]}..."
                 self._tasks[number] = self._bars.add_task(short, total=1.0, note="")
             self._bars.update(self._tasks[number], completed=one.share, note=one.stage)

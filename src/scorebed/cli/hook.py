@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from scorebed.watching.queue import Asked
 
 _OF_A_RUN = (
-    *("overwrite", "json_", "workspace", "settings", "log_file", "log_format", "log_level"),
+    *("json_", "workspace", "settings", "log_file", "log_format", "log_level"),
     *("quiet", "stems"),
 )
 """What of ``score`` no job file has."""
@@ -61,7 +61,7 @@ def hook(
     **of_score: Any,  # noqa: ANN401 - as score has them
 ) -> None:
     """Queues FILE... to be scored and returns at once: for editors, which wait for it."""
-    from scorebed.watching.queue import asked_by, start_worker  # noqa: PLC0415 - not for `--help`
+    from scorebed.watching.queue import asked_by, make_room, start_worker  # noqa: PLC0415 - not for `--help`
 
     try:
         _refuse_one_place(files, output=output, out=out, stems=stems, plot=plot)
@@ -69,6 +69,10 @@ def hook(
         for given in files:
             try:
                 asked = asked_by(app, given, output=output, out=out)
+                there = asked.output.parent.is_dir() and not asked.video.is_dir()
+                if out is not None or not there:
+                    # Of what is no film there is no log beside it, where that has no place.
+                    make_room(asked, out)
                 _queue(asked, _keys(context), queue, quiet=quiet)
             except ScorebedError as error:
                 failures.append(error)
@@ -88,7 +92,7 @@ def _raise_of(failures: list[ScorebedError], count: int) -> None:
         raise failures[0]
     if failures:
         raise BatchFailed(
-            f"hook: {len(failures)} of {count} files were not queued",
+            f"hook: {len(failures)} of {count} files not queued",
             remedy="Mend what is said above, and queue those again.",
         )
 
@@ -106,7 +110,7 @@ def _queue(asked: Asked, options: dict[str, Any], queue: Path | None, *, quiet: 
 
     from scorebed.delivery import log_beside, told_of  # noqa: PLC0415
     from scorebed.journal import note, running  # noqa: PLC0415
-    from scorebed.logs import log_to  # noqa: PLC0415
+    from scorebed.logs import log_to, on_one_line  # noqa: PLC0415
     from scorebed.watching.queue import enqueue  # noqa: PLC0415
 
     log = log_beside(asked.output)
@@ -114,7 +118,7 @@ def _queue(asked: Asked, options: dict[str, Any], queue: Path | None, *, quiet: 
         file = enqueue(asked, options, queue)
         note(logging.INFO, f"queued by {asked.app}: {file}")
     if not quiet:
-        say(f"queued     {asked.video} -> {asked.output}, see {log}")
+        say(on_one_line(f"queued     {asked.video} -> {asked.output}, see {log}"))
 
 
 def _refuse_one_place(

@@ -9,6 +9,7 @@ import typer
 
 from scorebed.cli.console import put, put_json, say
 from scorebed.cli.options_service import place_of_ledger
+from scorebed.exporters.words import counted
 
 if TYPE_CHECKING:
     from scorebed.ledger import Ledger, Receipt
@@ -60,7 +61,7 @@ def list_receipts(*, ledger: _Place = None, json_: _Json = False) -> None:
         put(_line(one))
         total[one.currency] = total.get(one.currency, 0.0) + one.may_have_cost
     for currency, amount in total.items():
-        put(f"{len(receipts)} receipts, about {amount:.2f} {currency} together")
+        put(f"{counted(len(receipts), 'receipt')}, about {amount:.2f} {currency} together")
     for message in damaged:
         say(f"note: {message}")
     if not receipts and not damaged:

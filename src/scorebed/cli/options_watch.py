@@ -73,6 +73,14 @@ MoveDone = Annotated[
         rich_help_panel=_FOLDER,
     ),
 ]
+JobsAnywhere = Annotated[
+    bool,
+    typer.Option(
+        "--jobs-anywhere",
+        help="Job files may name outputs outside --out, as those of scorebed hook do.",
+        rich_help_panel=_FOLDER,
+    ),
+]
 Yes = Annotated[
     bool,
     typer.Option(

@@ -37,6 +37,7 @@ def watch(
     once: options_watch.Once = False,
     retry_failed: options_watch.RetryFailed = False,
     move_done: options_watch.MoveDone = None,
+    jobs_anywhere: options_watch.JobsAnywhere = False,
     recursive: options.Recursive = True,
     only: options.Only = None,
     exclude: options.Exclude = None,
@@ -70,13 +71,15 @@ def watch(
         once=once,
         retry_failed=retry_failed,
         move_done=move_done,
+        jobs_anywhere=jobs_anywhere,
         pays=yes,
         tell=batch.tell,
     )
     # Bars are drawn ten times a second, also while nothing happens for days.
     view = options.View.PLAIN if progress is options.View.AUTO else progress
     with logged(context, out), only_batch(out):
-        told_of(partial(_run, job), view, quiet=quiet, as_json=bool(of_score["json_"]))
+        as_json = bool(of_score["json_"])
+        told_of(partial(_run, job), view, quiet=quiet, as_json=as_json, verb="watch")
 
 
 def _run(job: WatchJob, watch: BatchWatch) -> BatchResult:

@@ -127,7 +127,8 @@ def announcement(provider: str, order: Order, purse: Purse, *, chosen: bool) -> 
     files = sum(len(part.files) for part in parts_of(order, standing, (Fate.TO_BUY,)))
     return (
         f"music by {provider}{why}: {quote.requests} request{'s' if quote.requests > 1 else ''}, "
-        f"{files} files, {quote.seconds:.1f} s of picture, about {money(quote.amount)} "
+        f"{files} file{'s' if files > 1 else ''}, {quote.seconds:.1f} s of picture, "
+        f"about {money(quote.amount)} "
         f"{quote.currency}{'; ' * bool(stuck)}{stuck}"
     )
 
@@ -136,7 +137,8 @@ def _stuck(service: Service, order: Order, standing: Sequence[Fate]) -> str:
     """What only ``--buy-again`` buys, in a sentence; empty for nothing."""
     words = {Fate.LOST: "was lost and may have been billed", Fate.UNUSABLE: "is no music"}
     told = [
-        f"the answer to {standing.count(fate)} of {len(standing)} requests {what}"
+        f"the answer to {standing.count(fate)} of {len(standing)} "
+        f"request{'s' if len(standing) > 1 else ''} {what}"
         for fate, what in words.items()
         if fate in standing
     ]

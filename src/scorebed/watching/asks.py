@@ -59,9 +59,18 @@ def read_ask(job: WatchJob, file: Seen) -> Ask | None:
             remedy="Save it as UTF-8.",
         ) from error
     entry = read_job(file.path, text, job.batch.options)
+    if entry.output is not None:
+        # As the record names it, without what a name may go back and forth by.
+        entry = replace(entry, output=Path(os.path.normpath(entry.output)))
     _refuse_options(job, file, entry)
+    _refuse_places(job, file, entry)
     # Not there before it is looked at.
     path = Path(os.path.abspath(entry.video))  # noqa: PTH100 - as the folder has it, without ..
+    if path.is_dir():
+        raise SettingsError(
+            f"watch: {path}, which the job file {file.path} names, is a folder",
+            remedy='Name one film there: {"video": "film.mp4"}',
+        )
     return Ask(
         file=file,
         sha256=hashlib.sha256(raw).hexdigest(),
@@ -96,6 +105,29 @@ def unforeseen(path: Path, error: Exception) -> ScorebedError:
         f"watch: unexpected on {path}: {type(error).__name__}: {error}",
         remedy="Take the file out of the folder, and report it with these words.",
     )
+
+
+def _refuse_places(job: WatchJob, file: Seen, entry: Entry) -> None:
+    """Refuses a job that would write elsewhere: whoever may write into the folder can make one."""
+    if job.jobs_anywhere or job.own_queue:
+        return
+    out = job.batch.out
+    output = None if entry.output is None else out / entry.output
+    beside = (job.folder, out)
+    for what, path, roots in (
+        ("output", output, (out,)),
+        ("stems", entry.stems, beside),
+        ("plot", entry.plot, beside),
+    ):
+        # Also where a link leads to.
+        real = None if path is None else Path(os.path.realpath(path))
+        if real is None or any(real.is_relative_to(os.path.realpath(root)) for root in roots):
+            continue
+        raise SettingsError(
+            f"watch: {what} of the job file {file.path} is {path}, which is not in {out}",
+            remedy=f"Name one in there, such as {path.name if path else what}; or start the watch "
+            "with --jobs-anywhere, if you trust all who may write into its folder.",
+        )
 
 
 def bad_job_log(out: Path, file: Path) -> Path:

@@ -33,6 +33,7 @@ def watch(
     once: bool = False,
     retry_failed: bool = False,
     move_done: str | Path | None = None,
+    jobs_anywhere: bool = False,
     recursive: bool = True,
     only: Sequence[str] = (),
     exclude: Sequence[str] = (),
@@ -63,6 +64,7 @@ def watch(
         once: Whether it ends when what is there now is done.
         retry_failed: Whether what failed before is tried again though it has not changed.
         move_done: A folder that scored films of the folder are moved to; None leaves them.
+        jobs_anywhere: Whether job files may name outputs outside ``out``.
         recursive: Whether folders in the folder are searched too.
         only: Patterns of names: if there are some, what fits none of them is left out.
         exclude: Patterns of names that are left out.
@@ -110,6 +112,7 @@ def watch(
         once=once,
         retry_failed=retry_failed,
         move_done=None if move_done is None else folder_named(move_done),
+        jobs_anywhere=jobs_anywhere,
         # Whoever writes a program has asked for it.
         pays=True,
         tell=tell,

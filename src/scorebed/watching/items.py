@@ -35,6 +35,8 @@ class WatchJob:
     """A folder that scored films are moved to; None for none."""
     pays: bool = False
     """Whether money may be spent unattended."""
+    jobs_anywhere: bool = False
+    """Whether job files may name outputs outside the folder of the results."""
     own_queue: bool = False
     """Whether the folder is the user's own queue of jobs: films in it are not looked for, a job may
     have the options of money too, a job file that has ended is removed, and the watch ends when

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scorebed.batching.items import STATES, Failure, InputState, State
+from scorebed.batching.items import STATES, Failure, State
 from scorebed.batching.record import RECORD, append_lines, failure_of, lines_of, to_line
 from scorebed.errors import WorkspaceError
 
@@ -34,6 +34,10 @@ class Known:
     """Its result, as the record knows it."""
     video: str
     """The file that was scored."""
+    content: str
+    """Hash of its size and sampled content."""
+    output_bytes: int = 0
+    """Length of its result in bytes."""
     failure: Failure | None = None
     """Why it failed."""
 
@@ -44,6 +48,8 @@ class EndedJob:
 
     state: State
     """How."""
+    name: str
+    """Its result, as the record knows it; what has failed before it had one, by its file."""
     size_bytes: int
     """Length of the film that it names; -1 where it was not there."""
     mtime_ns: int
@@ -73,43 +79,63 @@ class Memory:
     """
 
     def __init__(self, out: Path, *, retry_failed: bool) -> None:
+        self._out = out
         self._jobs_path = out / _JOBS
         self._retry = retry_failed
         self._places: dict[str, tuple[int, int, Known]] = {}
         self._contents: dict[str, Known] = {}
         self._jobs: dict[tuple[str, str, int], EndedJob] = {}
-        self._makers: dict[str, str] = {}
+        self._made: dict[str, Known] = {}
+        self._job_of: dict[str, str] = {}
+        jobs = [line for line in lines_of(self._jobs_path) if "film" in line]
+        for line in jobs:
+            self._learn_job(line)
+        # What a job could not do with its own options says nothing of the film.
+        theirs = {(line["film"], line["name"]) for line in jobs if line["error"]}
         for line in lines_of(out / RECORD):
-            self._learn_line(line)
-        for line in lines_of(self._jobs_path):
-            if "job_mtime_ns" in line:
-                self._learn_job(line)
+            if not line.get("error") or (line.get("input"), line.get("name")) not in theirs:
+                self._learn_line(line, again=retry_failed)
 
     def of_place(self, film: Seen) -> Known | None:
-        """What became of a film that lies where it did, unchanged; None for a new one.
+        """What became of a film that lies where it did, unchanged.
+
+        None for a new one, and for one whose result has gone or is of another film by now.
 
         Args:
             film: The file.
         """
         size_bytes, mtime_ns, known = self._places.get(str(film.path), (-1, -1, None))
         same = (size_bytes, mtime_ns) == (film.size_bytes, film.mtime_ns)
-        return known if same else None
+        if known is None or not same:
+            return None
+        if known.state == "skipped":
+            return known if self.of_content(known.content) is not None else None
+        return known if known.failure is not None or self._stands(known) else None
 
     def of_content(self, content: str) -> Known | None:
-        """The film of the same content that is done, under whatever name; None where none is.
+        """The film of the same content whose result is there, under whatever name; or None.
 
         Args:
             content: As ``content_of`` has it.
         """
-        return self._contents.get(content)
+        known = self._contents.get(content)
+        return known if known is not None and self._stands(known) else None
 
-    def maker(self, name: str) -> str | None:
+    def maker(self, name: str) -> Known | None:
         """The film that a result was last made of.
 
         Args:
             name: The result, as the record knows it.
         """
-        return self._makers.get(name)
+        return self._made.get(name)
+
+    def job_of(self, name: str) -> str | None:
+        """The job file that a result was last made for.
+
+        Args:
+            name: The result, as the record knows it.
+        """
+        return self._job_of.get(name)
 
     def of_job(self, file: Seen, sha256: str) -> EndedJob | None:
         """How a job file has ended; None if it has not.
@@ -126,15 +152,7 @@ class Memory:
         Args:
             outcome: As it is recorded.
         """
-        self._learn(
-            Known(
-                state=outcome.state,
-                name=outcome.name,
-                video=str(outcome.video),
-                failure=outcome.failure,
-            ),
-            outcome.source,
-        )
+        self._learn_line(to_line(outcome))
 
     def end_job(self, ask: Ask, outcome: Outcome) -> None:
         """Notes that a job file has ended.
@@ -150,12 +168,14 @@ class Memory:
             "job": str(ask.file.path),
             "sha256": ask.sha256,
             "job_mtime_ns": ask.file.mtime_ns,
+            "film": str(outcome.video),
+            "name": outcome.name,
             "state": outcome.state,
             "size_bytes": ask.film.size_bytes,
             "mtime_ns": ask.film.mtime_ns,
             "error": to_line(outcome)["error"],
         }
-        append_lines(self._jobs_path, [line])
+        append_lines(self._jobs_path, [line], stage="watch")
         self._learn_job(line)
 
     def forgets(self, failure: Failure) -> bool:
@@ -169,27 +189,45 @@ class Memory:
     def _learn_job(self, line: dict[str, Any]) -> None:
         self._jobs[line["job"], line["sha256"], line["job_mtime_ns"]] = EndedJob(
             state=line["state"],
+            name=line["name"],
             size_bytes=line["size_bytes"],
             mtime_ns=line["mtime_ns"],
             failure=failure_of(line) if line["error"] else None,
         )
+        if line["state"] == "done":
+            self._job_of[line["name"]] = line["job"]
 
-    def _learn_line(self, line: dict[str, Any]) -> None:
+    def _learn_line(self, line: dict[str, Any], *, again: bool = False) -> None:
         state, source = line.get("state"), line.get("source")
         if state not in STATES or not {"name", "input"} <= line.keys():
             return
         failure = failure_of(line) if line.get("error") else None
-        known = Known(state=state, name=line["name"], video=line["input"], failure=failure)
-        if failure is not None and self._retry:
-            source = None
-        self._learn(known, None if source is None else InputState(**source))
-
-    def _learn(self, known: Known, source: InputState | None) -> None:
-        if known.failure is not None:
-            self._places.pop(known.video, None)
-        if source is None or (known.failure is not None and passes(known.failure)):
+        video = line["input"]
+        if failure is not None:
+            self._places.pop(video, None)
+            if again or passes(failure):
+                return
+        if source is None:
             return
-        self._places[known.video] = (source.size_bytes, source.mtime_ns, known)
-        if known.state == "done":
-            self._contents[source.content] = known
-            self._makers[known.name] = known.video
+        known = Known(
+            state=state,
+            name=line["name"],
+            video=video,
+            content=source["content"],
+            output_bytes=line.get("output_bytes", 0),
+            failure=failure,
+        )
+        self._places[video] = (source["size_bytes"], source["mtime_ns"], known)
+        if state == "done":
+            self._contents[known.content] = known
+            self._made[known.name] = known
+
+    def _stands(self, known: Known) -> bool:
+        """Whether the result of a film is there, and no other film's has taken its place."""
+        made = self._made.get(known.name)
+        if made is None or made.content != known.content:
+            return False
+        try:
+            return (self._out / known.name).stat().st_size == made.output_bytes
+        except OSError:
+            return False

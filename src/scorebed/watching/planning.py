@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,13 @@ if TYPE_CHECKING:
     from scorebed.batching.record import Record
     from scorebed.settings import Settings
     from scorebed.watching.items import Ask, Seen, WatchJob
-    from scorebed.watching.memory import Memory
+    from scorebed.watching.memory import Known, Memory
+
+
+_ANOTHER_OUTPUT = (
+    'Give the job another "output", or "overwrite": true; with scorebed hook: -o FILE, or '
+    "--overwrite."
+)
 
 
 class Planner:
@@ -74,7 +81,12 @@ class Planner:
                 f"--provider {want.provider}.",
             )
         item = item_of(self._job.batch, self._naming, self._record, number, entry, want)
+        if self._would_lose(item.name, item.job.output, film, entry):
+            entry = replace(entry, output=self._numbered(film, entry, want))
+            item = item_of(self._job.batch, self._naming, self._record, number, entry, want)
         self._refuse_names(item, ask)
+        if not (self._job.batch.overwrite or entry.overwrite):
+            self._refuse_results(item, ask)
         if ask is not None:
             log = LogWanted(path=log_beside(item.job.output), form="text", level="info")
             item = replace(item, log=log)
@@ -112,6 +124,32 @@ class Planner:
             number=number, name=str(path), job=place, key="", fate=Fate.FAILED, failure=failure
         )
 
+    def _would_lose(self, name: str, output: Path, film: Seen, entry: Entry) -> bool:
+        """Whether a result would replace that of another film, which was moved away before.
+
+        Where films stay, one that takes another's place is the new version of the same export.
+        """
+        replaces = self._job.batch.overwrite or entry.overwrite
+        if self._job.move_done is None or replaces or entry.output is not None:
+            return False
+        made = self._memory.maker(name)
+        if made is None or made.content == film.content:
+            return False
+        return _same_name(made, film.path) and os.path.lexists(output)
+
+    def _numbered(self, film: Seen, entry: Entry, want: Settings) -> Path:
+        """A result's name with the number that the film gets where it is moved to."""
+        for count in itertools.count(2):
+            told = f" ({count})"
+            video = film.path.with_stem(f"{film.path.stem}{told}")
+            output = self._naming.output(replace(entry, video=video), want, 1)
+            if told not in output.name:
+                output = output.with_stem(f"{output.stem}{told}")
+            named = output.relative_to(self._job.batch.out)
+            if not self._would_lose(named.as_posix(), output, film, entry):
+                return named
+        raise AssertionError
+
     def _entry(self, film: Seen) -> Entry:
         return replace(self._plain, video=film.path, base=film.base)
 
@@ -141,15 +179,42 @@ class Planner:
                 f"watch: {ask.file.path} is where the JSON of the result {output} goes",
                 remedy="Give the job file another name.",
             )
+
+    def _refuse_results(self, item: Item, ask: Ask | None) -> None:
+        """Refuses to replace a result that was asked for and is of another film or job."""
+        video, output = item.job.video, item.job.output
         maker = self._memory.maker(item.name)
-        asked = ask is not None and ask.entry.output is not None
-        other = maker is not None and os.path.abspath(maker) != os.path.abspath(video)  # noqa: PTH100 - of names
-        if other and not asked and not self._job.batch.overwrite:
+        if maker is None:
+            return
+        named = ask is not None and ask.entry.output is not None
+        if not _same_name(maker, video) and not (named and not os.path.lexists(output)):
             raise SettingsError(
-                f"watch: {maker} has become {output} before, and so would {video}",
-                remedy="Start the watch with --keep-structure, or with --name-template "
+                f"watch: {maker.video} has become {output} before, and so would {video}",
+                remedy=_ANOTHER_OUTPUT
+                if named
+                else "Start the watch with --keep-structure, or with --name-template "
                 "'{parent}-{stem}.scored{ext}'; or rename the film.",
             )
+        self._refuse_other_job(item, maker, ask)
+
+    def _refuse_other_job(self, item: Item, maker: Known, ask: Ask | None) -> None:
+        """Refuses a job that would replace what another one, still there, has made of the film."""
+        if ask is None or item.fate is Fate.SKIP or maker.content != ask.film.content:
+            return
+        output, other = item.job.output, self._memory.job_of(item.name)
+        if other is None or other == str(ask.file.path) or not os.path.lexists(output):
+            return
+        if os.path.lexists(other):
+            raise SettingsError(
+                f"watch: {maker.video} has become {output} before, as {other} asks for, and so "
+                f"would it for {ask.file.path}",
+                remedy=_ANOTHER_OUTPUT,
+            )
+
+
+def _same_name(made: Known, video: Path) -> bool:
+    """Whether a result was made of a film that lay where another one lies."""
+    return os.path.abspath(made.video) == os.path.abspath(video)  # noqa: PTH100 - of names
 
 
 def _check_figures(job: WatchJob) -> None:
@@ -185,10 +250,10 @@ def _check_places(job: WatchJob) -> None:
             f"watch: the folder {folder} cannot be searched ({error.strerror})",
             remedy="Check that you may read it.",
         ) from error
-    require_parent(out)
+    require_parent(out, stage="watch")
     if job.move_done is None:
         return
-    require_parent(job.move_done)
+    require_parent(job.move_done, flag="--move-done", stage="watch")
     if job.move_done.resolve() in {folder.resolve(), out.resolve()}:
         raise SettingsError(
             f"watch: --move-done {job.move_done} is the watched folder or --out",

@@ -43,7 +43,8 @@ OF_THE_WATCH = (
 not for everybody who may write into its folder."""
 _STAGE = "hook"
 _APP = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+-]{0,39}")
-_URL = re.compile(r"file:(?://(?:localhost)?)?(?=/)", re.IGNORECASE)
+_URL = re.compile(r"file:(?://(?:localhost)?(?=/)|(?=/(?!/)))", re.IGNORECASE)
+_FAR = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _DRIVE = re.compile(r"/[A-Za-z]:")
 _ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})")
 _ODD = re.compile(r"[^\w.-]+")
@@ -89,6 +90,7 @@ def asked_by(app: str, given: str, *, output: Path | None, out: Path | None) -> 
 
     Raises:
         SettingsError: If the word is none.
+        MediaError: If what it says is of another machine.
     """
     if not _APP.fullmatch(app) or Path(app).is_file():
         raise SettingsError(
@@ -107,16 +109,41 @@ def local_path(given: str) -> Path:
 
     Args:
         given: A path or a ``file://`` URL; line ends around it and quotes are taken off.
+
+    Raises:
+        MediaError: If it is the URL of something else than a file of this machine.
     """
     text = given.strip("\r\n")
     if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" and not Path(text).exists():
         text = text[1:-1]
     url = _URL.match(text)
+    if url is None and _FAR.match(text) and not Path(text).exists():
+        raise MediaError(
+            f"hook: {text} is no file of this machine",
+            remedy="Give the path under which the film is found here.",
+        )
     if url is None:
         return Path(text)
     raw = os.fsencode(text[url.end() :])
     plain = os.fsdecode(_ENCODED.sub(lambda code: bytes([int(code[1], 16)]), raw))
     return Path(plain[1:] if _DRIVE.match(plain) else plain)
+
+
+def make_room(asked: Asked, out: Path | None) -> None:
+    """Makes the folder of the results, as a batch does, if there is a film for it.
+
+    Args:
+        asked: The film.
+        out: The folder, where one is named.
+
+    Raises:
+        MediaError: If the film is not there.
+        WorkspaceError: If the folder cannot be made.
+    """
+    _require_film(asked.video)
+    if out is not None:
+        with told_of(out, stage=_STAGE):
+            out.mkdir(parents=True, exist_ok=True)
 
 
 def enqueue(asked: Asked, options: Mapping[str, Any], queue: Path | None) -> Path:

@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-import itertools
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scorebed.batching.find import is_film
 from scorebed.batching.items import unwatched
 from scorebed.batching.outcome import BatchResult
 from scorebed.batching.pool import Pool
 from scorebed.batching.record import RECORD
 from scorebed.batching.run import TICK_S
 from scorebed.delivery import told_of
-from scorebed.errors import BatchFailed, Interrupted, MediaError, ScorebedError
-from scorebed.media import content_of
-from scorebed.watching.asks import read_ask, unforeseen
-from scorebed.watching.items import PATIENT
-from scorebed.watching.sight import Sight, refresh
-from scorebed.watching.whole import require_whole, writers
+from scorebed.errors import BatchFailed, Interrupted, WorkspaceError
+from scorebed.watching.folder import Folder
 from scorebed.watching.working import Work
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Collection
 
     from scorebed.batching.items import BatchWatch
-    from scorebed.watching.items import Ask, Seen, WatchJob
+    from scorebed.watching.items import WatchJob
 
 _REST_S = 60.0
 """Workers without work are let go after that."""
-_AT_ONCE = 50
-"""So many files are opened in a look: meanwhile no worker is heard."""
 
 
 def run_watch(
@@ -53,17 +43,23 @@ def run_watch(
         ScorebedError: If the options will not do, or nothing can be recorded any more.
     """
     work = Work(job, watch)
-    folder = _Folder(job, work)
+    folder = Folder(job, work)
     out = job.batch.out
     with told_of(out, stage="watch"):
         out.mkdir(parents=True, exist_ok=True)
+    work.patience.stop = stop
     work.say(f"watching {job.folder}, results go to {out}")
     begun = time.monotonic()
     with Pool(out=out, jobs=work.plan.jobs) as pool:
         try:
             _go(job, work, folder, pool, stop)
         except (KeyboardInterrupt, Interrupted):
-            work.keep_what_ended(pool)
+            work.patience.over = True
+            try:
+                work.keep_what_ended(pool)
+            except WorkspaceError as error:
+                # The next watch does again what could not be written down.
+                work.say(error.message)
             raise
         work.keep_what_ended(pool)
     outcomes = tuple(work.outcomes[number] for number in sorted(work.outcomes))
@@ -74,10 +70,9 @@ def run_watch(
         seconds=time.monotonic() - begun,
         one_style=job.batch.one_style,
     )
-    failed = result.count("failed")
-    if failed and job.once:
+    if result.count("failed") and job.once:
         raise BatchFailed(
-            f"watch: {failed} of {len(outcomes)} files failed; {result.count('done')} are done",
+            f"watch: {result.failed_words()}",
             remedy=f"See {out / RECORD}; mend what it says and run the same command again: what "
             "has not changed is tried again with --retry-failed.",
             result=result,
@@ -86,7 +81,7 @@ def run_watch(
 
 
 def _go(
-    job: WatchJob, work: Work, folder: _Folder, pool: Pool, stop: threading.Event | None
+    job: WatchJob, work: Work, folder: Folder, pool: Pool, stop: threading.Event | None
 ) -> None:
     """Looks and works, until there is an end to it."""
     look_at = time.monotonic()
@@ -111,199 +106,3 @@ def _go(
         # Idle it sleeps until the next look: nobody waits for it but a signal.
         most_s = TICK_S if busy or stop is not None else job.interval_s
         work.step(pool, min(max(look_at - now, 0.0), most_s))
-
-
-class _Folder:
-    """What lies in the folder, and what of it is ripe."""
-
-    def __init__(self, job: WatchJob, work: Work) -> None:
-        self._job = job
-        self._work = work
-        self._sight = Sight(job)
-        self._asks: dict[str, Ask] = {}
-        self._awaited: Collection[str] | None = None
-        self._looked = False
-        self._troubles: dict[str, str] = {}
-        self.more = False
-        """Whether there is more to open than one look does."""
-
-    def is_done(self) -> bool:
-        """Whether nothing is left of what the watch ends with; never, if it ends with nothing."""
-        if not (self._job.once or self._job.own_queue) or not self._looked:
-            return False
-        asked = [ask.film for ask in self._asks.values() if self._is_awaited(ask.file)]
-        found = [*self._sight.films.values(), *self._sight.jobs.values()]
-        there = [seen for seen in found if self._is_awaited(seen) and seen.size_bytes >= 0]
-        return all(seen.handled for seen in itertools.chain(asked, there))
-
-    def look(self) -> None:
-        """Looks into the folder, and has taken what is ripe."""
-        self._sight.look()
-        if self._job.once and not self._looked:
-            self._awaited = {*self._sight.films, *self._sight.jobs}
-        self._tell_troubles()
-        for file in list(self._sight.jobs.values()):
-            if not file.handled and file.size_bytes >= 0 and self._is_awaited(file):
-                self._read(file)
-        self._asks = {name: ask for name, ask in self._asks.items() if self._is_alive(name, ask)}
-        asked = [ask for ask in self._asks.values() if self._is_due(ask)]
-        asked.sort(key=lambda ask: ask.file.mtime_ns)
-        # A film that somebody has asked for is theirs, and not found besides.
-        asks = self._asks.values()
-        theirs = {ask.film.path for ask in asks if ask.ended is None or not ask.film.handled}
-        films = [film for film in self._sight.films.values() if film.path not in theirs]
-        found = [film for film in films if self._is_ripe(film)]
-        self._leave_known(found)
-        ripe = sorted((film for film in found if not film.handled), key=lambda film: film.path)
-        # What was asked for in particular comes first.
-        due = [*((ask.film, ask) for ask in asked), *((film, None) for film in ripe)]
-        self.more = len(due) > _AT_ONCE
-        held = writers([film.path for film, _ in due[:_AT_ONCE]])
-        for film, ask in due[:_AT_ONCE]:
-            self._consider(film, ask, held)
-        self._looked = True
-
-    def _is_awaited(self, seen: Seen) -> bool:
-        return self._awaited is None or str(seen.path) in self._awaited
-
-    def _is_ripe(self, film: Seen) -> bool:
-        return self._sight.settled(film) and self._is_awaited(film)
-
-    def _tell_troubles(self) -> None:
-        for folder, why in self._sight.troubles.items():
-            if self._job.once and not self._looked:
-                told = f"watch: the folder {folder} cannot be searched ({why})"
-                error = MediaError(told, remedy="Check that you may read it.")
-                self._work.fail_again(Path(folder), error)
-            elif self._troubles.get(folder) != why:
-                self._work.say(f"watch: {folder} cannot be searched ({why}): it is tried again")
-        self._troubles = self._sight.troubles
-
-    # --- job files ------------------------------------------------------------------------------
-
-    def _read(self, file: Seen) -> None:
-        """Takes a job file in at once: it was renamed into its place, so it is whole."""
-        known = self._work.memory.of_place(file)
-        if known is not None:
-            file.handled = True
-            if known.failure is not None and self._job.once:
-                self._work.fail_again(file.path, known.failure)
-            return
-        try:
-            ask = read_ask(self._job, file)
-        except ScorebedError as error:
-            # One that is written in place may not be whole yet.
-            if self._sight.settled(file):
-                self._work.fail(file, error)
-            return
-        except Exception as error:  # noqa: BLE001 - as for a worker, this file's failure alone
-            self._work.fail(file, unforeseen(file.path, error))
-            return
-        file.handled = True
-        if ask is not None:
-            self._keep(ask)
-
-    def _keep(self, ask: Ask) -> None:
-        """Notes what is asked for, unless it was done before; what failed, if the film changes."""
-        refresh(ask.film, time.monotonic())
-        ended = self._work.memory.of_job(ask.file, ask.sha256)
-        if ended is not None and ended.failure is None:
-            self._work.put_away(ask.file)
-            return
-        if ended is not None and ended.failure is not None:
-            before = (ended.size_bytes, ended.mtime_ns)
-            same = before == (ask.film.size_bytes, ask.film.mtime_ns)
-            ask.ended = ended.state
-            ask.film.handled = same and not self._work.memory.forgets(ended.failure)
-            if ask.film.handled and self._job.once:
-                self._work.fail_again(ask.film.path, ended.failure)
-        self._asks[str(ask.file.path)] = ask
-
-    def _is_alive(self, name: str, ask: Ask) -> bool:
-        """Whether a job is still to be kept: not if its file has gone before it was taken."""
-        withdrawn = name not in self._sight.jobs and not self._work.has_job(ask)
-        return ask.ended in {None, "failed"} and not withdrawn
-
-    def _is_due(self, ask: Ask) -> bool:
-        film = ask.film
-        refresh(film, time.monotonic())
-        if film.size_bytes < 0 and ask.ended is not None:
-            # It has failed, and was taken away.
-            film.handled = True
-        if film.size_bytes < 0 and not film.handled and not self._is_patient(film):
-            error = MediaError(
-                f"watch: {film.path} is not there, which {ask.file.path} asks for",
-                remedy="Check the path: it is taken from the folder of the job file.",
-            )
-            self._work.fail(film, error, ask)
-        return self._sight.settled(film) and self._is_awaited(ask.file)
-
-    # --- films ----------------------------------------------------------------------------------
-
-    def _leave_known(self, films: list[Seen]) -> None:
-        """Passes over what is done or has failed before, where it lies, and what is no film."""
-        failed = 0
-        for film in films:
-            known = self._work.memory.of_place(film)
-            film.handled = known is not None or not is_film(film.path)
-            if known is None:
-                continue
-            if known.failure is None:
-                self._work.put_away(film)
-            elif self._job.once:
-                self._work.fail_again(film.path, known.failure)
-            else:
-                failed += 1
-        if failed:
-            self._work.say(
-                f"watch: {failed} files that failed before are left alone until they change; "
-                "--retry-failed tries them again"
-            )
-
-    def _consider(self, film: Seen, ask: Ask | None, held: set[Path]) -> None:
-        """Has a film taken that stands still, if it is whole and was not scored before."""
-        if film.path in held:
-            self._wait(film, "a program has it open for writing")
-            return
-        try:
-            if not film.content:
-                require_whole(film.path)
-                film.content = content_of(film.path)
-        except (MediaError, OSError) as error:
-            refresh(film, time.monotonic())
-            told = error if isinstance(error, MediaError) else _unread(film, error)
-            if film.size_bytes >= 0 and not self._is_patient(film):
-                self._work.fail(film, told, ask)
-            elif film.size_bytes >= 0:
-                self._wait(film, told.message)
-            return
-        except Exception as error:  # noqa: BLE001 - as for a worker, this file's failure alone
-            self._work.fail(film, unforeseen(film.path, error), ask)
-            return
-        refresh(film, time.monotonic())
-        if not self._sight.settled(film):
-            return
-        known = self._work.memory.of_content(film.content) if ask is None else None
-        if known is not None:
-            self._work.skip(film, f"it is the same film as {known.video}, which is scored")
-        elif (ask is None and self._work.has(film.content)) or not self._work.take(film, ask):
-            # Afterwards it is seen what is left to do.
-            self._sight.later(film)
-
-    def _is_patient(self, film: Seen) -> bool:
-        """Whether a film that is not whole may still become it."""
-        times = 1 if self._job.once else PATIENT
-        return self._sight.still_s(film) < times * self._job.settle_s
-
-    def _wait(self, film: Seen, why: str) -> None:
-        self._sight.later(film)
-        if film.told != why:
-            film.told = why
-            self._work.say(f"{film.path}: waits: {why}")
-
-
-def _unread(film: Seen, error: OSError) -> MediaError:
-    return MediaError(
-        f"watch: {film.path} cannot be read ({error.strerror})",
-        remedy="Check the disk or share that it lies on.",
-    )

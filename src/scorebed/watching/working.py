@@ -14,12 +14,13 @@ from scorebed.batching.planning import BatchPlan
 from scorebed.batching.run import Run, outcome_of
 from scorebed.delivery import log_beside
 from scorebed.errors import ScorebedError
-from scorebed.journal import note
-from scorebed.logs import log_to
+from scorebed.journal import about, note
+from scorebed.logs import log_to, on_one_line
 from scorebed.watching.asks import bad_job_log, unforeseen
 from scorebed.watching.items import JOB_ENDING, Taken
 from scorebed.watching.memory import Memory, passes
 from scorebed.watching.moving import move_away
+from scorebed.watching.patience import Patience, PatientRecord
 from scorebed.watching.planning import Planner
 from scorebed.watching.sight import refresh
 
@@ -52,10 +53,17 @@ class Work(Run):
         super().__init__(BatchPlan(job=job.batch, items=(), jobs=jobs), watch)
         self.memory = Memory(job.batch.out, retry_failed=job.retry_failed)
         self._job = job
+        self.patience = Patience(self.say, pause_s=job.interval_s)
+        self.patience.over = job.once or job.own_queue
+        self.record = PatientRecord(job.batch.out, self.patience)
         self._planner = Planner(job, self.record, self.memory)
         self._number = 1
         """Of the next item."""
         self._taken: dict[int, Taken] = {}
+        self.asks: dict[str, Ask] = {}
+        """Jobs that wait, are in hand, or have failed, by their files."""
+        self._left: dict[Path, Seen] = {}
+        """Films that are done, and stay until their last job has ended."""
 
     def has(self, content: str) -> bool:
         """Whether a film of that content is in hand that was found, not asked for."""
@@ -101,14 +109,16 @@ class Work(Run):
             ask: Whose job it is, if it is a film of one.
         """
         item = self._planner.failed(self._number, file.path, error)
+        if ask is not None:
+            item = replace(item, name=str(ask.file.path))
         if ask is not None and ask.entry.output is not None:
             # Whoever asks looks there.
             output = self._job.batch.out / ask.entry.output
             item = replace(item, job=replace(item.job, output=output))
         self._begin(item, file, ask)
 
-    def fail_again(self, path: Path, failure: Failure | ScorebedError) -> None:
-        """What failed before, or is no film: it counts as failed, and nothing more is done.
+    def fail_place(self, path: Path, failure: ScorebedError) -> None:
+        """What is no film: it counts as failed, and nothing more is done.
 
         Args:
             path: The file or folder.
@@ -129,13 +139,16 @@ class Work(Run):
         self._begin(replace(item, fate=Fate.SKIP, failure=None, why=why), film, None)
 
     def put_away(self, film: Seen) -> None:
-        """Moves a film that is done, or its job file, if that is asked for.
+        """Moves a film that is done with its last job, or a job file, if that is asked for.
 
         Args:
             film: The file.
         """
         into = self._job.move_done
         if into is None or not film.path.is_relative_to(self._job.folder):
+            return
+        if self._is_wanted(film.path):
+            self._left[film.path] = replace(film)
             return
         before = (film.size_bytes, film.mtime_ns)
         refresh(film, time.monotonic())
@@ -148,10 +161,21 @@ class Work(Run):
         else:
             note(logging.INFO, f"{film.path} moved to {moved}")
 
+    def put_away_left(self) -> None:
+        """Moves what is done and has waited for a job that has ended, or was withdrawn."""
+        for path in [path for path in self._left if not self._is_wanted(path)]:
+            self.put_away(self._left.pop(path))
+
+    def _is_wanted(self, path: Path) -> bool:
+        """Whether a film is in hand, or a job is to be done with it."""
+        due = [ask for ask in self.asks.values() if ask.ended is None or not ask.film.handled]
+        films = [*(one.film for one in self._taken.values()), *(ask.film for ask in due)]
+        return any(film.path == path for film in films)
+
     def say(self, text: str) -> None:
         """Tells and logs a sentence about the folder."""
         note(logging.INFO, text)
-        self._job.tell(text)
+        self._job.tell(on_one_line(text))
 
     def step(self, pool: Holders[Any], timeout_s: float) -> None:
         """As of every run; what was replaced while it waited is not begun.
@@ -180,11 +204,15 @@ class Work(Run):
                 super().end(outcome, busy=busy)
                 continue
             told, again = _judged(outcome, taken)
-            with self._job_log(taken.log):
+            if told.failure is not None and taken.ask is not None:
+                told = replace(told, failure=self._asked(told.failure, taken.ask))
+            with self._job_log(taken.log), about(told.video):
                 super().end(told, busy=busy)
                 if told.failure is None:
-                    note(logging.INFO, told.why or f"done: {told.output}")
-            self.memory.learn(told)
+                    ended = f"{told.video} skipped: {told.why}" if told.why else None
+                    note(logging.INFO, ended or f"done: {told.output}")
+            if taken.ask is None or told.failure is None:
+                self.memory.learn(told)
             if not again:
                 self._close(taken, told)
 
@@ -213,11 +241,18 @@ class Work(Run):
                 self.say(f"the log {log} cannot be written ({error.strerror})")
             yield
 
+    def _asked(self, failure: Failure, ask: Ask) -> Failure:
+        """Why a job failed: of one film there may be several."""
+        job = ask.entry.output if self._job.own_queue else ask.file.path
+        named = job is None or str(job) in failure.message
+        told = failure.message if named else f"{failure.message}, for the job {job}"
+        return replace(failure, message=told)
+
     def _close(self, taken: Taken, outcome: Outcome) -> None:
         ask = taken.ask
         if ask is not None:
             ask.ended = outcome.state
-            self.memory.end_job(ask, outcome)
+            self.patience.write(lambda: self.memory.end_job(ask, outcome))
             if self._job.own_queue:
                 ask.file.path.unlink(missing_ok=True)
         elif self._job.own_queue:
@@ -236,6 +271,7 @@ class Work(Run):
             self.put_away(taken.film)
             if ask is not None:
                 self.put_away(ask.file)
+        self.put_away_left()
 
 
 def _judged(outcome: Outcome, taken: Taken) -> tuple[Outcome, bool]:
