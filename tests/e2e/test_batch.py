@@ -78,11 +78,19 @@ def results(out: Path) -> set[str]:
 def stages_of(work: Path) -> dict[str, tuple[int, int]]:
     """What the disk knows each finished stage by: one that is made again is another file."""
     found = {}
-    for file in work.rglob("result.json"):
+    for file in work.glob("*/*-*/result.json"):
         if file.parent.suffix != ".tmp":
             status = file.stat()
             found[str(file.relative_to(work))] = (status.st_ino, status.st_mtime_ns)
     return found
+
+
+def wait_for_a_stage(
+    process: subprocess.Popen[str], work: Path, kept: dict[str, tuple[int, int]]
+) -> None:
+    """Until one more than those is finished, or the batch is."""
+    while process.poll() is None and stages_of(work) == kept:
+        time.sleep(0.02)
 
 
 def start(environment: dict[str, str], *args: str | Path) -> subprocess.Popen[str]:
@@ -235,6 +243,7 @@ def kill_and_resume(
     for _ in range(kills):
         process = start(environment, *command)
         wait_for(process, ": started")
+        wait_for_a_stage(process, tmp_path / "work", kept)
         time.sleep(chance.uniform(0.0, most_s))
         family = family_of(process.pid) if process.poll() is None else []
         process.kill()
