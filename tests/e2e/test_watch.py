@@ -300,6 +300,43 @@ def test_what_nobody_foresaw_is_the_failure_of_one_file(
     assert any("ZeroDivisionError: a fault of scorebed" in message for message in told)
 
 
+@pytest.mark.slow
+def test_a_share_that_goes_away_under_waiting_films_loses_none(
+    environment: dict[str, str], clips: list[Path], tmp_path: Path
+) -> None:
+    folder, out, log = tmp_path / "in", tmp_path / "out", tmp_path / "log"
+    folder.mkdir()
+    command = (folder, "--out", out, "--workspace", tmp_path / "work", "--jobs", "1")
+    for number in range(3):
+        shutil.copyfile(clips[number], folder / f"{number}.mp4")
+    with watching(environment, log, *command) as process:
+        wait_until(lambda: "started" in log.read_text(), process)
+        folder.rename(tmp_path / "away")
+        wait_until(lambda: sum(one["state"] != "done" for one in lines_of(out)) > 1, process)
+        (tmp_path / "away").rename(folder)
+        wait_until(lambda: len(list(out.glob("*.scored.mp4"))) == 3, process)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="only Linux says who writes")
+def test_once_does_not_wait_for_ever_for_a_program(
+    clips: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scorebed.watching.folder._WRITER_S", 0.3)
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    film = Path(shutil.copyfile(clips[0], folder / "a.mp4"))
+    code = "import sys; f = open(sys.argv[1], 'r+b'); print(flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, film], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        (failed,) = once(folder, out).outcomes
+        process.communicate()
+    assert failed.failure is not None
+    assert "open for writing" in failed.failure.message
+
+
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="only Linux says who writes")
 def test_a_film_that_a_program_still_writes_to_is_not_taken(
     clips: list[Path], tmp_path: Path

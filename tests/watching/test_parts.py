@@ -8,6 +8,7 @@ import os
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,13 +18,13 @@ from scorebed.batching.items import Failure, InputState, Outcome, unwatched
 from scorebed.batching.record import Record
 from scorebed.errors import MediaError, ScorebedError, SettingsError, WorkspaceError
 from scorebed.watching.asks import read_ask
-from scorebed.watching.items import Seen
+from scorebed.watching.items import Seen, Taken
 from scorebed.watching.memory import Memory
 from scorebed.watching.moving import move_away
 from scorebed.watching.planning import Planner
 from scorebed.watching.queue import asked_by, local_path
 from scorebed.watching.sight import refresh
-from scorebed.watching.working import Work
+from scorebed.watching.working import Work, _judged
 
 
 def seen_at(path: Path) -> Seen:
@@ -196,6 +197,50 @@ def outcome(state: str, *, code: int = 0, content: str = "c", video: str = "/in/
         failure=failure if code else None,
         source=InputState(size_bytes=1, mtime_ns=2, content=content),
     )
+
+
+@pytest.mark.parametrize("then", ["gone", "replaced", "as it was"])
+def test_what_was_taken_away_meanwhile_has_not_failed(then: str, tmp_path: Path) -> None:
+    film = seen_at(tmp_path / "a.mp4")
+    film.path.write_bytes(b"film")
+    refresh(film, 0.0)
+    item: Any = None
+    taken = Taken(item=item, film=film, state=film.state)
+    if then == "gone":
+        film.path.unlink()
+    elif then == "replaced":
+        film.path.write_bytes(b"another film")
+    told, again = _judged(replace(outcome("failed", code=3), source=None), taken)
+    assert again == (then != "as it was")
+    assert told.state == ("skipped" if again else "failed")
+    # As it was, it may come back: then nothing must be known of it.
+    assert (told.source is None) == again
+
+
+def test_who_changes_a_result_may_keep_it(tmp_path: Path) -> None:
+    """Also while the watch that has made it goes on."""
+    result = tmp_path / "a.scored.mp4"
+    done = replace(outcome("done"), output=result, output_bytes=4)
+    item: Any = SimpleNamespace(name=done.name)
+    record = Record(tmp_path)
+    record.begin(item)
+    result.write_bytes(b"half")
+    assert record.is_ours(done.name, result)
+    record.end(done)
+    record.close([done])
+    assert record.is_ours(done.name, result)
+    result.write_bytes(b"changed by hand")
+    assert not record.is_ours(done.name, result)
+    # What has failed under a name that it may have written stays ours.
+    record.begin(item)
+    failed = replace(outcome("failed", code=1), output=result)
+    record.end(failed)
+    record.close([done, failed])
+    assert record.is_ours(done.name, result)
+    record.begin(item)
+    record.end(done)
+    record.close([failed, done])
+    assert not record.is_ours(done.name, result)
 
 
 def test_films_are_known_by_place_and_by_content_after_a_restart(tmp_path: Path) -> None:

@@ -111,12 +111,15 @@ class Record:
         Args:
             outcomes: Of all files.
         """
-        left = [one for one in outcomes if one.name in self._begun and one.state == "failed"]
+        last = {one.name: one for one in outcomes if one.name in self._begun}
+        left = [one for one in last.values() if one.state == "failed"]
         with told_of(self._begun_path, stage=self.stage):
             self._begun_path.unlink(missing_ok=True)
             there = [{"name": one.name} for one in left if one.output.exists()]
         if there:
             append_lines(self._begun_path, there, stage=self.stage)
+        # A watch goes on: from now on who changes a result may keep it.
+        self._begun = {line["name"] for line in there}
 
 
 def unchanged(line: dict[str, Any], video: Path, key: str) -> bool:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 50
 """So many files are opened in a look: meanwhile no worker is heard."""
+_WRITER_S = 60.0
+"""How long ``--once`` waits for a program that has a film open and does not write."""
 
 
 class Folder:
@@ -193,7 +195,7 @@ class Folder:
     def _consider(self, film: Seen, ask: Ask | None, held: set[Path]) -> None:
         """Has a film taken that stands still, if it is whole and was not scored before."""
         if film.path in held:
-            self._wait(film, "a program has it open for writing")
+            self._await_writer(film, ask)
             return
         try:
             if not film.content:
@@ -219,6 +221,20 @@ class Folder:
         elif (ask is None and self._work.has(film.content)) or not self._work.take(film, ask):
             # Afterwards it is seen what is left to do.
             self._sight.later(film)
+
+    def _await_writer(self, film: Seen, ask: Ask | None) -> None:
+        """Waits for a program that has a film open; not for ever, where there is to be an end."""
+        if self._job.once and self._sight.still_s(film) > _WRITER_S:
+            self._work.fail(
+                film,
+                MediaError(
+                    f"watch: a program has {film.path} open for writing",
+                    remedy="End that program, or wait until it is done, and start the watch again.",
+                ),
+                ask,
+            )
+        else:
+            self._wait(film, "a program has it open for writing")
 
     def _is_patient(self, film: Seen) -> bool:
         """Whether a film that is not whole may still become it."""

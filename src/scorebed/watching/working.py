@@ -178,7 +178,7 @@ class Work(Run):
         self._job.tell(on_one_line(text))
 
     def step(self, pool: Holders[Any], timeout_s: float) -> None:
-        """As of every run; what was replaced while it waited is not begun.
+        """As of every run; what was replaced or taken away while it waited is not begun.
 
         Args:
             pool: The workers.
@@ -277,18 +277,19 @@ class Work(Run):
 def _judged(outcome: Outcome, taken: Taken) -> tuple[Outcome, bool]:
     """An outcome as it is recorded, and whether the film is to be taken again.
 
-    What failed because somebody wrote to it meanwhile has not failed.
+    What failed because somebody wrote to it meanwhile, or took it or its share away, has not
+    failed: nothing is known of it as it was, and as that it may come back.
     """
     if outcome.source is None:
         outcome = replace(outcome, source=taken.state)
     if outcome.state == "done" or not _is_changed(taken):
         return outcome, False
-    why = "it was written to meanwhile: it is taken again when it stands still"
-    return replace(outcome, state="skipped", why=why, failure=None), True
+    why = "it was written to or taken away meanwhile: it is taken again when it stands still"
+    return replace(outcome, state="skipped", why=why, failure=None, source=None), True
 
 
 def _is_changed(taken: Taken) -> bool:
-    """Whether a film is there, and not what it was when it was taken."""
+    """Whether a film is not what it was when it was taken, or not there any more."""
     refresh(taken.film, time.monotonic())
     now = (taken.film.size_bytes, taken.film.mtime_ns)
-    return now != (taken.state.size_bytes, taken.state.mtime_ns) and now[0] >= 0
+    return now != (taken.state.size_bytes, taken.state.mtime_ns)
