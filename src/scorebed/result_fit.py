@@ -120,7 +120,9 @@ def fit_warnings(conformed: Conformed) -> list[str]:
     because = f": {', '.join(sorted(whys))}" if whys else ""
     if conformed.passes > 1:
         found.append(f"the music was too short and is played {conformed.passes} times{because}")
-    whys = {fit.why for fit in conformed.fits if fit.how == "faded" and fit.why}
+    # One without an ending of its own is faded as planned: its beats were not even looked for.
+    sought = [fit for fit in conformed.fits if fit.confidence is not None]
+    whys = {fit.why for fit in sought if fit.how == "faded" and fit.why}
     if whys:
         found.append(f"the music was too long and is faded: {', '.join(sorted(whys))}")
     return found
