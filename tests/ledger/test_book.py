@@ -36,6 +36,8 @@ from scorebed.model import Answer, LedgerAddress, Purse, TimeRange
 
 KEY = "0" * 31 + "a"
 OTHER = "0" * 31 + "b"
+THIRD = "0" * 31 + "c"
+FOURTH = "0" * 31 + "d"
 
 
 def receipt(key: str = KEY) -> Receipt:
@@ -346,6 +348,25 @@ def test_what_is_sent_while_the_sum_is_made_counts_once(
             mine.cover({OTHER: 1.1})
 
 
+@pytest.mark.parametrize("name", ["ads", None])
+def test_what_another_run_bought_since_it_was_priced_costs_nothing(
+    name: str | None, ledger: Ledger
+) -> None:
+    purse = Purse(ledger=ledger.place, name=name, max_spend=1.0)
+    prices = {KEY: 1.0}
+    with ledger.open(KEY) as entry:
+        plan(entry, purse="ads")
+        entry.mark(State.SENT)
+        entry.keep(answer_in(entry.incoming(), b"music"))
+    with reserve(ledger, purse, "USD") as mine:
+        mine.cover(prices)
+        if name is None:
+            mine.cover({OTHER: 1.0})
+        else:
+            with pytest.raises(OverLimit):
+                mine.cover({OTHER: 0.1})
+
+
 def test_forgetting_only_puts_aside_and_was_paid_for(ledger: Ledger, disk: Path) -> None:
     for body in (b"one", b"two"):
         with ledger.open(KEY) as entry:
@@ -408,13 +429,13 @@ def test_a_purse_counts_what_was_spent_and_what_is_coming(ledger: Ledger, disk: 
         mine.cover({OTHER: 1.0})
         with reserve(ledger, purse, "USD") as theirs:
             with pytest.raises(OverLimit):
-                theirs.cover({"c": 0.5})
+                theirs.cover({THIRD: 0.5})
             # The same key is bought once, by whoever is first.
             theirs.cover({OTHER: 1.0})
     with reserve(ledger, purse, "USD") as mine:
-        mine.cover({"c": 0.5})
+        mine.cover({THIRD: 0.5})
         with pytest.raises(OverLimit):
-            mine.cover({"d": 0.6})
+            mine.cover({FOURTH: 0.6})
     assert not list((disk / "purses").glob("*/*.json"))
 
 
@@ -430,7 +451,8 @@ def test_buying_again_in_another_purse_leaves_the_first_charge_where_it_was(
         {"USD": 1.0},
         {"USD": 1.0},
     )
-    with reserve(ledger, Purse(ledger=ledger.place, name="a", max_spend=2.0), "USD") as mine:
+    first = Purse(ledger=ledger.place, name="a", max_spend=2.0, buy_again=True)
+    with reserve(ledger, first, "USD") as mine:
         mine.cover({KEY: 1.0})
         with pytest.raises(OverLimit):
             mine.cover({OTHER: 0.5})
@@ -445,23 +467,23 @@ def test_a_limit_counts_one_currency(ledger: Ledger) -> None:
     ):
         theirs.cover({OTHER: 12.0})
         with pytest.raises(SettingsError, match=r"counts 12\.00 JPY.* pay in USD"):
-            mine.cover({"c": 0.5})
+            mine.cover({THIRD: 0.5})
     with ledger.open(KEY) as entry:
         entry.plan(replace(receipt(), currency="JPY"), amount=18.0, purse="ads", files=())
         entry.mark(State.SENT)
     assert spent_in(ledger.all_receipts(), "ads") == {"JPY": 18.0}
     with reserve(ledger, limited, "USD") as mine:
         with pytest.raises(SettingsError, match=r"counts 18\.00 JPY"):
-            mine.cover({"c": 0.5})
+            mine.cover({THIRD: 0.5})
         mine.cover({})
     with (
         reserve(ledger, limited, "JPY") as mine,
         pytest.raises(OverLimit, match=r"after 18\.00 JPY"),
     ):
-        mine.cover({"c": 0.5})
+        mine.cover({THIRD: 0.5})
     for other in (replace(limited, name="more"), replace(limited, max_spend=None)):
         with reserve(ledger, other, "USD") as mine:
-            mine.cover({"c": 0.5})
+            mine.cover({THIRD: 0.5})
 
 
 def test_nothing_is_nothing(ledger: Ledger) -> None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from scorebed.errors import OverLimit, SettingsError
 from scorebed.ledger.names import PURSES
-from scorebed.ledger.receipt import money
+from scorebed.ledger.receipt import Fate, fate_of, money
 from scorebed.ledger.waiting import Waiting
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ class Reservation:
     def cover(self, prices: Mapping[str, float], stop: Event | None = None) -> None:
         """Holds money for further purchases, or refuses; what is held already is not asked again.
 
+        What another run has bought since the prices were made costs nothing more.
+
         Args:
             prices: Key of the purchase to its estimated price.
             stop: Set when the run ends: it no longer waits.
@@ -73,7 +75,7 @@ class Reservation:
 
     def _hold(self, new: Mapping[str, float], stop: Event) -> None:
         if self._purse.name is None:
-            held = self._wanted | {key: (price, 0) for key, price in new.items()}
+            held = self._wanted | {key: (price, 0) for key, price in self._to_buy(new)}
             self._refuse(sum(price for price, _ in held.values()), 0.0)
             self._wanted = held
             return
@@ -83,11 +85,11 @@ class Reservation:
         own = _taken(store, f"{folder}.lock", Waiting(words, self._ledger.tell, stop))
         try:
             # In this order: what others send in between is counted as spent, and then not as still
-            # to come. Both figures are of the same receipts.
+            # to come, neither by them nor by this run. Both figures are of the same receipts.
             others = _others(store, folder, self._run)
             receipts = self._ledger.all_receipts()
             charges = _charges(receipts)
-            held = self._wanted | {key: (price, charges[key]) for key, price in new.items()}
+            held = self._wanted | {key: (price, charges[key]) for key, price in self._to_buy(new)}
             spent = spent_in(receipts, self._purse.name)
             for currency, wanted in others:
                 for key, (price, before) in wanted.items():
@@ -102,6 +104,15 @@ class Reservation:
             self._write(store, folder, stop)
         finally:
             own.release()
+
+    def _to_buy(self, prices: Mapping[str, float]) -> list[tuple[str, float]]:
+        """Those of the prices that are still to be paid: another run may have been first."""
+        again = self._purse.buy_again
+        return [
+            (key, price)
+            for key, price in prices.items()
+            if fate_of(self._ledger.receipt(key), again=again) is Fate.TO_BUY
+        ]
 
     def _write(self, store: Store, folder: str, stop: Event) -> None:
         if self._run is None:
