@@ -15,7 +15,7 @@ from scorebed.pipeline import Watch, prepare
 from scorebed.providers.library.choose import Candidates, candidates
 from scorebed.result_choices import choice_figures, choice_lines
 from scorebed.stages.probe import probe
-from scorebed.workspace import Workspace, default_root, prune
+from scorebed.workspace import Workspace, prune_default
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,8 +94,7 @@ def pick(job: Job, watch: Watch) -> Picked:
     with Workspace(job.workspace, source) as work:
         picture = work.run(probe, source, gives=Picture, progress=watch("probe"))
         notes, order = prepare(job, work, source, picture, watch)
-    if job.workspace == default_root():
-        prune(job.workspace)
+    prune_default(job.workspace)
     assert order.library is not None, "the settings name a library"
     return Picked(
         video=job.video,

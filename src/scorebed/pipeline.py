@@ -60,7 +60,7 @@ from scorebed.stages.sketch import can_sketch, sketch
 from scorebed.stages.spare import spare
 from scorebed.stages.spot import spot
 from scorebed.stages.standing import to_pay
-from scorebed.workspace import Workspace, default_root, prune
+from scorebed.workspace import Workspace, prune_default
 
 STAGES = ("probe", "spot", "reel", "compose", "conform", "level", "duck", "mix", "mux")
 
@@ -132,8 +132,7 @@ def score(job: Job, watch: Watch) -> Result:
             stages=tuple(work.runs),
         )
         result = deliver(job, result, part)
-    if job.workspace == default_root():
-        prune(job.workspace)
+    prune_default(job.workspace)
     return result
 
 

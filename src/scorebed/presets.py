@@ -76,6 +76,20 @@ def options_file(named: Path | None) -> Path | None:
     return own if own.is_file() else None
 
 
+def own_defaults(named: Path | None, plain: T) -> T:
+    """The user's own defaults, or what stands there without them.
+
+    Args:
+        named: As for ``options_file``.
+        plain: What stands for all that they leave out.
+
+    Raises:
+        SettingsError: As ``load_options`` does.
+    """
+    path = options_file(named)
+    return plain if path is None else load_options(path, type(plain), plain)
+
+
 def load_options(path: Path, form: type[T], over: T) -> T:
     """Options from a TOML file whose keys are the names of the fields.
 

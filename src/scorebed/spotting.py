@@ -30,7 +30,7 @@ from scorebed.stages.probe import probe
 from scorebed.stages.thumbnails import thumbnails
 from scorebed.timecode import to_clock, to_stamp
 from scorebed.wav import sha256_of
-from scorebed.workspace import Workspace, default_root, prune
+from scorebed.workspace import Workspace, prune_default
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -144,8 +144,7 @@ def spot_video(job: SpotJob, watch: Watch) -> Spotting:
     hits = () if edited is None else edited.hits
     text = "" if origin is None else notes_text(notes, picture, origin, hits)
     _deliver(job, source, picture, notes, text, watch)
-    if job.workspace == default_root():
-        prune(job.workspace)
+    prune_default(job.workspace)
     return Spotting(
         video=job.video,
         picture=picture,

@@ -17,7 +17,7 @@ from scorebed.model import Picture, SpottingNotes, StageRun, Take
 from scorebed.one_thread import one_blas_thread
 from scorebed.pipeline import analyse, make_music
 from scorebed.timecode import to_clock
-from scorebed.workspace import Workspace, default_root, prune
+from scorebed.workspace import Workspace, prune_default
 
 if TYPE_CHECKING:
     from scorebed.pipeline import Watch
@@ -137,8 +137,7 @@ def _score_until(job: Job, until: Until, watch: Watch) -> Halfway:
             trial.unlink(missing_ok=True)
         take = make_music(job, work, found.order, watch)[0] if buys else None
         stages = tuple(work.runs)
-    if job.workspace == default_root():
-        prune(job.workspace)
+    prune_default(job.workspace)
     return Halfway(
         job=job,
         until=until,

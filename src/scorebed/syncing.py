@@ -30,7 +30,7 @@ from scorebed.stages.streams import one_stream
 from scorebed.synchrony import Sync, synchrony
 from scorebed.timecode import SAMPLE_RATE_HZ
 from scorebed.wav import read_stem
-from scorebed.workspace import Workspace, default_root, prune
+from scorebed.workspace import Workspace, prune_default
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -99,8 +99,7 @@ def sync_video(job: SyncJob, watch: Watch) -> Sync:
     )
     if job.plot is not None:
         _draw(job, job.plot, found, notes, heard)
-    if job.workspace == default_root():
-        prune(job.workspace)
+    prune_default(job.workspace)
     return found
 
 

@@ -343,6 +343,16 @@ def prune(root: Path, limit_bytes: int = CACHE_LIMIT_BYTES) -> None:
             total -= sizes[folder]
 
 
+def prune_default(root: Path) -> None:
+    """Prunes the root that is used where nobody names one; a folder of the user's own is left.
+
+    Args:
+        root: Of the run that has ended.
+    """
+    if root == default_root():
+        prune(root)
+
+
 def _workspaces(root: Path) -> list[Path]:
     if not (root / _MARK).is_file():
         return []

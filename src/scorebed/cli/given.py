@@ -29,10 +29,9 @@ _RENAMED = {
 def default_options(file: Path | None) -> Options:
     """What stands where the user says nothing."""
     from scorebed.options import Options  # noqa: PLC0415 - `--help` must not wait for it
-    from scorebed.presets import load_options, options_file  # noqa: PLC0415
+    from scorebed.presets import own_defaults  # noqa: PLC0415
 
-    path = options_file(file)
-    return Options() if path is None else load_options(path, Options, Options())
+    return own_defaults(file, Options())
 
 
 def given_options(context: typer.Context, defaults: Options, tell: Tell) -> Options:

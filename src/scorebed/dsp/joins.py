@@ -43,6 +43,17 @@ def window_lufs(audio: Audio) -> float | None:
     return power_to_lufs(mean) if mean >= _HEARD_POWER else None
 
 
+def step_lu(before: Audio, after: Audio) -> float | None:
+    """Short-term loudness of a stretch minus that of the one before; None beside silence.
+
+    Args:
+        before: Shape (samples, 2), at 48 kHz.
+        after: As well.
+    """
+    early, late = window_lufs(before), window_lufs(after)
+    return None if early is None or late is None else late - early
+
+
 def seam_step_lu(before: Audio, after: Audio) -> float | None:
     """How far loudness steps where one stretch goes over into another; None beside silence.
 
@@ -53,13 +64,9 @@ def seam_step_lu(before: Audio, after: Audio) -> float | None:
         before: Shape (samples, 2), at 48 kHz.
         after: As well.
     """
-    plain = window_lufs(before), window_lufs(after)
-    gated = (measure([side], 2, true_peak=False).integrated_lufs for side in (before, after))
-    steps = [
-        late - early
-        for early, late in (plain, tuple(gated))
-        if early is not None and late is not None
-    ]
+    early, late = (measure([side], 2, true_peak=False).integrated_lufs for side in (before, after))
+    gated = None if early is None or late is None else late - early
+    steps = [step for step in (step_lu(before, after), gated) if step is not None]
     return max(steps, key=abs, default=None)
 
 

@@ -89,15 +89,15 @@ def row_of(item: Item, batch: BatchJob, *, job: str, written: str, ledger: str |
         options = dataclasses.replace(options, provider=want.provider)
     # One limit for all tasks, also where the folder has another name.
     options = dataclasses.replace(options, purse=want.purse.name)
-    out = item_folder(batch.out)
+    out = batch.out.absolute()
     return Row(
         job=job,
         written=written,
         number=item.number,
-        video=str(item_folder(item.job.video)),
+        video=str(item.job.video.absolute()),
         name=item.name,
         out=str(out),
-        workspace=str(item_folder(batch.workspace)),
+        workspace=str(batch.workspace.absolute()),
         options=_told(options),
         defaults=_told(batch.defaults),
         said=tuple(sorted(batch.said | entry.said)),
@@ -113,11 +113,6 @@ def asked_of(item: Item) -> Entry:
     """What was asked for a film of a plan."""
     assert item.entry is not None
     return item.entry
-
-
-def item_folder(path: Path) -> Path:
-    """A folder as other machines can name it."""
-    return path.absolute()
 
 
 def to_lines(rows: list[Row]) -> str:
@@ -226,7 +221,7 @@ def _told(options: Options) -> dict[str, Any]:
             continue
         if not isinstance(value, bool | int | float | tuple):
             text = str(value)
-            value = str(item_folder(Path(text))) if _is_path(field.name, text) else text
+            value = str(Path(text).absolute()) if _is_path(field.name, text) else text
         found[field.name] = value
     return found
 
@@ -234,5 +229,5 @@ def _told(options: Options) -> dict[str, Any]:
 def _below(path: Path | None, out: Path) -> str | None:
     if path is None:
         return None
-    full = item_folder(path)
+    full = path.absolute()
     return str(full.relative_to(out)) if full.is_relative_to(out) else str(full)

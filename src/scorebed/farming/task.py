@@ -11,14 +11,14 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import filelock
 
 from scorebed.batching.fates import failure_from
 from scorebed.batching.figures import figures_of, lost_money
-from scorebed.batching.items import Item, Outcome
 from scorebed.batching.record import Record, state_of
+from scorebed.batching.run import outcome_of
 from scorebed.delivery import told_of
 from scorebed.errors import MissingKey, OverLimit, ScorebedError
 from scorebed.farming.film import done_since, film_of, refuse_hopeless
@@ -34,7 +34,7 @@ from scorebed.workspace import claim_root
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from scorebed.batching.items import InputState, State
+    from scorebed.batching.items import InputState, Item, Outcome
     from scorebed.farming.rows import Row
     from scorebed.model import Progress
     from scorebed.pipeline import Watch
@@ -164,12 +164,14 @@ def _tried(
             half = score_until(replace(item.job, overwrite=True), task.step, noted)
             if half.take is not None and half.take.spent.requests:
                 why = "its music is bought; the film is still to be finished"
-                place.end(_outcome(item, "skipped", why=why, spent=half.take.spent, source=source))
+                place.end(
+                    outcome_of(item, "skipped", why=why, spent=half.take.spent, source=source)
+                )
             return half.lines()
         return _finish(item, place, noted, source=source, buys=task.step is None)
     except ScorebedError as error:
         _mend_remedy(error, item)
-        failed = _outcome(
+        failed = outcome_of(
             item,
             "failed",
             failure=failure_from(error, stage),
@@ -236,21 +238,8 @@ def _make_folders(item: Item) -> None:
                 path.parent.mkdir(parents=True, exist_ok=True)
 
 
-def _outcome(item: Item, state: State, **told: Any) -> Outcome:  # noqa: ANN401 - fields of an outcome
-    job = item.job
-    return Outcome(
-        number=item.number,
-        name=item.name,
-        video=job.video,
-        output=job.output,
-        key=item.key,
-        state=state,
-        **told,
-    )
-
-
 def _done(item: Item, result: Result, source: InputState, *, seconds: float) -> Outcome:
-    return _outcome(
+    return outcome_of(
         item,
         "done",
         seconds=seconds,

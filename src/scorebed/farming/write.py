@@ -16,7 +16,7 @@ from scorebed.batching.reference import wants_reference
 from scorebed.delivery import publish, refuse_existing, temporary_name, told_of
 from scorebed.errors import SettingsError
 from scorebed.farming import deadline, opencue, openjd
-from scorebed.farming.rows import FILMS, asked_of, item_folder, row_of, to_lines
+from scorebed.farming.rows import FILMS, asked_of, row_of, to_lines
 from scorebed.ledger import Ledger
 from scorebed.model import LedgerAddress
 
@@ -98,7 +98,7 @@ def write_farm(job: FarmJob, plan: BatchPlan) -> FarmFiles:
     todo = plan.with_fate(Fate.DO)
     if not todo:
         return FarmFiles(kind=job.kind, folder=job.folder, files=(), plan=plan)
-    folder = item_folder(job.folder)
+    folder = job.folder.absolute()
     for place in {_ledger_of(item) for item in todo}:
         _tell_of_near(place, job.batch.tell)
     texts = _texts(job, folder, todo)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from scorebed.dsp.joins import spectral_step_db, window_lufs
+from scorebed.dsp.joins import spectral_step_db, step_lu
 from scorebed.model import MAX_STEP_LU, GainCurve, Join
 from scorebed.stages.conform_lay import play
 from scorebed.timecode import SAMPLE_RATE_HZ, to_seconds
@@ -104,7 +104,7 @@ def tapered(
         if meeting.kind == "silence":
             continue
         for _ in range(_ROUNDS):
-            step = _step_lu(*_windows(result, meeting.at_samples, bounds))
+            step = step_lu(*_windows(result, meeting.at_samples, bounds))
             if step is None or abs(step) <= (_AIM_LU + _CLOSE_LU if moves[number] else MAX_STEP_LU):
                 break
             # Windows of 3 s see most of a ramp, not all of it: the rest comes with the next round.
@@ -159,7 +159,7 @@ def measured(
         at = meeting.at_samples
         before = read(*_before(at, bounds))
         after = read(*_after(at, bounds))
-        step = None if meeting.kind == "silence" else _step_lu(before, after)
+        step = None if meeting.kind == "silence" else step_lu(before, after)
         joins.append(
             Join(
                 at_s=to_seconds(at),
@@ -185,8 +185,3 @@ def _after(at: int, bounds: Sequence[int]) -> tuple[int, int]:
 def _windows(laid: Sequence[Laid], at: int, bounds: Sequence[int]) -> tuple[Audio, Audio]:
     before, after = _before(at, bounds), _after(at, bounds)
     return np.concatenate([*play(laid, *before)]), np.concatenate([*play(laid, *after)])
-
-
-def _step_lu(before: Audio, after: Audio) -> float | None:
-    levels = window_lufs(before), window_lufs(after)
-    return None if levels[0] is None or levels[1] is None else levels[1] - levels[0]

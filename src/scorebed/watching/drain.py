@@ -69,13 +69,12 @@ def _drain() -> None:
     from scorebed.batching.items import BatchJob  # noqa: PLC0415
     from scorebed.batching.lock import only_batch  # noqa: PLC0415
     from scorebed.options import Options  # noqa: PLC0415
-    from scorebed.presets import load_options, options_file  # noqa: PLC0415
+    from scorebed.presets import own_defaults  # noqa: PLC0415
     from scorebed.watching.items import WatchJob  # noqa: PLC0415
     from scorebed.watching.run import run_watch  # noqa: PLC0415
     from scorebed.workspace import default_root  # noqa: PLC0415
 
-    path = options_file(None)
-    defaults = Options() if path is None else load_options(path, Options, Options())
+    defaults = own_defaults(None, Options())
     queue, out = own_queue(), queue_root() / "record"
     batch = BatchJob(
         paths=(str(queue),),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scorebed.batching.entries import settle
-from scorebed.batching.fates import failure_from, item_of, looked_into
+from scorebed.batching.fates import failure_from, item_of
 from scorebed.batching.items import Entry, Failure, Fate, Item, LogWanted
 from scorebed.batching.naming import Naming
 from scorebed.batching.planning import check_key, require_parent
@@ -94,14 +94,6 @@ class Planner:
             # It has changed since, or somebody asks again.
             item = replace(item, fate=Fate.DO, failure=None)
         return item
-
-    def looked_into(self, item: Item) -> Item:
-        """The same with its length and price; what cannot be opened has failed.
-
-        Args:
-            item: The film.
-        """
-        return looked_into(item)
 
     def failed(self, number: int, path: Path, failure: ScorebedError | Failure) -> Item:
         """A file that never got as far as an item.

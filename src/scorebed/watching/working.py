@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from scorebed.batching.fates import looked_into
 from scorebed.batching.items import Fate
 from scorebed.batching.machine import default_jobs
 from scorebed.batching.planning import BatchPlan
@@ -87,7 +88,7 @@ class Work(Run):
             item = self._planner.item(self._number, film, ask)
             if any(one.item.name == item.name for one in self._taken.values()):
                 return False
-            item = self._planner.looked_into(item)
+            item = looked_into(item)
         except ScorebedError as error:
             self.fail(film, error, ask)
             return True
