@@ -45,9 +45,16 @@ _SLIP_SAMPLES: Final = 10 * _MS
 _SLIP_LEAST_SAMPLES: Final = 20 * _MS
 _BEAM: Final = 700
 _LONG_BEAM: Final = 400
-_WIDER: Final = 4
-"""Where none of the best states comes to the end, so many times as many are kept."""
 _LONG_SAMPLES: Final = 900 * SAMPLE_RATE_HZ
+_WIDER: Final = 4
+"""Where none of the best states comes to the end, the last of the way is sought once more with so
+many times as many."""
+_BACK_SAMPLES: Final = 120 * SAMPLE_RATE_HZ
+"""How much of it at first; then twice as much, and again."""
+_FARTHEST_SAMPLES: Final = 480 * SAMPLE_RATE_HZ
+"""What does not get to the end from so far off does not get there from farther."""
+_MARK_SAMPLES: Final = 60 * SAMPLE_RATE_HZ
+"""So far apart are the moments that a search can be taken up again from."""
 
 
 def find_route(pulse: Pulse, leaps: Leaps, goals: Goals, room: Room) -> Route | None:
@@ -59,12 +66,7 @@ def find_route(pulse: Pulse, leaps: Leaps, goals: Goals, room: Room) -> Route | 
         goals: What its beats should meet; may be none.
         room: How much is to be filled, and what may be done for it.
     """
-    beam = _LONG_BEAM if room.length > _LONG_SAMPLES else _BEAM
-    search = _Search(pulse, leaps, goals, room, beam)
-    route = search.run()
-    if route is None and search.hopeful:
-        return _Search(pulse, leaps, goals, room, beam * _WIDER).run()
-    return route
+    return _Search(pulse, leaps, goals, room).run()
 
 
 _Node = tuple[Any, int, float, float, bool]
@@ -96,8 +98,12 @@ def _joined(parts: list[_States]) -> _States:
     )
 
 
+_Pending = dict[int, list[tuple[list[Any], _States]]]
+"""Nodes and states by bucket: moments between which no beat is followed by another."""
+
+
 class _Search:
-    def __init__(self, pulse: Pulse, leaps: Leaps, goals: Goals, room: Room, beam: int) -> None:
+    def __init__(self, pulse: Pulse, leaps: Leaps, goals: Goals, room: Room) -> None:
         self.pulse, self.leaps, self.goals, self.room = pulse, leaps, goals, room
         steps = max(_LEVELS, math.ceil(room.max_stretch / _MOST_TURN - 1e-9))
         steps = steps if room.max_stretch > 0 else 0
@@ -107,25 +113,45 @@ class _Search:
         self.strain = _STRETCH_COST * np.square(stretch / usual)
         # No beat is followed by another one in the same bucket.
         self.width = float(np.diff(pulse.at).min()) * (1 - room.max_stretch) * 0.9
-        self.beam = beam
+        self.beam = _LONG_BEAM if room.length > _LONG_SAMPLES else _BEAM
         self.ahead = Ahead(pulse, leaps, room)
         self.outlook: Outlook | None = None
         if Outlook.fits(pulse, goals, room):
             self.outlook = Outlook(pulse, leaps, goals, room, self.rates, self.strain)
-        self.pending: dict[int, list[tuple[list[Any], _States]]] = {}
+        self.pending: _Pending = {}
+        self.marks: list[tuple[int, _Pending]] = []
+        """Buckets, and what was pending when they were reached."""
         self.best: tuple[float, Any, float, float] = (np.inf, None, 0.0, 0.0)
         self.hopeful = False
         """Whether the leaps that there are may lead to the end at all."""
 
     def run(self) -> Route | None:
         self._begin()
+        self._through(marking=self.hopeful)
+        self.beam *= _WIDER
+        back = _BACK_SAMPLES
+        while self.best[1] is None and self.marks and back <= _FARTHEST_SAMPLES:
+            bucket = (self.room.length - back) / self.width
+            while len(self.marks) > 1 and self.marks[-1][0] > bucket:
+                self.marks.pop()
+            self.pending = self.marks.pop()[1]
+            self._through(marking=False)
+            back *= 2
+        cost, node, leave, end = self.best
+        return None if node is None else self._told(cost, node, leave, end)
+
+    def _through(self, *, marking: bool) -> None:
+        """From what is pending to the end."""
+        apart = _MARK_SAMPLES / self.width
         while self.pending:
-            nodes, states = self._settled(self.pending.pop(min(self.pending)))
+            bucket = min(self.pending)
+            if marking and (not self.marks or bucket - self.marks[-1][0] >= apart):
+                # No way leads back: lists of earlier buckets are not added to.
+                self.marks.append((bucket, {at: list(parts) for at, parts in self.pending.items()}))
+            nodes, states = self._settled(self.pending.pop(bucket))
             if len(states.beat):
                 self._finish(nodes, states)
                 self._go_on(nodes, states)
-        cost, node, leave, end = self.best
-        return None if node is None else self._told(cost, node, leave, end)
 
     # --- states --------------------------------------------------------------------------------
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from scorebed.stages.conform_joins import Meeting
     from scorebed.stages.conform_lay import Laid
 
-VERSION = 10
+VERSION = 11
 STAGE = "conform"
 _NOTHING = 10 ** (-90 / 20)
 
