@@ -481,7 +481,7 @@ def test_a_full_disk_ends_the_watch_and_it_goes_on_when_there_is_room(
         plain(number)
 
     with monkeypatch.context() as patched:
-        patched.setattr("scorebed.batching.record.os.fsync", fsync)
+        patched.setattr("scorebed.batching.jsonl.os.fsync", fsync)
         with pytest.raises(WorkspaceError, match="is full") as caught:
             once(folder, out)
     assert caught.value.exit_code == 6
@@ -512,7 +512,7 @@ def test_a_watch_waits_for_its_results_folder(
         )  # fmt: skip
         results.append(result)
 
-    monkeypatch.setattr("scorebed.batching.record.os.fsync", fsync)
+    monkeypatch.setattr("scorebed.batching.jsonl.os.fsync", fsync)
     thread = threading.Thread(target=run)
     thread.start()
     try:
