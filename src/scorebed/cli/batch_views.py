@@ -102,8 +102,10 @@ class _Plain:
                 say(on_one_line(f"[{one.number}/{told.files}] {one.video}: started"))
         if told.said:
             say(on_one_line(told.said))
-        if told.ended is not None and told.ended.state != "skipped":
-            say(f"[{told.ended.number}/{told.files}] {_ended(told.ended)}")
+        if told.ended is not None:
+            self._begun.discard(told.ended.number)
+            if told.ended.state != "skipped":
+                say(f"[{told.ended.number}/{told.files}] {_ended(told.ended)}")
         now = time.monotonic()
         if now - self._told >= _PLAIN_EVERY_S:
             self._told = now
@@ -131,6 +133,7 @@ class _Json:
         if told.said:
             _event("said", text=told.said)
         if told.ended is not None:
+            self._begun.discard(told.ended.number)
             _event("ended", file=to_line(told.ended))
         now = time.monotonic()
         if told.ended is not None or now - self._told >= _JSON_EVERY_S:

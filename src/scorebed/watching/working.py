@@ -244,11 +244,11 @@ class Work(Run):
                     note(logging.INFO, ended or f"done: {told.output}")
             if taken.ask is None or told.failure is None:
                 self.memory.learn(told)
-            # One with an end is asked what became of all.
-            while len(self.outcomes) > _KEPT and not self._job.once:
-                self._before += self.outcomes.pop(next(iter(self.outcomes)))
             if not again:
                 self._close(taken, told)
+        # One with an end is asked what became of all.
+        while len(self.outcomes) > _KEPT and not self._job.once:
+            self._before += self.outcomes.pop(next(iter(self.outcomes)))
 
     def _begin(self, item: Item, film: Seen, ask: Ask | None) -> None:
         self._number += 1
