@@ -473,7 +473,7 @@ def test_a_full_disk_stops_the_batch_and_it_goes_on_when_there_is_room(
         )  # fmt: skip
 
     with monkeypatch.context() as patched:
-        patched.setattr("scorebed.batching.record.os.fsync", fsync)
+        patched.setattr("scorebed.batching.jsonl.os.fsync", fsync)
         with pytest.raises(WorkspaceError, match="is full") as caught:
             run()
     assert caught.value.exit_code == 6

@@ -404,6 +404,44 @@ def test_a_film_that_a_job_names_is_the_jobs(clips: list[Path], tmp_path: Path) 
     assert once(folder, out).outcomes == ()
 
 
+def test_a_watch_and_a_batch_know_each_others_films_from_wherever_they_are_started(
+    clips: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, out, away = tmp_path / "in", tmp_path / "out", tmp_path / "x" / "y"
+    folder.mkdir()
+    away.mkdir(parents=True)
+    shutil.copyfile(clips[0], folder / "a.mp4")
+    (folder / "bad.mp4").write_bytes(b"no film")
+
+    def batch(place: str, into: str, **more: Any) -> dict[str, str]:
+        try:
+            result = package.batch(place, into, options=DRAFT, workspace=tmp_path / "w", **more)
+        except BatchFailed as error:
+            result = error.result
+        return states(result)
+
+    monkeypatch.chdir(tmp_path)
+    assert batch("in", "out") == {"a.mp4": "done", "bad.mp4": "failed"}
+    assert [line["input"] for line in lines_of(out)] == [
+        str(folder / name) for name in ("bad.mp4", "a.mp4")
+    ]
+    monkeypatch.chdir(away)
+    assert once(Path("../../in"), Path("../../out")).outcomes == ()
+    assert batch("../../in", "../../out") == {"a.mp4": "skipped", "bad.mp4": "failed"}
+    assert [line["state"] for line in lines_of(out)].count("done") == 1
+    # What has failed in a watch, before its result had a name.
+    (folder / "late.mp4").write_bytes(clips[1].read_bytes()[:-2000])
+    assert states(once(folder, out)) == {"late.mp4": "failed"}
+    assert lines_of(out)[-1]["name"] == str(folder / "late.mp4")
+    shutil.copyfile(clips[1], folder / "late.mp4")
+    found = batch("../../in", "../../out", retry_failed=True)
+    assert found == {"a.mp4": "skipped", "bad.mp4": "failed", "late.mp4": "done"}
+    monkeypatch.chdir(tmp_path)
+    found = batch("in", "out", retry_failed=True)
+    assert found == {"a.mp4": "skipped", "bad.mp4": "failed", "late.mp4": "skipped"}
+    assert once(Path("in"), Path("out")).outcomes == ()
+
+
 def ask(stem: Path, **keys: Any) -> None:
     part = stem.with_name(f".{stem.name}")
     part.write_text(json.dumps(keys))
@@ -481,7 +519,7 @@ def test_a_full_disk_ends_the_watch_and_it_goes_on_when_there_is_room(
         plain(number)
 
     with monkeypatch.context() as patched:
-        patched.setattr("scorebed.batching.record.os.fsync", fsync)
+        patched.setattr("scorebed.batching.jsonl.os.fsync", fsync)
         with pytest.raises(WorkspaceError, match="is full") as caught:
             once(folder, out)
     assert caught.value.exit_code == 6
@@ -512,7 +550,7 @@ def test_a_watch_waits_for_its_results_folder(
         )  # fmt: skip
         results.append(result)
 
-    monkeypatch.setattr("scorebed.batching.record.os.fsync", fsync)
+    monkeypatch.setattr("scorebed.batching.jsonl.os.fsync", fsync)
     thread = threading.Thread(target=run)
     thread.start()
     try:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from scorebed.batching.items import BatchJob, Entry, Failure, Fate, Item
 from scorebed.batching.keys import options_key
-from scorebed.batching.record import Record, failure_of, unchanged
+from scorebed.batching.known import told_name, told_place
+from scorebed.batching.record import Record, unchanged
 from scorebed.errors import MediaError, ScorebedError
 from scorebed.job import Job, check_job
 from scorebed.media import identify, open_media
@@ -43,7 +44,7 @@ def item_of(
         SettingsError: If its result cannot be named.
     """
     output = naming.output(entry, want, number)
-    name = output.relative_to(job.out).as_posix() if output.is_relative_to(job.out) else str(output)
+    name = told_name(job.out, output)
     stems = entry.stems
     if stems is None and job.stems is not None:
         stems = job.stems / Path(name).with_suffix("")
@@ -74,21 +75,19 @@ def item_of(
 
 def _remembered(job: BatchJob, record: Record, item: Item) -> Item:
     """What earlier runs say of a file."""
-    line = record.last(item.name)
-    failed = line is not None and line["state"] == "failed"
-    if job.retry_failed and not failed:
+    if job.retry_failed and not record.has_failed(item.name, item.job.video):
         return replace(item, fate=Fate.SKIP, why="it has not failed before")
-    if job.overwrite:
+    known = record.last(item.name)
+    if job.overwrite or known is None:
         return item
-    if line is None or not failed:
-        there = line is not None and record.stands(item.name, item.job.output)
-        if job.resume and line and there and unchanged(line, item.job.video, item.key):
+    if known.failure is None:
+        there = record.stands(item.name, item.job.output)
+        if job.resume and there and unchanged(known, item.job.video, item.key):
             return replace(item, fate=Fate.SKIP, why="done before")
         return item
-    failure = failure_of(line)
-    hopeless = failure.exit_code == MediaError.exit_code
-    if hopeless and not job.retry_failed and unchanged(line, item.job.video, item.key):
-        return replace(item, fate=Fate.FAILED, failure=failure)
+    hopeless = known.failure.exit_code == MediaError.exit_code
+    if hopeless and not job.retry_failed and unchanged(known, item.job.video, item.key):
+        return replace(item, fate=Fate.FAILED, failure=known.failure)
     return item
 
 
@@ -174,7 +173,7 @@ def unsearched(job: BatchJob, naming: Naming, troubles: Sequence[Found], count: 
         items.append(
             Item(
                 number=number,
-                name=f"{one.path}/",
+                name=f"{told_place(one.path)}/",
                 job=place,
                 key="",
                 fate=Fate.FAILED,

@@ -10,18 +10,40 @@ from typing import TYPE_CHECKING, Any
 
 from scorebed import __version__
 from scorebed.batching.items import STATES, Outcome
-from scorebed.batching.record import RECORD, SCHEMA_VERSION, cost_figures, sums, to_line
+from scorebed.batching.jsonl import SCHEMA_VERSION
+from scorebed.batching.record import RECORD, cost_figures, sums, to_line
 from scorebed.batching.style import Drift, drift
 from scorebed.exporters.words import counted
 from scorebed.ledger import money
 from scorebed.logs import on_one_line
+from scorebed.model import Quote
 
 if TYPE_CHECKING:
     from scorebed.batching.items import State
-    from scorebed.model import Quote
 
 _MOST_ROWS = 200
 """A table of thousands is read by nobody: beyond this only what failed has a row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """What files come to of which no more is known."""
+
+    done: int = 0
+    """Files that are done."""
+    failed: int = 0
+    """Files that have failed."""
+    skipped: int = 0
+    """Files that are skipped."""
+    scored_s: float = 0.0
+    """Length of the picture of those that are done, in seconds."""
+    spent: tuple[Quote, ...] = ()
+    """What they have cost, one sum per currency."""
+
+    def __add__(self, outcome: Outcome) -> Totals:
+        counts = {state: getattr(self, state) + (outcome.state == state) for state in STATES}
+        scored_s = self.scored_s + outcome.duration_s * (outcome.state == "done")
+        return Totals(**counts, scored_s=scored_s, spent=sums([*self.spent, outcome.spent]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,20 +53,23 @@ class BatchResult:
     out: Path
     """Folder of the results."""
     outcomes: tuple[Outcome, ...]
-    """Of every file, in the order of the plan."""
+    """Of every file, in the order of the plan; of a watch without an end, of the last ones."""
     seconds: float
     """How long it took, in seconds."""
     one_style: bool
     """Whether all music was to be of one family."""
+    before: Totals = Totals()
+    """Of the files before those in ``outcomes``."""
 
     def count(self, state: State) -> int:
         """How many files have ended so."""
-        return sum(one.state == state for one in self.outcomes)
+        before: int = getattr(self.before, state)
+        return before + sum(one.state == state for one in self.outcomes)
 
     @property
     def spent(self) -> tuple[Quote, ...]:
         """What this run has paid, one sum per currency; empty for nothing."""
-        return sums(one.spent for one in self.outcomes)
+        return sums([*self.before.spent, *(one.spent for one in self.outcomes)])
 
     @property
     def drift(self) -> tuple[Drift, ...]:
@@ -56,13 +81,17 @@ class BatchResult:
     def words(self) -> str:
         """How it went, in a line."""
         counts = [f"{self.count(state)} {state}" for state in STATES]
-        return f"{counted(len(self.outcomes), 'file')}: {', '.join(counts)}"
+        return f"{counted(self._files, 'file')}: {', '.join(counts)}"
 
     def failed_words(self) -> str:
         """How many of all have failed, for the error of a run."""
         failed, done = self.count("failed"), self.count("done")
-        files = counted(len(self.outcomes), "file")
+        files = counted(self._files, "file")
         return f"{failed} of {files} failed; {done} {'is' if done == 1 else 'are'} done"
+
+    @property
+    def _files(self) -> int:
+        return sum(map(self.count, STATES))
 
     def to_json(self) -> str:
         """One line of JSON (ASCII)."""
@@ -88,11 +117,14 @@ class BatchResult:
         if len(rows) > _MOST_ROWS:
             rows = [_row(one) for one in self.outcomes if one.state == "failed"]
         lines = ["state       taken  file", *rows]
+        if self._files > len(self.outcomes):
+            lines.append(f"(of the last {len(self.outcomes)}; the record has all)")
         drifts = self.drift
         if drifts:
             lines += ["", "one style: from the median of all", *_drift_rows(drifts)]
         paid = ", ".join(f"{money(one.amount)} {one.currency}" for one in self.spent)
         scored_s = sum(one.duration_s for one in self.outcomes if one.state == "done")
+        scored_s += self.before.scored_s
         # Where there was nothing to do there may be none.
         record = self.out / RECORD
         told = [f"record  {on_one_line(str(record))}"] if record.exists() else []

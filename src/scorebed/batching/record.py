@@ -3,35 +3,38 @@
 OUT/batch.jsonl                 a line per file and run, added when the file has ended
 OUT/.scorebed-begun.jsonl       names of results that were begun: one that is there was ours
 
-The last line of a name that is no ``skipped`` says how it stands.
+The last line of a name that is no ``skipped`` says how it stands. Where lines that nothing asks for
+have become most of the record, they are left out of it.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import json
-import os
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scorebed import __version__
 from scorebed.batching.items import Failure, InputState, MusicFigures, Outcome
+from scorebed.batching.jsonl import SCHEMA_VERSION, Lines
+from scorebed.batching.known import Known, asked_for, known_from, known_of, told_place
 from scorebed.delivery import told_of
 from scorebed.errors import MediaError
 from scorebed.media import content_of
 from scorebed.model import FREE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from scorebed.batching.items import Item
     from scorebed.model import Quote
 
-SCHEMA_VERSION = 1
 RECORD = "batch.jsonl"
 _BEGUN = ".scorebed-begun.jsonl"
-_ENDED = ("done", "failed")
+
+
+def _unheard(_known: Known) -> None:
+    """Where nobody else wants to know the lines."""
 
 
 class Record:
@@ -39,25 +42,49 @@ class Record:
 
     Args:
         out: Folder of the results; need not be there.
+        hears: Told every line that is there, in order.
 
     Raises:
-        WorkspaceError: If the record is there and cannot be read.
+        WorkspaceError: If the record is there and cannot be read, or is of a newer release.
     """
 
     stage = "batch"
     """Named in errors."""
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, hears: Callable[[Known], None] = _unheard) -> None:
         self.path = out / RECORD
-        self._begun_path = out / _BEGUN
-        named = [line for line in lines_of(self.path) if isinstance(line.get("name"), str)]
-        self._last = {line["name"]: line for line in named if line.get("state") in _ENDED}
-        self._done = {line["name"]: line for line in named if line.get("state") == "done"}
-        self._begun = {line["name"] for line in lines_of(self._begun_path) if "name" in line}
+        self._lines = Lines(self.path, stage=self.stage)
+        self._begun_lines = Lines(out / _BEGUN, stage=self.stage)
+        self._last: dict[str, Known] = {}
+        self._done_before: dict[str, Known] = {}
+        """Of those whose last line says that they have failed."""
+        for _, line in self._lines.numbered():
+            known = None if line is None else known_from(line)
+            if known is not None:
+                self._learn(known)
+                hears(known)
+        begun = [line.get("name") for _, line in self._begun_lines.numbered() if line is not None]
+        self._begun = {name for name in begun if isinstance(name, str)}
+        self._failed: dict[str, Path] = {}
+        """Results of those that were begun, and have failed."""
 
-    def last(self, name: str) -> dict[str, Any] | None:
-        """The line that says how a file stands; None for one that was never ended."""
+    def last(self, name: str) -> Known | None:
+        """How a file stands; None for one that was never ended.
+
+        Args:
+            name: Its result, as the record knows it.
+        """
         return self._last.get(name)
+
+    def has_failed(self, name: str, video: Path) -> bool:
+        """Whether a file has failed the last time, perhaps in a watch that had no result for it.
+
+        Args:
+            name: Its result, as the record knows it.
+            video: The file.
+        """
+        found = (self._last.get(name), self._last.get(told_place(video)))
+        return any(known is not None and known.state == "failed" for known in found)
 
     def stands(self, name: str, output: Path) -> bool:
         """Whether a result is there as the record says.
@@ -66,11 +93,13 @@ class Record:
             name: As the record knows it.
             output: The file.
         """
-        # One that has failed since has not touched it.
-        line = self._done.get(name)
-        if line is None or not output.is_file():
+        known = self._last.get(name)
+        if known is not None and known.state == "failed":
+            # One that has failed since has not touched it.
+            known = self._done_before.get(name)
+        if known is None or not output.is_file():
             return False
-        return bool(output.stat().st_size == line["output_bytes"])
+        return output.stat().st_size == known.output_bytes
 
     def is_ours(self, name: str, output: Path) -> bool:
         """Whether what lies under a result's name may be replaced: an earlier run wrote it.
@@ -88,7 +117,7 @@ class Record:
             WorkspaceError: If the disk is full or the folder cannot be written.
         """
         self._begun.add(item.name)
-        append_lines(self._begun_path, [{"name": item.name}], stage=self.stage)
+        self._write(lambda: self._begun_lines.append([{"name": item.name}]))
 
     def end(self, *outcomes: Outcome) -> None:
         """Adds a line for each, on the disk when this returns.
@@ -98,50 +127,84 @@ class Record:
         """
         lines = [to_line(one) for one in outcomes]
         if lines:
-            append_lines(self.path, lines, stage=self.stage)
-        # A watch comes back to names in the same run.
-        self._last |= {line["name"]: line for line in lines if line["state"] in _ENDED}
-        self._done |= {line["name"]: line for line in lines if line["state"] == "done"}
+            self._write(lambda: self._lines.append(lines))
+        for one, line in zip(outcomes, lines, strict=True):
+            # A watch comes back to names in the same run.
+            self._learn(known_of(one, line["at"]))
+            self._failed.pop(one.name, None)
+            if one.state == "failed" and one.name in self._begun:
+                self._failed[one.name] = one.output
 
-    def close(self, outcomes: Iterable[Outcome]) -> None:
+    def close(self) -> None:
         """All that was begun has ended, and the record says how.
 
         A worker may have been killed after its result had its name: that one stays ours.
 
-        Args:
-            outcomes: Of all files.
+        Raises:
+            WorkspaceError: If the disk is full or the folder cannot be written.
         """
-        last = {one.name: one for one in outcomes if one.name in self._begun}
-        left = [one for one in last.values() if one.state == "failed"]
-        with told_of(self._begun_path, stage=self.stage):
-            self._begun_path.unlink(missing_ok=True)
-            there = [{"name": one.name} for one in left if one.output.exists()]
+        self._write(self._close)
+
+    def shorten(self, most: int | None = None) -> None:
+        """Leaves out what nothing asks for any more, if that is most of the record.
+
+        The last line of each film stays, also the last that says that it was done, and every line
+        with money in it. Whoever calls it holds ``only_batch``.
+
+        Args:
+            most: Of the others so many stay, the last ones; None for all.
+        """
+        films = len(self._last)
+        self._lines.shorten(
+            lambda: asked_for(self._lines, most), films=films if most is None else min(films, most)
+        )
+
+    def _learn(self, known: Known) -> None:
+        if known.state == "skipped":
+            return
+        before = self._last.get(known.name)
+        if known.state == "done":
+            self._done_before.pop(known.name, None)
+            # It may have failed before it had a result.
+            self._last.pop(known.video, None)
+        elif before is not None and before.state == "done":
+            self._done_before[known.name] = before
+        self._last[known.name] = known
+
+    def _close(self) -> None:
+        with told_of(self._begun_lines.path, stage=self.stage):
+            self._begun_lines.path.unlink(missing_ok=True)
+            there = [name for name, output in self._failed.items() if output.exists()]
         if there:
-            append_lines(self._begun_path, there, stage=self.stage)
+            self._begun_lines.append([{"name": name} for name in there])
         # A watch goes on: from now on who changes a result may keep it.
-        self._begun = {line["name"] for line in there}
+        self._begun = set(there)
+        self._failed = {name: self._failed[name] for name in there}
+
+    def _write(self, writes: Callable[[], None]) -> None:
+        """Where everything is written."""
+        writes()
 
 
-def unchanged(line: dict[str, Any], video: Path, key: str) -> bool:
+def unchanged(known: Known, video: Path, key: str) -> bool:
     """Whether a file is what it was when a line was written, and the same is asked of it.
 
     By size and time, or by size and sampled content: a copy is the same file.
 
     Args:
-        line: Of the record.
+        known: Of the record.
         video: The file.
         key: Hash of what is asked.
     """
-    source = line.get("source")
-    if line.get("key") != key or source is None:
+    if known.key != key or not known.content:
         return False
     try:
         status = video.stat()
     except OSError:
         return False
-    if status.st_size != source["size_bytes"]:
+    if status.st_size != known.size_bytes:
         return False
-    return bool(status.st_mtime_ns == source["mtime_ns"] or content_of(video) == source["content"])
+    return status.st_mtime_ns == known.mtime_ns or content_of(video) == known.content
 
 
 def to_line(outcome: Outcome) -> dict[str, Any]:
@@ -152,8 +215,8 @@ def to_line(outcome: Outcome) -> dict[str, Any]:
         "at": dt.datetime.now(tz=dt.UTC).isoformat(timespec="seconds"),
         "number": outcome.number,
         "name": outcome.name,
-        "input": str(outcome.video),
-        "output": str(outcome.output),
+        "input": told_place(outcome.video),
+        "output": told_place(outcome.output),
         "key": outcome.key,
         "state": outcome.state,
         "why": outcome.why or None,
@@ -166,16 +229,6 @@ def to_line(outcome: Outcome) -> dict[str, Any]:
         "warnings": list(outcome.warnings),
         "music": _fields(outcome.music),
     }
-
-
-def failure_of(line: dict[str, Any]) -> Failure:
-    """Why a file failed, as its line says."""
-    return Failure(**line["error"])
-
-
-def music_of(line: dict[str, Any]) -> MusicFigures | None:
-    """What the music of a file is like, as its line says."""
-    return None if line.get("music") is None else MusicFigures(**line["music"])
 
 
 def state_of(video: Path) -> InputState:
@@ -224,49 +277,3 @@ def _fields(value: Failure | InputState | MusicFigures | None) -> dict[str, Any]
     if value is None:
         return None
     return {name: getattr(value, name) for name in type(value).__dataclass_fields__}
-
-
-def lines_of(path: Path) -> list[dict[str, Any]]:
-    """What a file of JSON Lines holds; a line that a killed run left half written counts not.
-
-    Args:
-        path: The file; one that is not there has none.
-
-    Raises:
-        WorkspaceError: If it is there and cannot be read.
-    """
-    found: list[dict[str, Any]] = []
-    with told_of(path, stage="batch"):
-        if not path.exists():
-            return []
-        raw = path.read_bytes()
-    for line in raw.splitlines():
-        try:
-            one = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(one, dict):
-            found.append(one)
-    return found
-
-
-def append_lines(path: Path, lines: Sequence[dict[str, Any]], *, stage: str = "batch") -> None:
-    """Adds lines and waits until they are on the disk; a half line before them is closed.
-
-    Args:
-        path: The file; made if it is not there.
-        lines: What is added.
-        stage: Named in errors.
-
-    Raises:
-        WorkspaceError: If the disk is full or the file cannot be written.
-    """
-    text = "".join(json.dumps(line) + "\n" for line in lines).encode()
-    with told_of(path, stage=stage), path.open("ab+") as file:
-        if file.tell():
-            file.seek(-1, os.SEEK_END)
-            if file.read(1) != b"\n":
-                text = b"\n" + text
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())

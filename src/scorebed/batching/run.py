@@ -14,7 +14,7 @@ from scorebed.batching.figures import lost_money
 from scorebed.batching.items import Fate, Item, Outcome, unwatched
 from scorebed.batching.outcome import BatchResult
 from scorebed.batching.pool import Pool
-from scorebed.batching.record import RECORD, Record, music_of, state_of
+from scorebed.batching.record import RECORD, Record, state_of
 from scorebed.batching.reference import read_reference, wants_reference, with_reference
 from scorebed.batching.tally import Tally
 from scorebed.batching.wire import Began, Ended, Said, Shared
@@ -52,6 +52,7 @@ def run_batch(plan: BatchPlan, watch: BatchWatch = unwatched) -> BatchResult:
     with told_of(out, stage="batch"):
         out.mkdir(parents=True, exist_ok=True)
     run = Run(plan, watch)
+    run.record.shorten()
     begun = time.monotonic()
     with _workers(plan) as pool:
         run.settle_known()
@@ -63,7 +64,7 @@ def run_batch(plan: BatchPlan, watch: BatchWatch = unwatched) -> BatchResult:
                 raise
     run.leave_out()
     outcomes = tuple(run.outcomes[item.number] for item in plan.items)
-    run.record.close(outcomes)
+    run.record.close()
     result = BatchResult(
         out=out,
         outcomes=outcomes,
@@ -92,11 +93,12 @@ class Run:
     Args:
         plan: What is known at the beginning; ``add`` takes in what is found later.
         watch: Told how it stands.
+        record: What earlier runs have done; None: it is read.
     """
 
-    def __init__(self, plan: BatchPlan, watch: BatchWatch) -> None:
+    def __init__(self, plan: BatchPlan, watch: BatchWatch, record: Record | None = None) -> None:
         self.plan = plan
-        self.record = Record(plan.job.out)
+        self.record = record or Record(plan.job.out)
         self.tally = Tally(plan, watch)
         self.outcomes: dict[int, Outcome] = {}
         # Long ones first: at the end none is left alone.
@@ -236,8 +238,8 @@ def known(item: Item, record: Record) -> Outcome:
     """
     if item.fate is Fate.FAILED:
         return outcome_of(item, "failed", failure=item.failure, source=_seen(item))
-    line = record.last(item.name)
-    music = None if line is None else music_of(line)
+    before = record.last(item.name)
+    music = None if before is None else before.music
     return outcome_of(item, "skipped", why=item.why, music=music)
 
 

@@ -6,8 +6,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from scorebed.batching.items import Fate
+from scorebed.batching.jsonl import SCHEMA_VERSION
+from scorebed.batching.known import told_place
 from scorebed.batching.outcome import clock
-from scorebed.batching.record import SCHEMA_VERSION, cost_figures
+from scorebed.batching.record import cost_figures
 from scorebed.ledger import money
 from scorebed.logs import on_one_line
 
@@ -82,8 +84,8 @@ def _file(item: Item) -> dict[str, Any]:
     return {
         "number": item.number,
         "name": item.name,
-        "input": str(item.job.video),
-        "output": str(item.job.output),
+        "input": told_place(item.job.video),
+        "output": told_place(item.job.output),
         "key": item.key,
         "fate": item.fate.value,
         "why": item.why or None,

@@ -102,8 +102,10 @@ class _Plain:
                 say(on_one_line(f"[{one.number}/{told.files}] {one.video}: started"))
         if told.said:
             say(on_one_line(told.said))
-        if told.ended is not None and told.ended.state != "skipped":
-            say(f"[{told.ended.number}/{told.files}] {_ended(told.ended)}")
+        if told.ended is not None:
+            self._begun.discard(told.ended.number)
+            if told.ended.state != "skipped":
+                say(f"[{told.ended.number}/{told.files}] {_ended(told.ended)}")
         now = time.monotonic()
         if now - self._told >= _PLAIN_EVERY_S:
             self._told = now
@@ -121,15 +123,17 @@ class _Json:
         self._told = 0.0
 
     def __call__(self, told: BatchProgress) -> None:
-        from scorebed.batching.record import to_line  # noqa: PLC0415 - as above
+        from scorebed.batching.known import told_place  # noqa: PLC0415 - as above
+        from scorebed.batching.record import to_line  # noqa: PLC0415
 
         for one in told.running:
             if one.number not in self._begun:
                 self._begun.add(one.number)
-                _event("started", number=one.number, input=str(one.video))
+                _event("started", number=one.number, input=told_place(one.video))
         if told.said:
             _event("said", text=told.said)
         if told.ended is not None:
+            self._begun.discard(told.ended.number)
             _event("ended", file=to_line(told.ended))
         now = time.monotonic()
         if told.ended is not None or now - self._told >= _JSON_EVERY_S:
@@ -142,7 +146,8 @@ def _event(kind: str, **figures: Any) -> None:  # noqa: ANN401 - as JSON has the
 
 
 def _figures(told: BatchProgress) -> dict[str, Any]:
-    from scorebed.batching.record import cost_figures  # noqa: PLC0415 - as above
+    from scorebed.batching.known import told_place  # noqa: PLC0415 - as above
+    from scorebed.batching.record import cost_figures  # noqa: PLC0415
 
     return {
         "files": told.files,
@@ -156,7 +161,7 @@ def _figures(told: BatchProgress) -> dict[str, Any]:
         "running": [
             {
                 "number": one.number,
-                "input": str(one.video),
+                "input": told_place(one.video),
                 "stage": one.stage,
                 "share": round(one.share, 4),
                 "elapsed_s": round(one.elapsed_s, 3),

@@ -8,7 +8,7 @@ from scorebed.batching.entries import settle
 from scorebed.batching.fates import item_of
 from scorebed.batching.items import BatchJob, Entry, Item
 from scorebed.batching.naming import Naming
-from scorebed.batching.record import Record, failure_of, unchanged
+from scorebed.batching.record import Record, unchanged
 from scorebed.errors import MarginMissed, MediaError, RequestRejected, ScorebedError
 from scorebed.farming.rows import options_of
 from scorebed.model import no_words
@@ -76,12 +76,12 @@ def done_since(row: Row, item: Item, record: Record) -> bool:
         item: The film.
         record: What has become of films.
     """
-    line = record.last(item.name)
+    known = record.last(item.name)
     return (
-        line is not None
+        known is not None
         and record.stands(item.name, item.job.output)
-        and bool(line["at"] >= row.written)
-        and unchanged(line, item.job.video, item.key)
+        and known.at >= row.written
+        and unchanged(known, item.job.video, item.key)
     )
 
 
@@ -93,9 +93,9 @@ def refuse_hopeless(row: Row, item: Item, record: Record) -> None:
         item: The film.
         record: What has become of films.
     """
-    line = record.last(item.name)
-    if line is None or line["state"] != "failed" or line["at"] < row.written:
+    known = record.last(item.name)
+    if known is None or known.failure is None or known.at < row.written:
         return
-    failure = failure_of(line)
-    if failure.kind in _HOPELESS and unchanged(line, item.job.video, item.key):
+    failure = known.failure
+    if failure.kind in _HOPELESS and unchanged(known, item.job.video, item.key):
         raise _HOPELESS[failure.kind](failure.message, remedy=failure.remedy)

@@ -8,11 +8,15 @@ A line is on the disk before anything is built on it: a killed watch asks them w
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scorebed.batching.items import STATES, Failure, State
-from scorebed.batching.record import RECORD, append_lines, failure_of, lines_of, to_line
+from scorebed import __version__
+from scorebed.batching.items import Failure, State
+from scorebed.batching.jsonl import SCHEMA_VERSION, Lines
+from scorebed.batching.known import Known, failure_of, known_of, told_place
+from scorebed.batching.record import Record, to_line
 from scorebed.errors import WorkspaceError
 
 if TYPE_CHECKING:
@@ -22,24 +26,6 @@ if TYPE_CHECKING:
     from scorebed.watching.items import Ask, Seen
 
 _JOBS = ".scorebed-jobs.jsonl"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What is known of a file as it is."""
-
-    state: State
-    """How it ended."""
-    name: str
-    """Its result, as the record knows it."""
-    video: str
-    """The file that was scored."""
-    content: str
-    """Hash of its size and sampled content."""
-    output_bytes: int = 0
-    """Length of its result in bytes."""
-    failure: Failure | None = None
-    """Why it failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,28 +59,40 @@ class Memory:
     Args:
         out: The folder; need not be there.
         retry_failed: Whether what has failed counts as never tried.
+        read: Whether the record is read here; otherwise ``hear`` is told what it says.
 
     Raises:
-        WorkspaceError: If the record is there and cannot be read.
+        WorkspaceError: If the record is there and cannot be read, or is of a newer release.
     """
 
-    def __init__(self, out: Path, *, retry_failed: bool) -> None:
+    def __init__(self, out: Path, *, retry_failed: bool, read: bool = True) -> None:
         self._out = out
-        self._jobs_path = out / _JOBS
+        self._job_lines = Lines(out / _JOBS, stage="watch")
         self._retry = retry_failed
-        self._places: dict[str, tuple[int, int, Known]] = {}
+        self._places: dict[str, Known] = {}
         self._contents: dict[str, Known] = {}
         self._jobs: dict[tuple[str, str, int], EndedJob] = {}
         self._made: dict[str, Known] = {}
         self._job_of: dict[str, str] = {}
-        jobs = [line for line in lines_of(self._jobs_path) if "film" in line]
-        for line in jobs:
-            self._learn_job(line)
+        self._theirs: set[tuple[str, str]] = set()
+        """Films and results of jobs that have failed."""
+        for _, line in self._job_lines.numbered():
+            if line is None or not self._learn_job(line):
+                continue
+            if line["error"]:
+                self._theirs.add((told_place(line["film"]), line["name"]))
+        if read:
+            Record(out, hears=self.hear)
+
+    def hear(self, known: Known) -> None:
+        """Takes in a line of the record, as they come.
+
+        Args:
+            known: What it says.
+        """
         # What a job could not do with its own options says nothing of the film.
-        theirs = {(line["film"], line["name"]) for line in jobs if line["error"]}
-        for line in lines_of(out / RECORD):
-            if not line.get("error") or (line.get("input"), line.get("name")) not in theirs:
-                self._learn_line(line, again=retry_failed)
+        if known.failure is None or (known.video, known.name) not in self._theirs:
+            self._learn(known, again=self._retry)
 
     def of_place(self, film: Seen) -> Known | None:
         """What became of a film that lies where it did, unchanged.
@@ -104,9 +102,8 @@ class Memory:
         Args:
             film: The file.
         """
-        size_bytes, mtime_ns, known = self._places.get(str(film.path), (-1, -1, None))
-        same = (size_bytes, mtime_ns) == (film.size_bytes, film.mtime_ns)
-        if known is None or not same:
+        known = self._places.get(told_place(film.path))
+        if known is None or (known.size_bytes, known.mtime_ns) != (film.size_bytes, film.mtime_ns):
             return None
         if known.state == "skipped":
             return known if self.of_content(known.content) is not None else None
@@ -152,7 +149,7 @@ class Memory:
         Args:
             outcome: As it is recorded.
         """
-        self._learn_line(to_line(outcome))
+        self._learn(known_of(outcome))
 
     def end_job(self, ask: Ask, outcome: Outcome) -> None:
         """Notes that a job file has ended.
@@ -165,18 +162,42 @@ class Memory:
             WorkspaceError: If the disk is full or the folder cannot be written.
         """
         line = {
+            "schema": SCHEMA_VERSION,
+            "version": __version__,
             "job": str(ask.file.path),
             "sha256": ask.sha256,
             "job_mtime_ns": ask.file.mtime_ns,
-            "film": str(outcome.video),
+            "film": told_place(outcome.video),
             "name": outcome.name,
             "state": outcome.state,
             "size_bytes": ask.film.size_bytes,
             "mtime_ns": ask.film.mtime_ns,
             "error": to_line(outcome)["error"],
         }
-        append_lines(self._jobs_path, [line], stage="watch")
+        self._job_lines.append([line])
         self._learn_job(line)
+
+    def shorten(self, *, gone: bool) -> None:
+        """Leaves job files out of the record that nothing asks for any more, if most are such.
+
+        Args:
+            gone: Whether those that are not there any more count as such: not where they lie on a
+                share that may be away.
+        """
+        films = 0 if gone else len(self._jobs)
+        self._job_lines.shorten(lambda: self._asked_for(gone=gone), films=films)
+
+    def _asked_for(self, *, gone: bool) -> set[int]:
+        last: dict[tuple[str | int, ...], int] = {}
+        for number, line in self._job_lines.numbered():
+            if line is None or _ended_from(line) is None:
+                continue
+            if not gone or os.path.lexists(line["job"]):
+                last[line["job"], line["sha256"], line["job_mtime_ns"]] = number
+            if line["error"] and not gone:
+                # Where films are found too, the failure of a job is not theirs.
+                last[line["film"], line["name"]] = number
+        return set(last.values())
 
     def forgets(self, failure: Failure) -> bool:
         """Whether a failure of an earlier run is no reason to leave a job alone.
@@ -186,39 +207,27 @@ class Memory:
         """
         return self._retry or passes(failure)
 
-    def _learn_job(self, line: dict[str, Any]) -> None:
-        self._jobs[line["job"], line["sha256"], line["job_mtime_ns"]] = EndedJob(
-            state=line["state"],
-            name=line["name"],
-            size_bytes=line["size_bytes"],
-            mtime_ns=line["mtime_ns"],
-            failure=failure_of(line) if line["error"] else None,
-        )
-        if line["state"] == "done":
-            self._job_of[line["name"]] = line["job"]
+    def _learn_job(self, line: dict[str, Any]) -> bool:
+        ended = _ended_from(line)
+        if ended is None:
+            return False
+        self._jobs[line["job"], line["sha256"], line["job_mtime_ns"]] = ended
+        if ended.state == "done":
+            self._job_of[ended.name] = line["job"]
+        return True
 
-    def _learn_line(self, line: dict[str, Any], *, again: bool = False) -> None:
-        state, source = line.get("state"), line.get("source")
-        if state not in STATES or not {"name", "input"} <= line.keys():
-            return
-        failure = failure_of(line) if line.get("error") else None
-        video = line["input"]
-        if failure is not None:
-            self._places.pop(video, None)
-            if again or passes(failure):
+    def _learn(self, known: Known, *, again: bool = False) -> None:
+        # One of an earlier release may have been named from where its batch was started.
+        place = told_place(known.video)
+        place = known.video if known.video == place else place
+        if known.failure is not None:
+            self._places.pop(place, None)
+            if again or passes(known.failure):
                 return
-        if source is None:
+        if not known.content:
             return
-        known = Known(
-            state=state,
-            name=line["name"],
-            video=video,
-            content=source["content"],
-            output_bytes=line.get("output_bytes", 0),
-            failure=failure,
-        )
-        self._places[video] = (source["size_bytes"], source["mtime_ns"], known)
-        if state == "done":
+        self._places[place] = known
+        if known.state == "done":
             self._contents[known.content] = known
             self._made[known.name] = known
 
@@ -231,3 +240,19 @@ class Memory:
             return (self._out / known.name).stat().st_size == made.output_bytes
         except OSError:
             return False
+
+
+def _ended_from(line: dict[str, Any]) -> EndedJob | None:
+    """What a line of jobs says; None for one that is not whole."""
+    try:
+        if not all(isinstance(line[name], str) for name in ("job", "sha256", "film", "name")):
+            return None
+        return EndedJob(
+            state=line["state"],
+            name=line["name"],
+            size_bytes=line["size_bytes"],
+            mtime_ns=line["mtime_ns"],
+            failure=failure_of(line["error"]) if line["error"] else None,
+        )
+    except (KeyError, TypeError):
+        return None

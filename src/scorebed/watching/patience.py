@@ -10,10 +10,10 @@ from scorebed.errors import WorkspaceError
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from pathlib import Path
 
-    from scorebed.batching.items import Item, Outcome
+    from scorebed.batching.known import Known
     from scorebed.model import Tell
 
 
@@ -70,23 +70,14 @@ class PatientRecord(Record):
     Args:
         out: Folder of the results.
         patience: How it waits.
+        hears: As of every record.
     """
 
     stage = "watch"
 
-    def __init__(self, out: Path, patience: Patience) -> None:
-        super().__init__(out)
+    def __init__(self, out: Path, patience: Patience, hears: Callable[[Known], None]) -> None:
+        super().__init__(out, hears)
         self._patience = patience
 
-    def begin(self, item: Item) -> None:
-        """As of every record."""
-        self._patience.write(lambda: super(PatientRecord, self).begin(item))
-
-    def end(self, *outcomes: Outcome) -> None:
-        """As of every record."""
-        self._patience.write(lambda: super(PatientRecord, self).end(*outcomes))
-
-    def close(self, outcomes: Iterable[Outcome]) -> None:
-        """As of every record."""
-        told = tuple(outcomes)
-        self._patience.write(lambda: super(PatientRecord, self).close(told))
+    def _write(self, writes: Callable[[], None]) -> None:
+        self._patience.write(writes)

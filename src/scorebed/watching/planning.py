@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from scorebed.batching.entries import settle
 from scorebed.batching.fates import failure_from, item_of
 from scorebed.batching.items import Entry, Failure, Fate, Item, LogWanted
+from scorebed.batching.known import is_place, told_name, told_place
 from scorebed.batching.naming import Naming
 from scorebed.batching.planning import check_key, require_parent
 from scorebed.batching.style import require_one_brief
@@ -19,10 +20,11 @@ from scorebed.errors import ScorebedError, SettingsError
 from scorebed.job import Job
 
 if TYPE_CHECKING:
+    from scorebed.batching.known import Known
     from scorebed.batching.record import Record
     from scorebed.settings import Settings
     from scorebed.watching.items import Ask, Seen, WatchJob
-    from scorebed.watching.memory import Known, Memory
+    from scorebed.watching.memory import Memory
 
 
 _ANOTHER_OUTPUT = (
@@ -111,9 +113,14 @@ class Planner:
             settings=self._want,
             workspace=self._job.batch.workspace,
         )
-        # By its whole path: no result is called that.
+        # By its whole path: no result is called that, and a batch knows it.
         return Item(
-            number=number, name=str(path), job=place, key="", fate=Fate.FAILED, failure=failure
+            number=number,
+            name=told_place(path),
+            job=place,
+            key="",
+            fate=Fate.FAILED,
+            failure=failure,
         )
 
     def _would_lose(self, name: str, output: Path, film: Seen, entry: Entry) -> bool:
@@ -127,7 +134,7 @@ class Planner:
         made = self._memory.maker(name)
         if made is None or made.content == film.content:
             return False
-        return _same_name(made, film.path) and os.path.lexists(output)
+        return is_place(made.video, film.path) and os.path.lexists(output)
 
     def _numbered(self, film: Seen, entry: Entry, want: Settings) -> Path:
         """A result's name with the number that the film gets where it is moved to."""
@@ -137,9 +144,9 @@ class Planner:
             output = self._naming.output(replace(entry, video=video), want, 1)
             if told not in output.name:
                 output = output.with_stem(f"{output.stem}{told}")
-            named = output.relative_to(self._job.batch.out)
-            if not self._would_lose(named.as_posix(), output, film, entry):
-                return named
+            name = told_name(self._job.batch.out, output)
+            if not self._would_lose(name, output, film, entry):
+                return Path(name)
         raise AssertionError
 
     def _entry(self, film: Seen) -> Entry:
@@ -179,7 +186,7 @@ class Planner:
         if maker is None:
             return
         named = ask is not None and ask.entry.output is not None
-        if not _same_name(maker, video) and not (named and not os.path.lexists(output)):
+        if not is_place(maker.video, video) and not (named and not os.path.lexists(output)):
             raise SettingsError(
                 f"watch: {maker.video} has become {output} before, and so would {video}",
                 remedy=_ANOTHER_OUTPUT
@@ -202,11 +209,6 @@ class Planner:
                 f"would it for {ask.file.path}",
                 remedy=_ANOTHER_OUTPUT,
             )
-
-
-def _same_name(made: Known, video: Path) -> bool:
-    """Whether a result was made of a film that lay where another one lies."""
-    return os.path.abspath(made.video) == os.path.abspath(video)  # noqa: PTH100 - of names
 
 
 def _check_figures(job: WatchJob) -> None:

@@ -6,7 +6,6 @@ import time
 from typing import TYPE_CHECKING
 
 from scorebed.batching.items import unwatched
-from scorebed.batching.outcome import BatchResult
 from scorebed.batching.pool import Pool
 from scorebed.batching.record import RECORD
 from scorebed.batching.run import TICK_S
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     import threading
 
     from scorebed.batching.items import BatchWatch
+    from scorebed.batching.outcome import BatchResult
     from scorebed.watching.items import WatchJob
 
 _REST_S = 60.0
@@ -49,7 +49,7 @@ def run_watch(
         out.mkdir(parents=True, exist_ok=True)
     work.patience.stop = stop
     work.say(f"watching {job.folder}, results go to {out}")
-    begun = time.monotonic()
+    work.shorten()
     with Pool(out=out, jobs=work.plan.jobs) as pool:
         try:
             _go(job, work, folder, pool, stop)
@@ -62,14 +62,8 @@ def run_watch(
                 work.say(error.message)
             raise
         work.keep_what_ended(pool)
-    outcomes = tuple(work.outcomes[number] for number in sorted(work.outcomes))
-    work.record.close(outcomes)
-    result = BatchResult(
-        out=out,
-        outcomes=outcomes,
-        seconds=time.monotonic() - begun,
-        one_style=job.batch.one_style,
-    )
+    work.record.close()
+    result = work.result()
     if result.count("failed") and job.once:
         raise BatchFailed(
             f"watch: {result.failed_words()}",
@@ -92,8 +86,7 @@ def _go(
             look_at = time.monotonic() + (0.0 if folder.more else job.interval_s)
         busy = bool(pool.busy or work.waiting)
         if was_busy and not busy:
-            # What has ended is a result like any other: whoever changes it may keep it.
-            work.record.close(work.outcomes.values())
+            work.rest()
         was_busy = busy
         if not busy and folder.is_done():
             return

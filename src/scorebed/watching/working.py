@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from scorebed.batching.fates import looked_into
 from scorebed.batching.items import Fate
 from scorebed.batching.machine import default_jobs
+from scorebed.batching.outcome import BatchResult, Totals
 from scorebed.batching.planning import BatchPlan
 from scorebed.batching.run import Run, outcome_of
 from scorebed.delivery import log_beside
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
 
 _PAUSE_S, _LONGEST_S = 300.0, 3600.0
 """How long what the disk had no room for is left alone: at first, and at most."""
+_KEPT = 5000
+"""So many of the last films a watch without an end can tell of besides the record."""
+_KEPT_OF_OWN = 10_000
+"""So many of the last films the record of the user's own queue tells of."""
 
 
 class Work(Run):
@@ -50,13 +55,14 @@ class Work(Run):
     """
 
     def __init__(self, job: WatchJob, watch: BatchWatch) -> None:
-        jobs = job.batch.jobs or default_jobs()
-        super().__init__(BatchPlan(job=job.batch, items=(), jobs=jobs), watch)
-        self.memory = Memory(job.batch.out, retry_failed=job.retry_failed)
+        out, jobs = job.batch.out, job.batch.jobs or default_jobs()
         self._job = job
         self.patience = Patience(self.say, pause_s=job.interval_s)
         self.patience.over = job.once or job.own_queue
-        self.record = PatientRecord(job.batch.out, self.patience)
+        # The record is read once, for both.
+        self.memory = Memory(out, retry_failed=job.retry_failed, read=False)
+        record = PatientRecord(out, self.patience, self.memory.hear)
+        super().__init__(BatchPlan(job=job.batch, items=(), jobs=jobs), watch, record)
         self._planner = Planner(job, self.record, self.memory)
         self._number = 1
         """Of the next item."""
@@ -65,6 +71,30 @@ class Work(Run):
         """Jobs that wait, are in hand, or have failed, by their files."""
         self._left: dict[Path, Seen] = {}
         """Films that are done, and stay until their last job has ended."""
+        self._before = Totals()
+        """Of what ended so long ago that the record alone tells of it."""
+
+    def rest(self) -> None:
+        """Puts the record in order, while there is nothing to do."""
+        # What has ended is a result like any other: whoever changes it may keep it.
+        self.record.close()
+        self.shorten()
+
+    def shorten(self) -> None:
+        """Shortens the record, if it has grown far beyond the films that it tells of."""
+        own = self._job.own_queue
+        self.record.shorten(most=_KEPT_OF_OWN if own else None)
+        self.memory.shorten(gone=own)
+
+    def result(self) -> BatchResult:
+        """What became of every film in this run, as far as it is still known."""
+        return BatchResult(
+            out=self._job.batch.out,
+            outcomes=tuple(self.outcomes[number] for number in sorted(self.outcomes)),
+            before=self._before,
+            seconds=self.tally.elapsed_s,
+            one_style=self._job.batch.one_style,
+        )
 
     def has(self, content: str) -> bool:
         """Whether a film of that content is in hand that was found, not asked for."""
@@ -216,6 +246,9 @@ class Work(Run):
                 self.memory.learn(told)
             if not again:
                 self._close(taken, told)
+        # One with an end is asked what became of all.
+        while len(self.outcomes) > _KEPT and not self._job.once:
+            self._before += self.outcomes.pop(next(iter(self.outcomes)))
 
     def _begin(self, item: Item, film: Seen, ask: Ask | None) -> None:
         self._number += 1
