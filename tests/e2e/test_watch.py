@@ -243,6 +243,49 @@ def test_a_film_that_goes_back_to_an_earlier_version_is_scored_again(
     assert (out / "cut.scored.mp4").is_file()
 
 
+@pytest.fixture(scope="session")
+def long_cut(make_video: Callable[..., Path], make_media: Callable[..., Path]) -> Path:
+    """A film at a constant rate, of which four fifths are met by no sample."""
+    clip = make_video("constant.mp4", "-c:a", "aac", duration_s=1.2, look="testsrc2=size=512x288")
+    raw = ("-c:v", "rawvideo", "-pix_fmt", "yuv420p", "-c:a", "pcm_s16le")
+    return make_media("constant.avi", "-i", clip, *raw)
+
+
+def another_cut(film: Path, of: Path) -> Path:
+    """A film of the same length whose samples are the same."""
+    shutil.copyfile(of, film)
+    with film.open("r+b") as file:
+        file.seek(film.stat().st_size * 3 // 8)
+        file.write(b"scorebed")
+    assert content_of(film) == content_of(of)
+    return film
+
+
+def test_two_films_that_no_sample_tells_apart_are_two(long_cut: Path, tmp_path: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    first = Path(shutil.copyfile(long_cut, folder / "a.avi"))
+    # Also with one time, as a disk has it that knows whole seconds.
+    os.utime(another_cut(folder / "b.avi", long_cut), ns=(0, first.stat().st_mtime_ns))
+    shutil.copyfile(long_cut, folder / "c.avi")
+    assert states(once(folder, out)) == {"a.avi": "done", "b.avi": "done", "c.avi": "skipped"}
+    pictures = [(out / f"{name}.scored.avi").read_bytes()[:-1000] for name in "ab"]
+    assert [pictures[0].count(b"scorebed"), pictures[1].count(b"scorebed")] == [0, 1]
+    # Touched it is the same; replaced in its place, it is not.
+    os.utime(first)
+    assert states(once(folder, out)) == {"a.avi": "skipped"}
+    was = first.stat()
+    another_cut(first, long_cut)
+    with first.open("r+b") as file:
+        file.seek(was.st_size * 5 // 8)
+        file.write(b"another")
+    os.utime(first, ns=(0, was.st_mtime_ns))
+    (folder / "c.avi").unlink()
+    assert states(once(folder, out)) == {"a.avi": "done"}
+    assert b"another" in (out / "a.scored.avi").read_bytes()
+    assert states(once(folder, out)) == {}
+
+
 def test_job_files_have_options_and_are_done_once(clips: list[Path], tmp_path: Path) -> None:
     folder, out, films = tmp_path / "in", tmp_path / "out", tmp_path / "films"
     for place in (folder, films, out):

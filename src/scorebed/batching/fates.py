@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scorebed.batching.items import BatchJob, Entry, Failure, Fate, Item
 from scorebed.batching.keys import options_key
-from scorebed.batching.record import Record, failure_of, unchanged
+from scorebed.batching.record import Record, failure_of
+from scorebed.batching.sameness import Compared, compare
 from scorebed.errors import MediaError, ScorebedError
 from scorebed.job import Job, check_job
 from scorebed.media import identify, open_media
@@ -82,14 +83,26 @@ def _remembered(job: BatchJob, record: Record, item: Item) -> Item:
         return item
     if line is None or not failed:
         there = line is not None and record.stands(item.name, item.job.output)
-        if job.resume and line and there and unchanged(line, item.job.video, item.key):
-            return replace(item, fate=Fate.SKIP, why="done before")
-        return item
+        return _unless_done(job, line, item) if job.resume and line and there else item
     failure = failure_of(line)
     hopeless = failure.exit_code == MediaError.exit_code
-    if hopeless and not job.retry_failed and unchanged(line, item.job.video, item.key):
+    if hopeless and not job.retry_failed and _compared(job, line, item).same:
         return replace(item, fate=Fate.FAILED, failure=failure)
     return item
+
+
+def _unless_done(job: BatchJob, line: dict[str, Any], item: Item) -> Item:
+    compared = _compared(job, line, item)
+    if compared.same:
+        return replace(item, fate=Fate.SKIP, why="done before", source=compared.now)
+    return replace(item, anew=compared.twin)
+
+
+def _compared(job: BatchJob, line: dict[str, Any], item: Item) -> Compared:
+    """What a file is to that of a line; another one, if something else is asked of it."""
+    if line.get("key") != item.key:
+        return Compared(same=False)
+    return compare(line, item.job.video, job.tell)
 
 
 def looked_into(item: Item) -> Item:

@@ -127,6 +127,23 @@ class Fate(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InputState:
+    """What a file was when it was scored."""
+
+    size_bytes: int
+    """Its length in bytes."""
+    mtime_ns: int
+    """Its modification time, in nanoseconds since 1970."""
+    content: str
+    """Hash of its size and sampled content: a hint."""
+    ctime_ns: int | None = None
+    """When anything about it changed last, as its disk says, in nanoseconds since 1970 (on Windows:
+    when it was made); None in records of before 2026-11."""
+    sha256: str | None = None
+    """Hash of all of it; None where it was not read whole."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
     """A file of the plan."""
 
@@ -158,6 +175,10 @@ class Item:
     """What was asked for; None for what is no file."""
     leads: Path | None = None
     """Where its music is left for the others to go on in; None where it is not."""
+    source: InputState | None = None
+    """Of a file that is skipped: what it is now, if that was told byte by byte."""
+    anew: bool = False
+    """Whether stages that are kept under its size, time and samples are of another film."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,18 +194,6 @@ class MusicFigures:
     """Loudness before levelling, in LUFS; None for silence."""
     brightness_hz: float | None
     """Mean spectral centroid, weighted by loudness, in Hz; None for silence."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InputState:
-    """What a file was when it was scored."""
-
-    size_bytes: int
-    """Its length in bytes."""
-    mtime_ns: int
-    """Its modification time, in nanoseconds since 1970."""
-    content: str
-    """Hash of its size and sampled content."""
 
 
 State = Literal["done", "failed", "skipped"]

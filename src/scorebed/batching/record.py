@@ -51,8 +51,10 @@ class Record:
         self.path = out / RECORD
         self._begun_path = out / _BEGUN
         named = [line for line in lines_of(self.path) if isinstance(line.get("name"), str)]
-        self._last = {line["name"]: line for line in named if line.get("state") in _ENDED}
+        self._last: dict[str, dict[str, Any]] = {}
         self._done = {line["name"]: line for line in named if line.get("state") == "done"}
+        for line in named:
+            self._take_in(line)
         self._begun = {line["name"] for line in lines_of(self._begun_path) if "name" in line}
 
     def last(self, name: str) -> dict[str, Any] | None:
@@ -100,8 +102,18 @@ class Record:
         if lines:
             append_lines(self.path, lines, stage=self.stage)
         # A watch comes back to names in the same run.
-        self._last |= {line["name"]: line for line in lines if line["state"] in _ENDED}
+        for line in lines:
+            self._take_in(line)
         self._done |= {line["name"]: line for line in lines if line["state"] == "done"}
+
+    def _take_in(self, line: dict[str, Any]) -> None:
+        name = line["name"]
+        last = self._last.get(name)
+        if line.get("state") in _ENDED:
+            self._last[name] = line
+        elif last is not None and _is_told_again(line, last):
+            # Touched or moved, and found to be the same: it need not be read again for that.
+            self._last[name] = last | {"source": line["source"], "input": line["input"]}
 
     def close(self, outcomes: Iterable[Outcome]) -> None:
         """All that was begun has ended, and the record says how.
@@ -122,26 +134,10 @@ class Record:
         self._begun = {line["name"] for line in there}
 
 
-def unchanged(line: dict[str, Any], video: Path, key: str) -> bool:
-    """Whether a file is what it was when a line was written, and the same is asked of it.
-
-    By size and time, or by size and sampled content: a copy is the same file.
-
-    Args:
-        line: Of the record.
-        video: The file.
-        key: Hash of what is asked.
-    """
-    source = line.get("source")
-    if line.get("key") != key or source is None:
-        return False
-    try:
-        status = video.stat()
-    except OSError:
-        return False
-    if status.st_size != source["size_bytes"]:
-        return False
-    return bool(status.st_mtime_ns == source["mtime_ns"] or content_of(video) == source["content"])
+def _is_told_again(line: dict[str, Any], last: dict[str, Any]) -> bool:
+    now, before = line.get("source"), last.get("source")
+    whole = None if now is None else now.get("sha256")
+    return bool(whole and before and whole == before.get("sha256"))
 
 
 def to_line(outcome: Outcome) -> dict[str, Any]:
@@ -192,7 +188,12 @@ def state_of(video: Path) -> InputState:
             f"batch: {video} has gone while it was read ({error.strerror})",
             remedy="Leave the files where they are while they are worked on.",
         ) from error
-    return InputState(size_bytes=status.st_size, mtime_ns=status.st_mtime_ns, content=content)
+    return InputState(
+        size_bytes=status.st_size,
+        mtime_ns=status.st_mtime_ns,
+        content=content,
+        ctime_ns=status.st_ctime_ns,
+    )
 
 
 def sums(quotes: Iterable[Quote]) -> tuple[Quote, ...]:

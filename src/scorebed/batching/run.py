@@ -238,7 +238,7 @@ def known(item: Item, record: Record) -> Outcome:
         return outcome_of(item, "failed", failure=item.failure, source=_seen(item))
     line = record.last(item.name)
     music = None if line is None else music_of(line)
-    return outcome_of(item, "skipped", why=item.why, music=music)
+    return outcome_of(item, "skipped", why=item.why, music=music, source=item.source)
 
 
 def _seen(item: Item) -> InputState | None:

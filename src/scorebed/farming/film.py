@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scorebed.batching.entries import settle
 from scorebed.batching.fates import item_of
 from scorebed.batching.items import BatchJob, Entry, Item
 from scorebed.batching.naming import Naming
-from scorebed.batching.record import Record, failure_of, unchanged
+from scorebed.batching.record import Record, failure_of
+from scorebed.batching.sameness import compare
 from scorebed.errors import MarginMissed, MediaError, RequestRejected, ScorebedError
 from scorebed.farming.rows import options_of
 from scorebed.model import no_words
@@ -52,6 +53,8 @@ def film_of(
         workspace=root,
         one_style=row.one_style,
         overwrite=row.overwrite,
+        # Whether it is done is asked below, of this job's lines alone.
+        resume=False,
         # Said when the job was written.
         tell=no_words,
     )
@@ -81,8 +84,14 @@ def done_since(row: Row, item: Item, record: Record) -> bool:
         line is not None
         and record.stands(item.name, item.job.output)
         and bool(line["at"] >= row.written)
-        and unchanged(line, item.job.video, item.key)
+        and _is_of(line, item)
     )
+
+
+def _is_of(line: dict[str, Any], item: Item) -> bool:
+    """Whether a line tells of the same film, and of the same that is asked of it."""
+    same_asked = line.get("key") == item.key
+    return same_asked and compare(line, item.job.video, item.job.tell).same
 
 
 def refuse_hopeless(row: Row, item: Item, record: Record) -> None:
@@ -97,5 +106,5 @@ def refuse_hopeless(row: Row, item: Item, record: Record) -> None:
     if line is None or line["state"] != "failed" or line["at"] < row.written:
         return
     failure = failure_of(line)
-    if failure.kind in _HOPELESS and unchanged(line, item.job.video, item.key):
+    if failure.kind in _HOPELESS and _is_of(line, item):
         raise _HOPELESS[failure.kind](failure.message, remedy=failure.remedy)

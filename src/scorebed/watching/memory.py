@@ -35,11 +35,30 @@ class Known:
     video: str
     """The file that was scored."""
     content: str
-    """Hash of its size and sampled content."""
+    """Hash of its size and sampled content: a hint."""
+    sha256: str | None = None
+    """Hash of all of it; None where it was not read whole, as before 2026-11."""
+    ctime_ns: int | None = None
+    """When anything about the file had changed last."""
     output_bytes: int = 0
     """Length of its result in bytes."""
     failure: Failure | None = None
     """Why it failed."""
+
+    @property
+    def identity(self) -> str:
+        """What tells it from all other films, as well as it is known."""
+        return self.sha256 or self.content
+
+    def is_of(self, film: Seen) -> bool:
+        """Whether it was made of that film; one that looks the same was read whole before.
+
+        Args:
+            film: The file.
+        """
+        if self.sha256 is None:
+            return self.content == film.content
+        return self.sha256 == film.sha256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +103,7 @@ class Memory:
         self._retry = retry_failed
         self._places: dict[str, tuple[int, int, Known]] = {}
         self._contents: dict[str, Known] = {}
+        self._hints: set[str] = set()
         self._jobs: dict[tuple[str, str, int], EndedJob] = {}
         self._made: dict[str, Known] = {}
         self._job_of: dict[str, str] = {}
@@ -108,17 +128,48 @@ class Memory:
         same = (size_bytes, mtime_ns) == (film.size_bytes, film.mtime_ns)
         if known is None or not same:
             return None
+        if known.failure is not None:
+            return known
+        if known.ctime_ns not in {None, film.ctime_ns}:
+            return None
         if known.state == "skipped":
-            return known if self.of_content(known.content) is not None else None
-        return known if known.failure is not None or self._stands(known) else None
+            return known if self.of_content(known.identity) is not None else None
+        return known if self._stands(known) else None
 
-    def of_content(self, content: str) -> Known | None:
+    def looks_known(self, film: Seen) -> bool:
+        """Whether a film was scored that agrees with a file in size and samples.
+
+        Args:
+            film: The file.
+        """
+        return film.content in self._hints
+
+    def is_twin(self, film: Seen) -> bool:
+        """Whether a file was read whole, and no film that was scored is the same.
+
+        Args:
+            film: The file.
+        """
+        return film.sha256 is not None and film.sha256 not in self._contents
+
+    def hash_at(self, film: Seen) -> str | None:
+        """Hash of all of a file that lies where it was scored, untouched; None for others.
+
+        Args:
+            film: The file.
+        """
+        size_bytes, mtime_ns, known = self._places.get(str(film.path), (-1, -1, None))
+        then = (size_bytes, mtime_ns, None if known is None else known.ctime_ns)
+        untouched = then == (film.size_bytes, film.mtime_ns, film.ctime_ns)
+        return known.sha256 if known is not None and untouched else None
+
+    def of_content(self, identity: str) -> Known | None:
         """The film of the same content whose result is there, under whatever name; or None.
 
         Args:
-            content: As ``content_of`` has it.
+            identity: Hash of all of it, as ``whole_of`` has it.
         """
-        known = self._contents.get(content)
+        known = self._contents.get(identity)
         return known if known is not None and self._stands(known) else None
 
     def maker(self, name: str) -> Known | None:
@@ -214,18 +265,22 @@ class Memory:
             name=line["name"],
             video=video,
             content=source["content"],
+            sha256=source.get("sha256"),
+            ctime_ns=source.get("ctime_ns"),
             output_bytes=line.get("output_bytes", 0),
             failure=failure,
         )
         self._places[video] = (source["size_bytes"], source["mtime_ns"], known)
         if state == "done":
-            self._contents[known.content] = known
+            self._contents[known.identity] = known
+            if known.sha256 is not None:
+                self._hints.add(known.content)
             self._made[known.name] = known
 
     def _stands(self, known: Known) -> bool:
         """Whether the result of a film is there, and no other film's has taken its place."""
         made = self._made.get(known.name)
-        if made is None or made.content != known.content:
+        if made is None or made.identity != known.identity:
             return False
         try:
             return (self._out / known.name).stat().st_size == made.output_bytes

@@ -61,6 +61,8 @@ def run_watch(
                 # The next watch does again what could not be written down.
                 work.say(error.message)
             raise
+        finally:
+            folder.close()
         work.keep_what_ended(pool)
     outcomes = tuple(work.outcomes[number] for number in sorted(work.outcomes))
     work.record.close(outcomes)
