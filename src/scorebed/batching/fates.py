@@ -69,6 +69,7 @@ def item_of(
         fate=Fate.DO,
         one_style=job.one_style,
         log=job.log,
+        verb=job.verb,
     )
     return item if entry.overwrite else _remembered(job, record, item)
 

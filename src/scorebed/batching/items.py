@@ -72,6 +72,8 @@ class BatchJob:
     """Address of a Dask scheduler, or the file that it has left; None for this machine."""
     log: LogWanted | None = None
     """The log that workers write to as well; None for none."""
+    verb: str = "batch"
+    """Who asks, for errors: ``batch`` or ``watch``."""
     tell: Tell = no_words
     """Told, in sentences, what a person should know at once."""
 
@@ -173,6 +175,8 @@ class Item:
     """The log of the worker; None for none."""
     entry: Entry | None = None
     """What was asked for; None for what is no file."""
+    verb: str = "batch"
+    """Who asks, for errors."""
     leads: Path | None = None
     """Where its music is left for the others to go on in; None where it is not."""
     source: InputState | None = None
@@ -217,7 +221,7 @@ class Outcome:
     state: State
     """How it ended."""
     why: str = ""
-    """Of a file that was skipped: why."""
+    """Of a file that was skipped: why; of one that failed in a watch: when it is tried again."""
     failure: Failure | None = None
     """Of a file that failed: why."""
     seconds: float = 0.0

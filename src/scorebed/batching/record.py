@@ -174,8 +174,12 @@ def music_of(line: dict[str, Any]) -> MusicFigures | None:
     return None if line.get("music") is None else MusicFigures(**line["music"])
 
 
-def state_of(video: Path) -> InputState:
+def state_of(video: Path, *, stage: str = "batch") -> InputState:
     """What a file is now.
+
+    Args:
+        video: The file.
+        stage: Named in errors.
 
     Raises:
         MediaError: If it is missing, a folder, or may not be read.
@@ -185,7 +189,7 @@ def state_of(video: Path) -> InputState:
         status = video.stat()
     except OSError as error:
         raise MediaError(
-            f"batch: {video} has gone while it was read ({error.strerror})",
+            f"{stage}: {video} has gone while it was read ({error.strerror})",
             remedy="Leave the files where they are while they are worked on.",
         ) from error
     return InputState(

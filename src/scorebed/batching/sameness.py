@@ -119,7 +119,7 @@ def hash_of(path: Path, stop: threading.Event | None = None) -> str | None:
         status = path.stat()
     except OSError as error:
         raise MediaError(
-            f"batch: {path} cannot be read ({error.strerror})",
+            f"probe: {path} cannot be read ({error.strerror})",
             remedy="Check that the file is still there and its disk answers, then try again.",
         ) from error
     as_it_is = (path, status.st_size, status.st_mtime_ns, status.st_ctime_ns)

@@ -118,7 +118,7 @@ def _scored(item: Item, sent: _Sender) -> Ended:
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - one file's failure, not the batch's
-        failure = failure_from(_unforeseen(error, item, "batch"), "batch")
+        failure = failure_from(_unforeseen(error, item, item.verb), item.verb)
         return Ended(failure=failure, source=None, spent=FREE)
 
 
@@ -153,7 +153,7 @@ def _score(item: Item, sent: _Sender) -> Ended:
 
     source, begun = None, now()
     try:
-        source = state_of(item.job.video)
+        source = state_of(item.job.video, stage=item.verb)
         _make_folders(item)
         if item.anew:
             drop(item.job.workspace, identify(item.job.video))
@@ -191,7 +191,7 @@ def _make_folders(item: Item) -> None:
     if item.job.stems is not None:
         folders.append(item.job.stems.parent)
     for folder in folders:
-        with told_of(folder, stage="batch"):
+        with told_of(folder, stage=item.verb):
             folder.mkdir(parents=True, exist_ok=True)
 
 

@@ -11,7 +11,7 @@ from scorebed.batching.find import is_film
 from scorebed.errors import MediaError, ScorebedError
 from scorebed.exporters.words import counted
 from scorebed.media import content_of
-from scorebed.watching.asks import read_ask, unforeseen
+from scorebed.watching.asks import absent, read_ask, unforeseen
 from scorebed.watching.items import PATIENT
 from scorebed.watching.reader import Reader
 from scorebed.watching.sight import Sight, refresh
@@ -152,7 +152,7 @@ class Folder:
             before = (ended.size_bytes, ended.mtime_ns)
             same = before == (ask.film.size_bytes, ask.film.mtime_ns)
             ask.ended = ended.state
-            ask.film.handled = same and not self._work.memory.forgets(ended.failure)
+            ask.film.handled = same and not self._work.memory.forgets(ended)
             self._left_alone += ask.film.handled
         self._work.asks[str(ask.file.path)] = ask
 
@@ -173,11 +173,7 @@ class Folder:
             # It has failed, and was taken away.
             film.handled = True
         if film.size_bytes < 0 and not film.handled and not self._is_patient(film):
-            error = MediaError(
-                f"watch: {film.path} is not there, which {ask.file.path} asks for",
-                remedy="Check the path: it is taken from the folder of the job file.",
-            )
-            self._work.fail(film, error, ask)
+            self._work.fail(film, absent(ask, self._job, self._work.memory), ask)
         return self._sight.settled(film) and self._is_awaited(ask.file)
 
     # --- films ----------------------------------------------------------------------------------

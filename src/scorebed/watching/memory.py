@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from scorebed.batching.items import STATES, Failure, State
 from scorebed.batching.record import RECORD, append_lines, failure_of, lines_of, to_line
-from scorebed.errors import WorkspaceError
+from scorebed.watching.again import is_counted, passes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,15 +75,8 @@ class EndedJob:
     """Its modification time."""
     failure: Failure | None
     """Why it failed."""
-
-
-def passes(failure: Failure) -> bool:
-    """Whether a failure is not the film's: the disk was full, or closed.
-
-    Args:
-        failure: Why it failed.
-    """
-    return failure.exit_code == WorkspaceError.exit_code
+    tries: int = 0
+    """How often in a row it has failed of what may pass."""
 
 
 class Memory:
@@ -101,6 +94,7 @@ class Memory:
         self._out = out
         self._jobs_path = out / _JOBS
         self._retry = retry_failed
+        self._tries: dict[str, tuple[int, int, int]] = {}
         self._places: dict[str, tuple[int, int, Known]] = {}
         self._contents: dict[str, Known] = {}
         self._hints: set[str] = set()
@@ -109,7 +103,7 @@ class Memory:
         self._job_of: dict[str, str] = {}
         jobs = [line for line in lines_of(self._jobs_path) if "film" in line]
         for line in jobs:
-            self._learn_job(line)
+            self._learn_job(line, again=retry_failed)
         # What a job could not do with its own options says nothing of the film.
         theirs = {(line["film"], line["name"]) for line in jobs if line["error"]}
         for line in lines_of(out / RECORD):
@@ -134,6 +128,17 @@ class Memory:
             return None
         if known.state == "skipped":
             return known if self.of_content(known.identity) is not None else None
+        return known if self._stands(known) else None
+
+    def done_at(self, path: Path) -> Known | None:
+        """What became of the film that lay in a place last, if it is scored and its result there.
+
+        Args:
+            path: The place.
+        """
+        _, _, known = self._places.get(str(path), (-1, -1, None))
+        if known is None or known.state != "done":
+            return None
         return known if self._stands(known) else None
 
     def looks_known(self, film: Seen) -> bool:
@@ -229,21 +234,43 @@ class Memory:
         append_lines(self._jobs_path, [line], stage="watch")
         self._learn_job(line)
 
-    def forgets(self, failure: Failure) -> bool:
+    def forgets(self, ended: EndedJob) -> bool:
         """Whether a failure of an earlier run is no reason to leave a job alone.
 
         Args:
-            failure: Why it failed.
+            ended: How it has ended.
         """
-        return self._retry or passes(failure)
+        return self._retry or ended.failure is None or passes(ended.failure, ended.tries)
 
-    def _learn_job(self, line: dict[str, Any]) -> None:
+    def tries(self, film: Seen, ask: Ask | None) -> int:
+        """How often in a row a film, as it is, has failed of what may pass.
+
+        Args:
+            film: The film.
+            ask: Whose job it is; None for one that was found.
+        """
+        if ask is None:
+            *then, tries = self._tries.get(str(film.path), (-1, -1, 0))
+        else:
+            ended = self.of_job(ask.file, ask.sha256)
+            then = [] if ended is None else [ended.size_bytes, ended.mtime_ns]
+            tries = 0 if ended is None else ended.tries
+        return tries if then == [film.size_bytes, film.mtime_ns] else 0
+
+    def _learn_job(self, line: dict[str, Any], *, again: bool = False) -> None:
+        failure = failure_of(line) if line["error"] else None
+        last = self._jobs.get((line["job"], line["sha256"], line["job_mtime_ns"]))
+        film = (line["size_bytes"], line["mtime_ns"])
+        same = last is not None and film == (last.size_bytes, last.mtime_ns)
+        before = last.tries if last is not None and same else 0
+        counted = failure is not None and is_counted(failure) and not again
         self._jobs[line["job"], line["sha256"], line["job_mtime_ns"]] = EndedJob(
             state=line["state"],
             name=line["name"],
             size_bytes=line["size_bytes"],
             mtime_ns=line["mtime_ns"],
-            failure=failure_of(line) if line["error"] else None,
+            failure=failure,
+            tries=before + 1 if counted else 0,
         )
         if line["state"] == "done":
             self._job_of[line["name"]] = line["job"]
@@ -256,7 +283,7 @@ class Memory:
         video = line["input"]
         if failure is not None:
             self._places.pop(video, None)
-            if again or passes(failure):
+            if again or passes(failure, self._count(video, source, failure)):
                 return
         if source is None:
             return
@@ -272,10 +299,21 @@ class Memory:
         )
         self._places[video] = (source["size_bytes"], source["mtime_ns"], known)
         if state == "done":
+            self._tries.pop(video, None)
             self._contents[known.identity] = known
             if known.sha256 is not None:
                 self._hints.add(known.content)
             self._made[known.name] = known
+
+    def _count(self, video: str, source: dict[str, Any] | None, failure: Failure) -> int:
+        """How often in a row a film has failed now; what its disk did is not counted."""
+        if not is_counted(failure) or source is None:
+            return 0
+        film = (source["size_bytes"], source["mtime_ns"])
+        *then, before = self._tries.get(video, (*film, 0))
+        tries = before + 1 if then == [*film] else 1
+        self._tries[video] = (*film, tries)
+        return tries
 
     def _stands(self, known: Known) -> bool:
         """Whether the result of a film is there, and no other film's has taken its place."""
