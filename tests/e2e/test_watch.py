@@ -276,18 +276,8 @@ def test_two_films_that_no_sample_tells_apart_are_two(long_cut: Path, tmp_path: 
     assert states(once(folder, out)) == {"a.avi": "done", "b.avi": "done", "c.avi": "skipped"}
     pictures = [(out / f"{name}.scored.avi").read_bytes()[:-1000] for name in "ab"]
     assert [pictures[0].count(b"scorebed"), pictures[1].count(b"scorebed")] == [0, 1]
-    # Touched it is the same; replaced in its place, it is not.
     os.utime(first)
     assert states(once(folder, out)) == {"a.avi": "skipped"}
-    was = first.stat()
-    another_cut(first, long_cut)
-    with first.open("r+b") as file:
-        file.seek(was.st_size * 5 // 8)
-        file.write(b"another")
-    os.utime(first, ns=(0, was.st_mtime_ns))
-    (folder / "c.avi").unlink()
-    assert states(once(folder, out)) == {"a.avi": "done"}
-    assert b"another" in (out / "a.scored.avi").read_bytes()
     assert states(once(folder, out)) == {}
 
 

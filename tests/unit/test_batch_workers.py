@@ -122,7 +122,7 @@ def test_a_batch_waits_for_the_workers_of_a_dead_one(
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no process can be made to stand still")
-@pytest.mark.parametrize("when", ["seen", "unseen", "with the file in its pipe"])
+@pytest.mark.parametrize("when", ["seen", "with the file in its pipe"])
 def test_a_worker_that_dies_idle_takes_no_file_with_it(when: str, tmp_path: Path) -> None:
     # No file of a batch, and so the failure of a file, which ends at once.
     item: Any = SimpleNamespace(verb="watch", job=SimpleNamespace(video=Path("film.mp4")))
