@@ -2,9 +2,11 @@
 
     ScorebedError                1   the work could not be done as asked
      +- MarginMissed             1   speech would not stand over the music by what was required
+     +- WorkerDied               1   the process that worked on a file was killed, or crashed
      +- SettingsError            2   a flag, a preset or a combination of them
      +- MediaError               3   unreadable, no picture, the container cannot hold the result
-     +- ToolError                4   ffmpeg missing, too old, failed or timed out
+     +- ToolError                4   ffmpeg missing, too old or failed
+     |   +- ToolStalled               ffmpeg made no headway and was ended
      +- ProviderError            5   the provider of music refused or failed
      |   +- MissingKey                there is no key, or the service does not know it
      |   +- OverLimit                 more than the service takes, or than may be spent
@@ -55,6 +57,10 @@ class MarginMissed(ScorebedError):
     """Somewhere speech would not stand over the music by the margin that was made a condition."""
 
 
+class WorkerDied(ScorebedError):
+    """The process that worked on a file of a batch was killed, or crashed."""
+
+
 class SettingsError(ScorebedError):
     """A flag, a preset or a combination of settings that cannot be used."""
 
@@ -71,6 +77,10 @@ class ToolError(ScorebedError):
     """ffmpeg is missing, too old, failed, or took too long."""
 
     exit_code = 4
+
+
+class ToolStalled(ToolError):
+    """ffmpeg made no headway and was ended: nothing is known of the file by that."""
 
 
 class ProviderError(ScorebedError):

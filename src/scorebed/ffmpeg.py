@@ -28,7 +28,7 @@ import ffmpeg
 import imageio_ffmpeg
 import numpy as np
 
-from scorebed.errors import ToolError, WorkspaceError
+from scorebed.errors import ToolError, ToolStalled, WorkspaceError
 from scorebed.journal import note
 from scorebed.memory import LIBAV_BLOCK_BYTES
 from scorebed.model import Audio, Progress, no_progress
@@ -414,10 +414,9 @@ def _process(
             code, said = child.process.returncode, child.log.strip()
             note(logging.DEBUG, f"ffmpeg ended with {code}{said and f': {said}'}", stage=stage)
     if child.stalled:
-        raise FfmpegError(
+        raise ToolStalled(
             f"{stage}: ffmpeg made no headway on {subject} for {child.stall_s:.0f} s and was ended",
             remedy="Check that the file is complete and its disk answers, then run again.",
-            log=child.log,
         )
     if child.process.returncode:
         raise _failure(stage, subject, child.log)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import av
 import av.container
@@ -20,11 +21,15 @@ from scorebed.ffmpeg import CONTAINERS
 from scorebed.memory import limit_allocations
 from scorebed.model import SourceFile
 
+if TYPE_CHECKING:
+    import threading
+
 # libav writes its complaints to stderr, which belongs to people; what matters comes as an error.
 av.logging.set_level(None)
 limit_allocations(av.logging.__file__)
 
 _SAMPLED_BYTES = 1 << 20
+_BLOCK_BYTES = 1 << 22
 _HEAD_BYTES = 1024
 _TEXT_CONTROLS = frozenset(b"\t\n\r\f")
 _STILL = (
@@ -196,6 +201,8 @@ def identify(path: Path) -> SourceFile:
 def content_of(path: Path) -> str:
     """Hash of a file's size and sampled content: the same for a copy, whatever its time.
 
+    No more than a hint: see ``whole_of``.
+
     Args:
         path: The file.
 
@@ -209,12 +216,42 @@ def content_of(path: Path) -> str:
         digest = hashlib.sha256(f"{size_bytes}".encode())
         _add_samples(digest, path, size_bytes)
     except OSError as error:
-        # Taken away meanwhile, or a share that has gone.
-        raise MediaError(
-            f"probe: {path} cannot be read ({error.strerror})",
-            remedy="Check that the file is still there and its disk answers, then try again.",
-        ) from error
+        raise _unread(path, error) from error
     return digest.hexdigest()
+
+
+def whole_of(path: Path, stop: threading.Event | None = None) -> str | None:
+    """Hash of every byte of a file: two that agree in size and samples may still differ.
+
+    Args:
+        path: The file.
+        stop: Ends the reading when it is set.
+
+    Returns:
+        SHA-256 in hexadecimal; None if the reading was ended.
+
+    Raises:
+        MediaError: If it is missing, a folder, or may not be read.
+    """
+    digest, block = hashlib.sha256(), memoryview(bytearray(_BLOCK_BYTES))
+    try:
+        with open_source(path, stage="probe") as file:
+            assert isinstance(file, io.BufferedReader)
+            while length := file.readinto(block):
+                if stop is not None and stop.is_set():
+                    return None
+                digest.update(block[:length])
+    except OSError as error:
+        raise _unread(path, error) from error
+    return digest.hexdigest()
+
+
+def _unread(path: Path, error: OSError) -> MediaError:
+    """Taken away meanwhile, or a share that has gone."""
+    return MediaError(
+        f"probe: {path} cannot be read ({error.strerror})",
+        remedy="Check that the file is still there and its disk answers, then try again.",
+    )
 
 
 def _add_samples(digest: hashlib._Hash, path: Path, size_bytes: int) -> None:

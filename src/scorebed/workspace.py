@@ -332,15 +332,31 @@ def prune(root: Path, limit_bytes: int = CACHE_LIMIT_BYTES) -> None:
     for folder in folders:
         if total <= limit_bytes:
             return
-        if not _in_use(folder):
-            # Away with the name first: what is half removed must not be found by a run.
-            gone = folder.with_name(f"{folder.name}.gone")
-            try:
-                folder.rename(gone)
-            except OSError:  # a run has just opened it (Windows), or another one removes it too
-                continue
-            shutil.rmtree(gone, ignore_errors=True)
+        if not _in_use(folder) and _remove(folder):
             total -= sizes[folder]
+
+
+def drop(root: Path, source: SourceFile) -> None:
+    """Removes what was kept of a file, unless a run has it open.
+
+    Args:
+        root: Folder that holds all workspaces.
+        source: The file.
+    """
+    folder = root / source.fingerprint[:24]
+    if folder in _workspaces(root) and not _in_use(folder):
+        _remove(folder)
+
+
+def _remove(folder: Path) -> bool:
+    # Away with the name first: what is half removed must not be found by a run.
+    gone = folder.with_name(f"{folder.name}.gone")
+    try:
+        folder.rename(gone)
+    except OSError:  # a run has just opened it (Windows), or another one removes it too
+        return False
+    shutil.rmtree(gone, ignore_errors=True)
+    return True
 
 
 def prune_default(root: Path) -> None:

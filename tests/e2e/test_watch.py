@@ -26,6 +26,7 @@ from scorebed.options import Options
 from scorebed.testing import MusicService
 
 if TYPE_CHECKING:
+    from scorebed.batching.items import BatchProgress
     from scorebed.batching.outcome import BatchResult
 
 Scorebed = Callable[..., subprocess.CompletedProcess[str]]
@@ -54,8 +55,12 @@ def states(result: BatchResult) -> dict[str, str]:
     return {one.video.name: one.state for one in result.outcomes}
 
 
-def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str] | None = None) -> None:
-    until = time.monotonic() + PATIENCE_S
+def wait_until(
+    condition: Callable[[], bool],
+    process: subprocess.Popen[str] | None = None,
+    patience_s: float = PATIENCE_S,
+) -> None:
+    until = time.monotonic() + patience_s
     while not condition():
         assert time.monotonic() < until, "it never happened"
         assert process is None or process.poll() is None, "the watch has ended"
@@ -241,6 +246,39 @@ def test_a_film_that_goes_back_to_an_earlier_version_is_scored_again(
     (out / "cut.scored.mp4").unlink()
     assert states(once(folder, out)) == {"cut.mp4": "done"}
     assert (out / "cut.scored.mp4").is_file()
+
+
+@pytest.fixture(scope="session")
+def long_cut(make_video: Callable[..., Path], make_media: Callable[..., Path]) -> Path:
+    """A film at a constant rate, of which four fifths are met by no sample."""
+    clip = make_video("constant.mp4", "-c:a", "aac", duration_s=1.2, look="testsrc2=size=512x288")
+    raw = ("-c:v", "rawvideo", "-pix_fmt", "yuv420p", "-c:a", "pcm_s16le")
+    return make_media("constant.avi", "-i", clip, *raw)
+
+
+def another_cut(film: Path, of: Path) -> Path:
+    """A film of the same length whose samples are the same."""
+    shutil.copyfile(of, film)
+    with film.open("r+b") as file:
+        file.seek(film.stat().st_size * 3 // 8)
+        file.write(b"scorebed")
+    assert content_of(film) == content_of(of)
+    return film
+
+
+def test_two_films_that_no_sample_tells_apart_are_two(long_cut: Path, tmp_path: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    first = Path(shutil.copyfile(long_cut, folder / "a.avi"))
+    # Also with one time, as a disk has it that knows whole seconds.
+    os.utime(another_cut(folder / "b.avi", long_cut), ns=(0, first.stat().st_mtime_ns))
+    shutil.copyfile(long_cut, folder / "c.avi")
+    assert states(once(folder, out)) == {"a.avi": "done", "b.avi": "done", "c.avi": "skipped"}
+    pictures = [(out / f"{name}.scored.avi").read_bytes()[:-1000] for name in "ab"]
+    assert [pictures[0].count(b"scorebed"), pictures[1].count(b"scorebed")] == [0, 1]
+    os.utime(first)
+    assert states(once(folder, out)) == {"a.avi": "skipped"}
+    assert states(once(folder, out)) == {}
 
 
 def test_job_files_have_options_and_are_done_once(clips: list[Path], tmp_path: Path) -> None:
@@ -485,6 +523,11 @@ def test_a_film_is_moved_after_its_last_job(clips: list[Path], tmp_path: Path) -
     assert sorted(path.name for path in out.glob("*.mp4")) == ["0.mp4", "1.mp4", "2.mp4"]
     assert (done / "a.mp4").is_file()
     assert [path.name for path in folder.iterdir()] == ["job 3.scorebed.json"]
+    ask(folder / "late", video="a.mp4", output="late.mp4")
+    (late,) = once(folder, out, move_done=done).outcomes
+    assert late.failure is not None
+    assert f"are moved to {done}" in late.failure.message
+    assert "Move the film back" in late.failure.remedy
 
 
 @pytest.mark.slow
@@ -599,6 +642,111 @@ def test_a_python_program_stops_its_watch(clips: list[Path], tmp_path: Path) -> 
         stop.set()
         thread.join(PATIENCE_S)
     assert [states(result) for result in results] == [{"a.mp4": "done"}]
+
+
+@contextmanager
+def running(folder: Path, out: Path, **more: Any) -> Iterator[list[BatchProgress]]:
+    """A watch of a Python program, which looks often; gives what it tells."""
+    told: list[BatchProgress] = []
+    stop = threading.Event()
+    options = more.pop("options", DRAFT)
+
+    def run() -> None:
+        package.watch(
+            folder, out, settle_s=0.1, interval_s=0.05, options=options, jobs=1,
+            workspace=out.parent / "work", stop=stop, watch=told.append, **more,
+        )  # fmt: skip
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield told
+    finally:
+        stop.set()
+        thread.join(PATIENCE_S)
+    assert not thread.is_alive()
+
+
+def workers() -> list[int]:
+    """The processes of ours that score."""
+    lists = Path("/proc/self/task").glob("*/children")
+    children = [int(pid) for one in lists for pid in one.read_text().split()]
+    return [pid for pid in children if alive(pid) and b"batching.worker" in command_of(pid)]
+
+
+def command_of(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="only Linux says whose they are")
+def test_a_worker_that_is_killed_loses_no_film(
+    clips: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scorebed.watching.again.PAUSE_S", 0.1)
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    said: list[str] = []
+    with running(folder, out, tell=said.append) as told:
+        shutil.copyfile(clips[0], folder / "a.mp4")
+        wait_until(lambda: any(one.stage for now in told for one in now.running))
+        os.kill(workers()[0], signal.SIGKILL)
+        wait_until(lambda: (out / "a.scored.mp4.scorebed.json").exists() and told[-1].done == 1)
+        # One that has nothing to do is killed: the next film does not notice.
+        os.kill(workers()[0], signal.SIGKILL)
+        shutil.copyfile(clips[1], folder / "b.mp4")
+        wait_until(lambda: told[-1].done == 2)
+    lines = [(Path(one["input"]).name, one["state"]) for one in lines_of(out)]
+    assert lines == [("a.mp4", "failed"), ("a.mp4", "done"), ("b.mp4", "done")]
+    failed = lines_of(out)[0]
+    assert failed["error"]["kind"] == "WorkerDied"
+    assert "is tried again in" in failed["why"]
+    assert "(1 of 10)" in failed["why"]
+    assert any(failed["why"] in one for one in said)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("trouble", ["429-busy", "refused", "lost"])
+def test_what_a_service_is_down_for_is_tried_again_and_what_may_be_billed_is_not(
+    trouble: str,
+    make_video: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("scorebed.watching.again.PAUSE_S", 0.1)
+    monkeypatch.setenv("ELEVENLABS_API_KEY", "sk_watch_4711_secret")
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    shutil.copyfile(make_video("a.mp4", "-c:a", "aac", duration_s=4.0), folder / "a.mp4")
+    with MusicService(key="sk_watch_4711_secret") as service:
+        if trouble == "refused":
+            service.down()
+        else:
+            service.will(*["reset-after-body" if trouble == "lost" else trouble] * 7)
+        paid = Options(base_url=service.url, quality="draft", ledger=tmp_path / "ledger")
+        with running(folder, out, options=paid):
+            # A worker asks seven times itself before it gives up.
+            wait_until(lambda: bool(lines_of(out)), patience_s=4 * PATIENCE_S)
+            if trouble == "lost":
+                # Another look, in which its time would have come.
+                (folder / "text.mp4").write_bytes(b"no film")
+                wait_until(lambda: len(lines_of(out)) > 1)
+            else:
+                if trouble == "refused":
+                    service.up()
+                wait_until(lambda: lines_of(out)[-1]["state"] == "done")
+        states = [one["state"] for one in lines_of(out) if one["input"].endswith("a.mp4")]
+        kinds = [one["error"]["kind"] for one in lines_of(out) if one["error"]]
+        if trouble == "lost":
+            assert (states, kinds[0]) == (["failed"], "OutcomeUnknown")
+            assert service.purchases == 1
+        else:
+            assert states[-1] == "done"
+            assert set(states[:-1]) == {"failed"}
+            assert set(kinds) == {"RateLimited" if trouble == "429-busy" else "ProviderUnavailable"}
+            assert service.purchases == 1
 
 
 @pytest.mark.slow

@@ -211,7 +211,7 @@ def test_a_film_that_somebody_is_at_keeps_its_lock(
         clear_film_locks(tmp_path)
         assert list(tmp_path.iterdir()) == [film_lock(tmp_path, "a.mp4")]
         with (
-            pytest.raises(WorkspaceError, match="earlier batch are still at"),
+            pytest.raises(WorkspaceError, match="earlier batch or watch are still at"),
             only_batch(tmp_path),
         ):
             pytest.fail("it did not wait")

@@ -23,10 +23,12 @@ from scorebed.batching.manifest import read_manifest
 from scorebed.batching.naming import Naming, require_distinct
 from scorebed.batching.planning import BatchPlan, plan_batch
 from scorebed.batching.record import Record, state_of
+from scorebed.batching.run import known
 from scorebed.cli.batch import batch
 from scorebed.cli.main import app
 from scorebed.cli.score import score
 from scorebed.errors import SettingsError, WorkspaceError
+from scorebed.media import content_of, whole_of
 from scorebed.options import Options
 
 RESULT = json.dumps({"schema": 1, "picture": {}, "programme": {}})
@@ -310,7 +312,7 @@ def outcome(plan: BatchPlan, state: Any, exit_code: int = 0) -> Outcome:
         key=item.key,
         state=state,
         failure=failure,
-        source=state_of(item.job.video),
+        source=replace(state_of(item.job.video), sha256=whole_of(item.job.video)),
         output_bytes=0 if exit_code else 6,
     )
 
@@ -342,6 +344,72 @@ def test_what_is_done_and_unchanged_is_skipped(films: Path, tmp_path: Path) -> N
     with (films / "a.mp4").open("ab") as file:
         file.write(b"\0" * 100)
     assert fate(films, out) == (Fate.DO, True)
+
+
+def test_a_film_that_was_moved_or_touched_is_read_whole_once(
+    films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    Record(out).end(outcome(plan(films, out), "done"))
+    reads: list[Path] = []
+
+    def read(path: Path, *_: object) -> str | None:
+        reads.append(path)
+        return whole_of(path)
+
+    monkeypatch.setattr("scorebed.batching.sameness.whole_of", read)
+    monkeypatch.setattr("scorebed.batching.sameness._read", {})
+    assert fate(films, out)[0] is Fate.SKIP
+    assert not reads
+    # Another place, another time, and what a disk notes of an owner.
+    films = films.rename(tmp_path / "moved")
+    os.utime(films / "a.mp4")
+    for mode in ((films / "a.mp4").stat().st_mode, 0o640):
+        (films / "a.mp4").chmod(mode)
+        first = plan(films, out)
+        assert first.items[0].fate is Fate.SKIP
+        assert reads == [films / "a.mp4"]
+        reads.clear()
+        Record(out).end(known(first.items[0], Record(out)))
+        monkeypatch.setattr("scorebed.batching.sameness._read", {})
+        assert fate(films, out)[0] is Fate.SKIP
+        assert not reads
+
+
+@pytest.mark.parametrize("time", ["new", "as it was"])
+def test_a_film_that_no_sample_tells_from_another_is_another(
+    time: str, films: Path, tmp_path: Path
+) -> None:
+    out, film = tmp_path / "out", films / "a.mp4"
+    with film.open("ab") as file:
+        file.write(b"\0" * 20_000_000)
+    before = film.stat()
+    Record(out).end(outcome(plan(films, out), "done"))
+    sampled = content_of(film)
+    with film.open("r+b") as file:
+        file.seek(3_000_000)
+        file.write(b"x")
+    assert content_of(film) == sampled
+    if time == "as it was":
+        os.utime(film, ns=(before.st_atime_ns, before.st_mtime_ns))
+    item = plan(films, out).items[0]
+    # Under the same time stages of the other one are kept.
+    assert (item.fate, item.anew) == (Fate.DO, time == "as it was")
+
+
+def test_the_record_of_a_release_that_read_no_film_whole_still_counts(
+    films: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    Record(out).end(outcome(plan(films, out), "done"))
+    line = json.loads((out / "batch.jsonl").read_text())
+    for name in ("ctime_ns", "sha256"):
+        del line["source"][name]
+    (out / "batch.jsonl").write_text(json.dumps(line) + "\n")
+    (films / "a.mp4").chmod(0o640)
+    assert fate(films, out)[0] is Fate.SKIP
+    os.utime(films / "a.mp4")
+    assert fate(films, out)[0] is Fate.DO
 
 
 def test_a_link_takes_no_film_away(films: Path, tmp_path: Path) -> None:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import filelock
 import pytest
 
 from scorebed.batching.lock import only_batch, worker_lock
-from scorebed.batching.wire import Shared, receive, send
+from scorebed.batching.pool import Pool, Worker
+from scorebed.batching.wire import Ended, Shared, receive, send
 from scorebed.errors import WorkspaceError
-from scorebed.ffmpeg import end_orphans, start_python
+from scorebed.ffmpeg import end_orphans, running, start_python
 
 
 def test_what_is_sent_is_received_and_half_of_it_is_an_end() -> None:
@@ -66,8 +69,8 @@ def alive(pid: int) -> bool:
 def test_two_batches_do_not_work_into_one_folder(tmp_path: Path) -> None:
     with only_batch(tmp_path / "out"):
         with (
-            pytest.raises(WorkspaceError, match="another batch"),
-            only_batch(tmp_path / "x" / ".." / "out"),
+            pytest.raises(WorkspaceError, match=r"^watch: another batch or watch"),
+            only_batch(tmp_path / "x" / ".." / "out", verb="watch"),
         ):
             pytest.fail("both were let in")
         with only_batch(tmp_path / "other"):
@@ -110,12 +113,45 @@ def test_a_batch_waits_for_the_workers_of_a_dead_one(
     worker = filelock.FileLock(path)
     with (
         worker,
-        pytest.raises(WorkspaceError, match="earlier batch are still at"),
+        pytest.raises(WorkspaceError, match="earlier batch or watch are still at"),
         only_batch(tmp_path),
     ):
         pytest.fail("it did not wait")
     with only_batch(tmp_path):
         assert not path.exists()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no process can be made to stand still")
+@pytest.mark.parametrize("when", ["seen", "with the file in its pipe"])
+def test_a_worker_that_dies_idle_takes_no_file_with_it(when: str, tmp_path: Path) -> None:
+    # No file of a batch, and so the failure of a file, which ends at once.
+    item: Any = SimpleNamespace(verb="watch", job=SimpleNamespace(video=Path("film.mp4")))
+
+    def ended(pool: Pool) -> Worker:
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            worker, message = pool.next(1.0) or (None, None)
+            if worker is not None and message is None:
+                assert worker.item is None, "it has lost its file"
+                pool.buried(worker)
+            elif worker is not None and isinstance(message, Ended):
+                pool.released(worker)
+                return worker
+        raise AssertionError("it never ended")
+
+    with Pool(out=tmp_path, jobs=1) as pool:
+        pool.begin(item)
+        first = ended(pool)
+        if when == "with the file in its pipe":
+            os.kill(first.process.pid, signal.SIGSTOP)
+            pool.begin(item)
+        os.kill(first.process.pid, signal.SIGKILL)
+        while when == "seen" and running(first.process):
+            time.sleep(0.01)
+        if when != "with the file in its pipe":
+            pool.begin(item)
+        assert ended(pool) is not first
+        assert len(pool.workers) <= 2
 
 
 @pytest.mark.parametrize("fault", ["_score", "_scored"])
@@ -136,7 +172,10 @@ def test_a_fault_of_a_worker_is_one_file_s_and_never_a_crash(tmp_path: Path, fau
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
-        send(process.stdin, SimpleNamespace(job=SimpleNamespace(video=Path("film.mp4"))))
+        send(
+            process.stdin,
+            SimpleNamespace(verb="watch", job=SimpleNamespace(video=Path("film.mp4"))),
+        )
         if fault == "_score":
             ended = receive(process.stdout)
             assert "nobody foresaw it" in ended.failure.message

@@ -14,9 +14,12 @@ from typing import Any
 import pytest
 from tests.watching.test_sight import job_for
 
-from scorebed.batching.items import Failure, InputState, Outcome, unwatched
+from scorebed.batching.items import Failure, Fate, InputState, Outcome, unwatched
 from scorebed.batching.record import Record
+from scorebed.batching.run import outcome_of
 from scorebed.errors import MediaError, ScorebedError, SettingsError, WorkspaceError
+from scorebed.model import FREE
+from scorebed.watching.again import pause_after, unless_paid
 from scorebed.watching.asks import read_ask
 from scorebed.watching.items import Seen, Taken
 from scorebed.watching.memory import Memory
@@ -318,6 +321,66 @@ def test_what_the_disk_had_no_room_for_is_tried_again_later(tmp_path: Path) -> N
         if later:
             assert pauses == [5, 10, 20, 40, 60, 60]
     assert "5 minutes" in told[0]
+
+
+@pytest.mark.parametrize(
+    "kind", ["RateLimited", "ProviderUnavailable", "ToolStalled", "WorkerDied"]
+)
+@pytest.mark.parametrize("way", ["found", "asked for"])
+def test_what_may_pass_is_tried_so_often_over_all_restarts(
+    kind: str, way: str, tmp_path: Path
+) -> None:
+    job, asked = job_for(tmp_path), way == "asked for"
+    job.batch.out.mkdir()
+    (tmp_path / "a.mp4").write_bytes(b"film")
+    file = tmp_path / "a.scorebed.json"
+    file.write_text('{"video": "a.mp4", "output": "x.mp4"}')
+    failure = Failure(kind=kind, stage="compose", message="m", remedy="r", exit_code=5)
+
+    def failed(*, retry_failed: bool = False) -> tuple[bool, str]:
+        """A watch that is started, meets the failure, and ends: whether it would try again."""
+        told: list[str] = []
+        now = time.monotonic()
+        work = Work(replace(job, tell=told.append, retry_failed=retry_failed), unwatched)
+        ask = read_ask(job, seen_at(file)) if asked else None
+        film = Seen(path=tmp_path / "a.mp4", base=tmp_path, number=1) if ask is None else ask.film
+        refresh(film, now)
+        item = replace(work._planner.failed(1, film.path, failure), fate=Fate.DO, failure=None)
+        work._begin(item, film, ask)
+        work.end(replace(outcome_of(item, "failed"), failure=failure))
+        assert film.handled == (film.look_at <= now)
+        line = json.loads((job.batch.out / "batch.jsonl").read_text().splitlines()[-1])
+        assert (line["why"] or "") in "".join(told)
+        return not film.handled, line["why"] or ""
+
+    tried = [failed() for _ in range(12)]
+    assert [again for again, _ in tried] == [True] * 10 + [False] * 2
+    assert "in 5 minutes" in tried[0][1]
+    assert "in 60 minutes" in tried[9][1]
+    assert "(10 of 10)" in tried[9][1]
+    known = Memory(job.batch.out, retry_failed=False)
+    film = Seen(path=tmp_path / "a.mp4", base=tmp_path, number=1)
+    refresh(film, 0.0)
+    assert (known.of_place(film) is not None) is not asked
+    # Asked to try again, or for another film, it counts from the beginning.
+    assert failed(retry_failed=True)[0]
+    (tmp_path / "a.mp4").write_bytes(b"another")
+    assert failed()[0]
+
+
+def test_nobody_pays_twice_for_a_film_that_is_tried_again(tmp_path: Path) -> None:
+    failure = Failure(kind="WorkerDied", stage="compose", message="m", remedy="r", exit_code=1)
+    paid = replace(FREE, requests=1, amount=0.04)
+    died = replace(outcome("failed", code=1), failure=failure)
+    for spent, buys, again in ((FREE, True, True), (paid, False, True), (paid, True, False)):
+        told = unless_paid(replace(died, spent=spent), buy_again=buys).failure
+        assert told is not None
+        assert (pause_after(told, 1, ends=False) is not None) == again
+    for kind, code in (("OutcomeUnknown", 5), ("MediaError", 3), ("OverLimit", 5), ("X", 1)):
+        assert pause_after(replace(failure, kind=kind, exit_code=code), 1, ends=False) is None
+    once = pause_after(failure, 1, ends=True)
+    assert once is not None
+    assert (once.seconds, once.words) == (None, "is tried again by the next run (1 of 10)")
 
 
 def test_a_film_is_moved_under_its_folder_and_replaces_nothing(tmp_path: Path) -> None:

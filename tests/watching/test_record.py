@@ -19,9 +19,10 @@ from scorebed.batching import jsonl
 from scorebed.batching.items import InputState, Outcome, unwatched
 from scorebed.batching.jsonl import Lines
 from scorebed.batching.known import is_place, told_name, told_place
-from scorebed.batching.record import Record, to_line, unchanged
+from scorebed.batching.record import Record, to_line
+from scorebed.batching.sameness import compare
 from scorebed.errors import WorkspaceError
-from scorebed.model import Quote
+from scorebed.model import Quote, no_words
 from scorebed.watching import working
 from scorebed.watching.items import Ask
 from scorebed.watching.memory import Memory
@@ -231,7 +232,7 @@ def answers(out: Path, said: list[Outcome]) -> list[Any]:
     for one in said:
         last, film = record.last(one.name), replace_seen(one)
         found += [last, record.stands(one.name, one.output), record.has_failed(one.name, one.video)]
-        found.append(last and unchanged(last, one.output, one.key))
+        found.append(last and compare(last, one.video, no_words))
         for memory in memories:
             found += [memory.of_place(film), memory.maker(one.name)]
             found += [memory.of_content(film.content)]

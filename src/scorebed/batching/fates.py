@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from scorebed.batching.items import BatchJob, Entry, Failure, Fate, Item
 from scorebed.batching.keys import options_key
-from scorebed.batching.known import told_name, told_place
-from scorebed.batching.record import Record, unchanged
+from scorebed.batching.known import Known, told_name, told_place
+from scorebed.batching.sameness import Compared, compare
 from scorebed.errors import MediaError, ScorebedError
 from scorebed.job import Job, check_job
 from scorebed.media import identify, open_media
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from scorebed.batching.find import Found
     from scorebed.batching.naming import Naming
+    from scorebed.batching.record import Record
 
 _MICROSECONDS = 1_000_000
 
@@ -69,6 +70,7 @@ def item_of(
         fate=Fate.DO,
         one_style=job.one_style,
         log=job.log,
+        verb=job.verb,
     )
     return item if entry.overwrite else _remembered(job, record, item)
 
@@ -82,13 +84,25 @@ def _remembered(job: BatchJob, record: Record, item: Item) -> Item:
         return item
     if known.failure is None:
         there = record.stands(item.name, item.job.output)
-        if job.resume and there and unchanged(known, item.job.video, item.key):
-            return replace(item, fate=Fate.SKIP, why="done before")
-        return item
+        return _unless_done(job, known, item) if job.resume and there else item
     hopeless = known.failure.exit_code == MediaError.exit_code
-    if hopeless and not job.retry_failed and unchanged(known, item.job.video, item.key):
+    if hopeless and not job.retry_failed and _compared(job, known, item).same:
         return replace(item, fate=Fate.FAILED, failure=known.failure)
     return item
+
+
+def _unless_done(job: BatchJob, known: Known, item: Item) -> Item:
+    compared = _compared(job, known, item)
+    if compared.same:
+        return replace(item, fate=Fate.SKIP, why="done before", source=compared.now)
+    return replace(item, anew=compared.twin)
+
+
+def _compared(job: BatchJob, known: Known, item: Item) -> Compared:
+    """What a file is to that of a line; another one, if something else is asked of it."""
+    if known.key != item.key:
+        return Compared(same=False)
+    return compare(known, item.job.video, job.tell)
 
 
 def looked_into(item: Item) -> Item:

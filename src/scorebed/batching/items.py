@@ -72,6 +72,8 @@ class BatchJob:
     """Address of a Dask scheduler, or the file that it has left; None for this machine."""
     log: LogWanted | None = None
     """The log that workers write to as well; None for none."""
+    verb: str = "batch"
+    """Who asks, for errors: ``batch`` or ``watch``."""
     tell: Tell = no_words
     """Told, in sentences, what a person should know at once."""
 
@@ -127,6 +129,23 @@ class Fate(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InputState:
+    """What a file was when it was scored."""
+
+    size_bytes: int
+    """Its length in bytes."""
+    mtime_ns: int
+    """Its modification time, in nanoseconds since 1970."""
+    content: str
+    """Hash of its size and sampled content: a hint."""
+    ctime_ns: int | None = None
+    """When anything about it changed last, as its disk says, in nanoseconds since 1970 (on Windows:
+    when it was made); None in records of before 2026-11."""
+    sha256: str | None = None
+    """Hash of all of it; None where it was not read whole."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
     """A file of the plan."""
 
@@ -156,8 +175,14 @@ class Item:
     """The log of the worker; None for none."""
     entry: Entry | None = None
     """What was asked for; None for what is no file."""
+    verb: str = "batch"
+    """Who asks, for errors."""
     leads: Path | None = None
     """Where its music is left for the others to go on in; None where it is not."""
+    source: InputState | None = None
+    """Of a file that is skipped: what it is now, if that was told byte by byte."""
+    anew: bool = False
+    """Whether stages that are kept under its size, time and samples are of another film."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,18 +198,6 @@ class MusicFigures:
     """Loudness before levelling, in LUFS; None for silence."""
     brightness_hz: float | None
     """Mean spectral centroid, weighted by loudness, in Hz; None for silence."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InputState:
-    """What a file was when it was scored."""
-
-    size_bytes: int
-    """Its length in bytes."""
-    mtime_ns: int
-    """Its modification time, in nanoseconds since 1970."""
-    content: str
-    """Hash of its size and sampled content."""
 
 
 State = Literal["done", "failed", "skipped"]
@@ -208,7 +221,7 @@ class Outcome:
     state: State
     """How it ended."""
     why: str = ""
-    """Of a file that was skipped: why."""
+    """Of a file that was skipped: why; of one that failed in a watch: when it is tried again."""
     failure: Failure | None = None
     """Of a file that failed: why."""
     seconds: float = 0.0

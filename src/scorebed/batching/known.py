@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -36,13 +36,45 @@ class Known:
     mtime_ns: int = -1
     """Its modification time, in nanoseconds since 1970."""
     content: str = ""
-    """Hash of its size and sampled content; empty where nobody got to see it."""
+    """Hash of its size and sampled content, a hint; empty where nobody got to see it."""
+    ctime_ns: int | None = None
+    """When anything about it had changed last; None of releases that did not ask."""
+    sha256: str | None = None
+    """Hash of all of it; None where it was not read whole."""
     output_bytes: int = 0
     """Length of its result in bytes."""
     failure: Failure | None = None
     """Why it failed."""
     music: MusicFigures | None = None
     """What its music is like, if that was measured."""
+
+    @property
+    def identity(self) -> str:
+        """What tells it from all other films, as well as it is known."""
+        return self.sha256 or self.content
+
+    def is_of(self, content: str, sha256: str | None) -> bool:
+        """Whether it tells of that film; one that only looks the same was read whole before.
+
+        Args:
+            content: Hash of the film's size and samples.
+            sha256: Hash of all of it; None where nothing that was scored looks the same.
+        """
+        return self.content == content if self.sha256 is None else self.sha256 == sha256
+
+    def moved_to(self, there: Known) -> Known:
+        """The same of the same film in another place, or touched.
+
+        Args:
+            there: What is known of it there.
+        """
+        return replace(
+            self,
+            video=there.video,
+            size_bytes=there.size_bytes,
+            mtime_ns=there.mtime_ns,
+            ctime_ns=there.ctime_ns,
+        )
 
 
 def told_place(path: Path | str) -> str:
@@ -92,6 +124,8 @@ def known_from(line: dict[str, Any]) -> Known | None:
     try:
         source, error, music = line["source"], line["error"], line["music"]
         seen = {} if source is None else {name: source[name] for name in _SEEN}
+        if source is not None:
+            seen |= {name: source.get(name) for name in _SEEN_LATER}
         known = Known(
             state=_STATES[line["state"]],
             name=line["name"],
@@ -127,6 +161,8 @@ def known_of(outcome: Outcome, at: str = "") -> Known:
         size_bytes=-1 if source is None else source.size_bytes,
         mtime_ns=-1 if source is None else source.mtime_ns,
         content="" if source is None else source.content,
+        ctime_ns=None if source is None else source.ctime_ns,
+        sha256=None if source is None else source.sha256,
         output_bytes=outcome.output_bytes,
         failure=outcome.failure,
         music=outcome.music,
@@ -175,5 +211,6 @@ def failure_of(error: dict[str, Any]) -> Failure:
 
 
 _SEEN = ("size_bytes", "mtime_ns", "content")
+_SEEN_LATER = ("ctime_ns", "sha256")
 _FAILURE = tuple(Failure.__dataclass_fields__)
 _MUSIC = tuple(MusicFigures.__dataclass_fields__)

@@ -34,11 +34,12 @@ _BATCH = ".scorebed-batch.lock"
 
 
 @contextmanager
-def only_batch(out: Path) -> Iterator[None]:
+def only_batch(out: Path, *, verb: str = "batch") -> Iterator[None]:
     """Holds a folder of results for one batch, also against other machines where its disk can.
 
     Args:
         out: The folder; need not be there.
+        verb: Who asks, for errors: ``batch`` or ``watch``.
 
     Raises:
         WorkspaceError: If another batch is working into it.
@@ -52,10 +53,10 @@ def only_batch(out: Path) -> Iterator[None]:
             held.enter_context(held_for_all(out / _BATCH))
         except filelock.Timeout as error:
             raise WorkspaceError(
-                f"batch: another batch or watch is working into {out}",
+                f"{verb}: another batch or watch is working into {out}",
                 remedy="Wait for it, here or on another machine, or give another --out.",
             ) from error
-        _await_workers(out)
+        _await_workers(out, verb)
         yield
 
 
@@ -99,22 +100,22 @@ def clear_film_locks(out: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _await_workers(out: Path) -> None:
+def _await_workers(out: Path, verb: str) -> None:
     """Waits for workers whose batch was killed: they hold the names of what they are at."""
     until = time.monotonic() + _WAIT_S
     theirs = [*lock_folder().glob(f"{_name(out)}-*.lock"), *out.glob(f"{_FILM}*.lock")]
     for path in theirs:
-        with told_of(path, stage="batch"):
-            _await_one(path, out, max(0.0, until - time.monotonic()))
+        with told_of(path, stage=verb):
+            _await_one(path, out, max(0.0, until - time.monotonic()), verb)
 
 
-def _await_one(path: Path, out: Path, seconds: float) -> None:
+def _await_one(path: Path, out: Path, seconds: float, verb: str) -> None:
     lock = filelock.FileLock(path)
     try:
         lock.acquire(timeout=seconds, poll_interval=_POLL_S)
     except filelock.Timeout as error:
         raise WorkspaceError(
-            f"batch: workers of an earlier batch are still at {out}",
+            f"{verb}: workers of an earlier batch or watch are still at {out}",
             remedy="Wait until they have ended, then run the same command again.",
         ) from error
     lock.release()

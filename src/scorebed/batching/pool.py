@@ -9,6 +9,7 @@ import tempfile
 import threading
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Self
@@ -49,6 +50,11 @@ class Worker:
     stage: str = ""
     taken: int = 0
     leaving: bool = False
+
+    @property
+    def was_idle(self) -> bool:
+        """Whether it has worked before, and has said nothing yet of the file that it was given."""
+        return self.item is not None and self.taken > 1 and not self.stage
 
 
 @dataclass(slots=True)
@@ -91,7 +97,9 @@ class Pool:
             ToolError: If no process can be started.
         """
         idle = [worker for worker in self.workers if worker.item is None and not worker.leaving]
-        worker = idle[0] if idle else self._start()
+        # One that has died is taken out when its own thread has told it.
+        alive = [worker for worker in idle if running(worker.process)]
+        worker = alive[0] if alive else self._start()
         worker.item, worker.begun, worker.stage = item, time.monotonic(), ""
         worker.since = now()
         worker.taken += 1
@@ -105,9 +113,17 @@ class Pool:
     def next(self, timeout_s: float) -> tuple[Worker, Message | None] | None:
         """What a worker says; None where nobody does for so long."""
         try:
-            return self._said.get(timeout=timeout_s)
+            worker, message = self._said.get(timeout=timeout_s)
         except queue.Empty:
             return None
+        if message is None and worker in self.workers and worker.was_idle:
+            # It has died before it took the file, and not of it.
+            item, worker.item = worker.item, None
+            self.buried(worker)
+            assert item is not None
+            self.begin(item)
+            return None
+        return worker, message
 
     def released(self, worker: Worker) -> None:
         """Notes that a worker's file has ended, also that of one which is buried."""
@@ -183,6 +199,10 @@ def _end(worker: Worker) -> int:
     worker.process.kill()
     code = worker.process.wait()
     worker.talk.close()
+    assert worker.process.stdin is not None
+    # Of a dead one it may hold a file that was never read.
+    with suppress(OSError):
+        worker.process.stdin.close()
     if worker.lock is not None:
         worker.lock.unlink(missing_ok=True)
     return code

@@ -160,9 +160,12 @@ class Record:
         )
 
     def _learn(self, known: Known) -> None:
-        if known.state == "skipped":
-            return
         before = self._last.get(known.name)
+        if known.state == "skipped":
+            if before is not None and known.sha256 and known.sha256 == before.sha256:
+                # Touched or moved, and found to be the same: it need not be read again for that.
+                self._last[known.name] = before.moved_to(known)
+            return
         if known.state == "done":
             self._done_before.pop(known.name, None)
             # It may have failed before it had a result.
@@ -184,27 +187,6 @@ class Record:
     def _write(self, writes: Callable[[], None]) -> None:
         """Where everything is written."""
         writes()
-
-
-def unchanged(known: Known, video: Path, key: str) -> bool:
-    """Whether a file is what it was when a line was written, and the same is asked of it.
-
-    By size and time, or by size and sampled content: a copy is the same file.
-
-    Args:
-        known: Of the record.
-        video: The file.
-        key: Hash of what is asked.
-    """
-    if known.key != key or not known.content:
-        return False
-    try:
-        status = video.stat()
-    except OSError:
-        return False
-    if status.st_size != known.size_bytes:
-        return False
-    return status.st_mtime_ns == known.mtime_ns or content_of(video) == known.content
 
 
 def to_line(outcome: Outcome) -> dict[str, Any]:
@@ -231,8 +213,12 @@ def to_line(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def state_of(video: Path) -> InputState:
+def state_of(video: Path, *, stage: str = "batch") -> InputState:
     """What a file is now.
+
+    Args:
+        video: The file.
+        stage: Named in errors.
 
     Raises:
         MediaError: If it is missing, a folder, or may not be read.
@@ -242,10 +228,15 @@ def state_of(video: Path) -> InputState:
         status = video.stat()
     except OSError as error:
         raise MediaError(
-            f"batch: {video} has gone while it was read ({error.strerror})",
+            f"{stage}: {video} has gone while it was read ({error.strerror})",
             remedy="Leave the files where they are while they are worked on.",
         ) from error
-    return InputState(size_bytes=status.st_size, mtime_ns=status.st_mtime_ns, content=content)
+    return InputState(
+        size_bytes=status.st_size,
+        mtime_ns=status.st_mtime_ns,
+        content=content,
+        ctime_ns=status.st_ctime_ns,
+    )
 
 
 def sums(quotes: Iterable[Quote]) -> tuple[Quote, ...]:

@@ -19,7 +19,7 @@ from scorebed.batching.reference import read_reference, wants_reference, with_re
 from scorebed.batching.tally import Tally
 from scorebed.batching.wire import Began, Ended, Said, Shared
 from scorebed.delivery import told_of
-from scorebed.errors import BatchFailed, Interrupted, MediaError, ScorebedError
+from scorebed.errors import BatchFailed, Interrupted, MediaError, WorkerDied
 from scorebed.journal import about, note
 
 if TYPE_CHECKING:
@@ -240,7 +240,7 @@ def known(item: Item, record: Record) -> Outcome:
         return outcome_of(item, "failed", failure=item.failure, source=_seen(item))
     before = record.last(item.name)
     music = None if before is None else before.music
-    return outcome_of(item, "skipped", why=item.why, music=music)
+    return outcome_of(item, "skipped", why=item.why, music=music, source=item.source)
 
 
 def _seen(item: Item) -> InputState | None:
@@ -271,15 +271,15 @@ def _died(worker: Holder, died_of: str, tell: Tell) -> Outcome:
     """A worker is gone, and with it this file alone."""
     item = worker.item
     assert item is not None
-    error = ScorebedError(
-        f"{worker.stage or 'batch'}: the process that worked on {item.job.video} {died_of}",
+    error = WorkerDied(
+        f"{worker.stage or item.verb}: the process that worked on {item.job.video} {died_of}",
         remedy="Run the same command again: it goes on where it stopped. If memory ran out, give "
         "--jobs 1.",
     )
     return outcome_of(
         item,
         "failed",
-        failure=failure_from(error, worker.stage or "batch"),
+        failure=failure_from(error, worker.stage or item.verb),
         seconds=time.monotonic() - worker.begun,
         spent=lost_money(item, worker.since, tell),
     )

@@ -21,14 +21,17 @@ from scorebed.batching.fates import failure_from
 from scorebed.batching.figures import figures_of, lost_money
 from scorebed.batching.record import state_of
 from scorebed.batching.reference import leave_reference
+from scorebed.batching.sameness import Reading
 from scorebed.batching.wire import Began, Ended, Logged, Said, Shared, receive, send
 from scorebed.delivery import told_of
 from scorebed.errors import Interrupted, ScorebedError
 from scorebed.ledger import now
 from scorebed.logs import log_through, log_to
+from scorebed.media import identify
 from scorebed.memory import keep_large_blocks_apart
 from scorebed.model import FREE, no_words
 from scorebed.pipeline import score
+from scorebed.workspace import drop
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -115,7 +118,7 @@ def _scored(item: Item, sent: _Sender) -> Ended:
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - one file's failure, not the batch's
-        failure = failure_from(_unforeseen(error, item, "batch"), "batch")
+        failure = failure_from(_unforeseen(error, item, item.verb), item.verb)
         return Ended(failure=failure, source=None, spent=FREE)
 
 
@@ -150,14 +153,17 @@ def _score(item: Item, sent: _Sender) -> Ended:
 
     source, begun = None, now()
     try:
-        source = state_of(item.job.video)
+        source = state_of(item.job.video, stage=item.verb)
         _make_folders(item)
+        if item.anew:
+            drop(item.job.workspace, identify(item.job.video))
         want = item.job.settings
         # That it is free need not be said of each of a thousand files.
         free = want.service is None and want.notes is None
         job = replace(item.job, tell=no_words if free else tell, tell_price=tell)
-        with _logged(item, tell, sent):
-            result = score(job, watch)
+        with _logged(item, tell, sent), Reading(item.job.video) as reading:
+            result = score(job, reading.beside(watch))
+            source = reading.state(source)
         return _done(item, result, source)
     except ScorebedError as error:
         failure = failure_from(error, stage)
@@ -185,7 +191,7 @@ def _make_folders(item: Item) -> None:
     if item.job.stems is not None:
         folders.append(item.job.stems.parent)
     for folder in folders:
-        with told_of(folder, stage="batch"):
+        with told_of(folder, stage=item.verb):
             folder.mkdir(parents=True, exist_ok=True)
 
 

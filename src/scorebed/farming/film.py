@@ -8,7 +8,7 @@ from scorebed.batching.entries import settle
 from scorebed.batching.fates import item_of
 from scorebed.batching.items import BatchJob, Entry, Item
 from scorebed.batching.naming import Naming
-from scorebed.batching.record import Record, unchanged
+from scorebed.batching.sameness import compare
 from scorebed.errors import MarginMissed, MediaError, RequestRejected, ScorebedError
 from scorebed.farming.rows import options_of
 from scorebed.model import no_words
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from scorebed.batching.known import Known
+    from scorebed.batching.record import Record
     from scorebed.farming.rows import Row
 
 _HOPELESS: dict[str, type[ScorebedError]] = {
@@ -52,6 +54,8 @@ def film_of(
         workspace=root,
         one_style=row.one_style,
         overwrite=row.overwrite,
+        # Whether it is done is asked below, of this job's lines alone.
+        resume=False,
         # Said when the job was written.
         tell=no_words,
     )
@@ -81,8 +85,14 @@ def done_since(row: Row, item: Item, record: Record) -> bool:
         known is not None
         and record.stands(item.name, item.job.output)
         and known.at >= row.written
-        and unchanged(known, item.job.video, item.key)
+        and _is_of(known, item)
     )
+
+
+def _is_of(known: Known, item: Item) -> bool:
+    """Whether it is known of the same film, and of the same that is asked of it."""
+    same_asked = known.key == item.key
+    return same_asked and compare(known, item.job.video, item.job.tell).same
 
 
 def refuse_hopeless(row: Row, item: Item, record: Record) -> None:
@@ -97,5 +107,5 @@ def refuse_hopeless(row: Row, item: Item, record: Record) -> None:
     if known is None or known.failure is None or known.at < row.written:
         return
     failure = known.failure
-    if failure.kind in _HOPELESS and unchanged(known, item.job.video, item.key):
+    if failure.kind in _HOPELESS and _is_of(known, item):
         raise _HOPELESS[failure.kind](failure.message, remedy=failure.remedy)

@@ -19,6 +19,7 @@ from scorebed.batching.fates import failure_from
 from scorebed.batching.figures import figures_of, lost_money
 from scorebed.batching.record import Record, state_of
 from scorebed.batching.run import outcome_of
+from scorebed.batching.sameness import Reading
 from scorebed.delivery import told_of
 from scorebed.errors import MissingKey, OverLimit, ScorebedError
 from scorebed.farming.film import done_since, film_of, refuse_hopeless
@@ -210,7 +211,10 @@ def _finish(
     check_job(job)
     with told_of(place.begun, stage="farm"):
         place.begun.touch()
-    result = score(job, watch) if buys else _score_unpaid(replace(item, job=job), watch)
+    with Reading(job.video) as reading:
+        seen = reading.beside(watch)
+        result = score(job, seen) if buys else _score_unpaid(replace(item, job=job), seen)
+        source = reading.state(source)
     place.end(_done(item, result, source, seconds=time.monotonic() - begun))
     place.begun.unlink(missing_ok=True)
     return [f"written    {job.output}", *(f"note       {text}" for text in result.warnings)]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import ffmpeg
 
+from scorebed.errors import ToolStalled
 from scorebed.ffmpeg import FfmpegError, arguments, file_url, run, source
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def same_units(
             if codec in _SETS and packets is None:
                 hashes |= {_sets_hash(one, codec, told) for one in (before, after)}
                 return len(hashes) == len(("units", "sets"))
-        except FfmpegError:
+        except (FfmpegError, ToolStalled):
             return False  # what the filter cannot read cannot be proved to be the same
     return len(hashes) == 1
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import ffmpeg
 
-from scorebed.errors import MediaError
+from scorebed.errors import MediaError, ToolStalled
 from scorebed.ffmpeg import FfmpegError, arguments, file_url, run, source
 from scorebed.model import (
     MuxPlan,
@@ -63,7 +63,7 @@ class Asking:
                 stage=STAGE,
                 subject=self.source_file.path,
             )
-        except FfmpegError:
+        except (FfmpegError, ToolStalled):
             return False
         return True
 

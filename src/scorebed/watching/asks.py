@@ -22,6 +22,7 @@ from scorebed.watching.queue import OF_THE_WATCH
 if TYPE_CHECKING:
     from scorebed.batching.items import Entry
     from scorebed.watching.items import WatchJob
+    from scorebed.watching.memory import Memory
 
 _MOST_BYTES = 1_000_000
 
@@ -104,6 +105,29 @@ def unforeseen(path: Path, error: Exception) -> ScorebedError:
     return ScorebedError(
         f"watch: unexpected on {path}: {type(error).__name__}: {error}",
         remedy="Take the file out of the folder, and report it with these words.",
+    )
+
+
+def absent(ask: Ask, job: WatchJob, memory: Memory) -> MediaError:
+    """Why the film of a job is not there.
+
+    Args:
+        ask: The job.
+        job: The watch.
+        memory: What was done before.
+    """
+    film = ask.film.path
+    known = None if job.move_done is None else memory.done_at(film)
+    if known is None:
+        return MediaError(
+            f"watch: {film} is not there, which {ask.file.path} asks for",
+            remedy="Check the path: it is taken from the folder of the job file.",
+        )
+    return MediaError(
+        f"watch: {film}, which {ask.file.path} asks for, was scored before, as "
+        f"{job.batch.out / known.name}, and films that are done are moved to {job.move_done}",
+        remedy="Move the film back, and it is scored as the job wants it; another time put the job "
+        "file into the folder before its film.",
     )
 
 

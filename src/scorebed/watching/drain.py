@@ -94,7 +94,7 @@ def _drain() -> None:
         own_queue=True,
         tell=_tell,
     )
-    with only_batch(out):
+    with only_batch(out, verb="watch"):
         run_watch(job)
 
 

@@ -11,8 +11,9 @@ from scorebed.batching.find import is_film
 from scorebed.errors import MediaError, ScorebedError
 from scorebed.exporters.words import counted
 from scorebed.media import content_of
-from scorebed.watching.asks import read_ask, unforeseen
+from scorebed.watching.asks import absent, read_ask, unforeseen
 from scorebed.watching.items import PATIENT
+from scorebed.watching.reader import Reader
 from scorebed.watching.sight import Sight, refresh
 from scorebed.watching.whole import require_whole, writers
 
@@ -46,6 +47,7 @@ class Folder:
         self._left_alone = 0
         """Files that have failed before, since that was told."""
         self._looked = False
+        self._reader = Reader(work.say)
         self._troubles: dict[str, str] = {}
         self.more = False
         """Whether there is more to open than one look does."""
@@ -60,6 +62,10 @@ class Folder:
         return all(seen.handled for seen in asked) and all(
             seen.handled or self._is_asked_for(seen) for seen in there
         )
+
+    def close(self) -> None:
+        """Ends what is read in the background."""
+        self._reader.stop.set()
 
     def _is_asked_for(self, film: Seen) -> bool:
         return bool(self._theirs) and os.path.realpath(film.path) in self._theirs
@@ -146,7 +152,7 @@ class Folder:
             before = (ended.size_bytes, ended.mtime_ns)
             same = before == (ask.film.size_bytes, ask.film.mtime_ns)
             ask.ended = ended.state
-            ask.film.handled = same and not self._work.memory.forgets(ended.failure)
+            ask.film.handled = same and not self._work.memory.forgets(ended)
             self._left_alone += ask.film.handled
         self._work.asks[str(ask.file.path)] = ask
 
@@ -167,11 +173,7 @@ class Folder:
             # It has failed, and was taken away.
             film.handled = True
         if film.size_bytes < 0 and not film.handled and not self._is_patient(film):
-            error = MediaError(
-                f"watch: {film.path} is not there, which {ask.file.path} asks for",
-                remedy="Check the path: it is taken from the folder of the job file.",
-            )
-            self._work.fail(film, error, ask)
+            self._work.fail(film, absent(ask, self._job, self._work.memory), ask)
         return self._sight.settled(film) and self._is_awaited(ask.file)
 
     # --- films ----------------------------------------------------------------------------------
@@ -201,6 +203,7 @@ class Folder:
             if not film.content:
                 require_whole(film.path)
                 film.content = content_of(film.path)
+            told_apart = self._is_told_apart(film)
         except (MediaError, OSError) as error:
             refresh(film, time.monotonic())
             told = error if isinstance(error, MediaError) else _unread(film, error)
@@ -215,12 +218,26 @@ class Folder:
         refresh(film, time.monotonic())
         if not self._sight.settled(film):
             return
-        known = self._work.memory.of_content(film.content) if ask is None else None
+        if told_apart:
+            self._take(film, ask)
+        else:
+            self._sight.later(film)
+
+    def _take(self, film: Seen, ask: Ask | None) -> None:
+        known = self._work.memory.of_content(film.sha256 or "") if ask is None else None
         if known is not None:
             self._work.skip(film, f"it is the same film as {known.video}, which is scored")
         elif (ask is None and self._work.has(film.content)) or not self._work.take(film, ask):
             # Afterwards it is seen what is left to do.
             self._sight.later(film)
+
+    def _is_told_apart(self, film: Seen) -> bool:
+        """Whether it is known which film it is: what looks like one that is done is read whole."""
+        memory = self._work.memory
+        if film.sha256 is None and memory.looks_known(film):
+            film.sha256 = memory.hash_at(film) or self._reader.hash_of(film)
+            return film.sha256 is not None
+        return True
 
     def _await_writer(self, film: Seen, ask: Ask | None) -> None:
         """Waits for a program that has a film open; not for ever, where there is to be an end."""

@@ -63,8 +63,12 @@ class Seen:
     """When it is worth the next look, by the monotonic clock."""
     handled: bool = False
     """Whether nothing is to be done with it as it is."""
+    ctime_ns: int = -1
+    """When anything about it changed last, as its disk says."""
     content: str = ""
     """Hash of its size and sampled content; empty before it was read."""
+    sha256: str | None = None
+    """Hash of all of it; None where nobody had to know."""
     told: str = ""
     """What was said of it last."""
     tries: int = 0
@@ -73,7 +77,13 @@ class Seen:
     @property
     def state(self) -> InputState:
         """What it was when it was taken."""
-        return InputState(size_bytes=self.size_bytes, mtime_ns=self.mtime_ns, content=self.content)
+        return InputState(
+            size_bytes=self.size_bytes,
+            mtime_ns=self.mtime_ns,
+            content=self.content,
+            ctime_ns=self.ctime_ns,
+            sha256=self.sha256,
+        )
 
 
 @dataclass(slots=True)

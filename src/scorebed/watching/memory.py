@@ -9,7 +9,7 @@ A line is on the disk before anything is built on it: a killed watch asks them w
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from scorebed import __version__
@@ -17,7 +17,7 @@ from scorebed.batching.items import Failure, State
 from scorebed.batching.jsonl import SCHEMA_VERSION, Lines
 from scorebed.batching.known import Known, failure_of, known_of, told_place
 from scorebed.batching.record import Record, to_line
-from scorebed.errors import WorkspaceError
+from scorebed.watching.again import is_counted, passes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,15 +42,8 @@ class EndedJob:
     """Its modification time."""
     failure: Failure | None
     """Why it failed."""
-
-
-def passes(failure: Failure) -> bool:
-    """Whether a failure is not the film's: the disk was full, or closed.
-
-    Args:
-        failure: Why it failed.
-    """
-    return failure.exit_code == WorkspaceError.exit_code
+    tries: int = 0
+    """How often in a row it has failed of what may pass."""
 
 
 class Memory:
@@ -69,15 +62,17 @@ class Memory:
         self._out = out
         self._job_lines = Lines(out / _JOBS, stage="watch")
         self._retry = retry_failed
+        self._tries: dict[str, tuple[int, int, int]] = {}
         self._places: dict[str, Known] = {}
         self._contents: dict[str, Known] = {}
+        self._hints: set[str] = set()
         self._jobs: dict[tuple[str, str, int], EndedJob] = {}
         self._made: dict[str, Known] = {}
         self._job_of: dict[str, str] = {}
         self._theirs: set[tuple[str, str]] = set()
         """Films and results of jobs that have failed."""
         for _, line in self._job_lines.numbered():
-            if line is None or not self._learn_job(line):
+            if line is None or not self._learn_job(line, again=retry_failed):
                 continue
             if line["error"]:
                 self._theirs.add((told_place(line["film"]), line["name"]))
@@ -105,17 +100,60 @@ class Memory:
         known = self._places.get(told_place(film.path))
         if known is None or (known.size_bytes, known.mtime_ns) != (film.size_bytes, film.mtime_ns):
             return None
+        if known.failure is not None:
+            return known
+        if known.ctime_ns not in {None, film.ctime_ns}:
+            return None
         if known.state == "skipped":
-            return known if self.of_content(known.content) is not None else None
-        return known if known.failure is not None or self._stands(known) else None
+            return known if self.of_content(known.identity) is not None else None
+        return known if self._stands(known) else None
 
-    def of_content(self, content: str) -> Known | None:
+    def done_at(self, path: Path) -> Known | None:
+        """What became of the film that lay in a place last, if it is scored and its result there.
+
+        Args:
+            path: The place.
+        """
+        known = self._places.get(told_place(path))
+        if known is None or known.state != "done":
+            return None
+        return known if self._stands(known) else None
+
+    def looks_known(self, film: Seen) -> bool:
+        """Whether a film was scored that agrees with a file in size and samples.
+
+        Args:
+            film: The file.
+        """
+        return film.content in self._hints
+
+    def is_twin(self, film: Seen) -> bool:
+        """Whether a file was read whole, and no film that was scored is the same.
+
+        Args:
+            film: The file.
+        """
+        return film.sha256 is not None and film.sha256 not in self._contents
+
+    def hash_at(self, film: Seen) -> str | None:
+        """Hash of all of a file that lies where it was scored, untouched; None for others.
+
+        Args:
+            film: The file.
+        """
+        known = self._places.get(told_place(film.path))
+        if known is None:
+            return None
+        then = (known.size_bytes, known.mtime_ns, known.ctime_ns)
+        return known.sha256 if then == (film.size_bytes, film.mtime_ns, film.ctime_ns) else None
+
+    def of_content(self, identity: str) -> Known | None:
         """The film of the same content whose result is there, under whatever name; or None.
 
         Args:
-            content: As ``content_of`` has it.
+            identity: Hash of all of it, as ``whole_of`` has it.
         """
-        known = self._contents.get(content)
+        known = self._contents.get(identity)
         return known if known is not None and self._stands(known) else None
 
     def maker(self, name: str) -> Known | None:
@@ -199,19 +237,39 @@ class Memory:
                 last[line["film"], line["name"]] = number
         return set(last.values())
 
-    def forgets(self, failure: Failure) -> bool:
+    def forgets(self, ended: EndedJob) -> bool:
         """Whether a failure of an earlier run is no reason to leave a job alone.
 
         Args:
-            failure: Why it failed.
+            ended: How it has ended.
         """
-        return self._retry or passes(failure)
+        return self._retry or ended.failure is None or passes(ended.failure, ended.tries)
 
-    def _learn_job(self, line: dict[str, Any]) -> bool:
+    def tries(self, film: Seen, ask: Ask | None) -> int:
+        """How often in a row a film, as it is, has failed of what may pass.
+
+        Args:
+            film: The film.
+            ask: Whose job it is; None for one that was found.
+        """
+        if ask is None:
+            *then, tries = self._tries.get(told_place(film.path), (-1, -1, 0))
+        else:
+            ended = self.of_job(ask.file, ask.sha256)
+            then = [] if ended is None else [ended.size_bytes, ended.mtime_ns]
+            tries = 0 if ended is None else ended.tries
+        return tries if then == [film.size_bytes, film.mtime_ns] else 0
+
+    def _learn_job(self, line: dict[str, Any], *, again: bool = False) -> bool:
         ended = _ended_from(line)
         if ended is None:
             return False
-        self._jobs[line["job"], line["sha256"], line["job_mtime_ns"]] = ended
+        job = (line["job"], line["sha256"], line["job_mtime_ns"])
+        if ended.failure is not None and is_counted(ended.failure) and not again:
+            last = self._jobs.get(job, ended)
+            same = (last.size_bytes, last.mtime_ns) == (ended.size_bytes, ended.mtime_ns)
+            ended = replace(ended, tries=1 + (last.tries if same else 0))
+        self._jobs[job] = ended
         if ended.state == "done":
             self._job_of[ended.name] = line["job"]
         return True
@@ -222,19 +280,32 @@ class Memory:
         place = known.video if known.video == place else place
         if known.failure is not None:
             self._places.pop(place, None)
-            if again or passes(known.failure):
+            if again or passes(known.failure, self._count(place, known, known.failure)):
                 return
-        if not known.content:
+        if known.size_bytes < 0:
             return
         self._places[place] = known
         if known.state == "done":
-            self._contents[known.content] = known
+            self._tries.pop(place, None)
+            self._contents[known.identity] = known
+            if known.sha256 is not None:
+                self._hints.add(known.content)
             self._made[known.name] = known
+
+    def _count(self, place: str, known: Known, failure: Failure) -> int:
+        """How often in a row a film has failed now; what its disk did is not counted."""
+        if not is_counted(failure) or known.size_bytes < 0:
+            return 0
+        film = (known.size_bytes, known.mtime_ns)
+        *then, before = self._tries.get(place, (*film, 0))
+        tries = before + 1 if then == [*film] else 1
+        self._tries[place] = (*film, tries)
+        return tries
 
     def _stands(self, known: Known) -> bool:
         """Whether the result of a film is there, and no other film's has taken its place."""
         made = self._made.get(known.name)
-        if made is None or made.content != known.content:
+        if made is None or made.identity != known.identity:
             return False
         try:
             return (self._out / known.name).stat().st_size == made.output_bytes

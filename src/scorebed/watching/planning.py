@@ -92,6 +92,8 @@ class Planner:
         if ask is not None:
             log = LogWanted(path=log_beside(item.job.output), form="text", level="info")
             item = replace(item, log=log)
+        if self._memory.is_twin(film):
+            item = replace(item, anew=True)
         if item.fate is Fate.FAILED:
             # It has changed since, or somebody asks again.
             item = replace(item, fate=Fate.DO, failure=None)
@@ -132,7 +134,7 @@ class Planner:
         if self._job.move_done is None or replaces or entry.output is not None:
             return False
         made = self._memory.maker(name)
-        if made is None or made.content == film.content:
+        if made is None or made.is_of(film.content, film.sha256):
             return False
         return is_place(made.video, film.path) and os.path.lexists(output)
 
@@ -198,7 +200,11 @@ class Planner:
 
     def _refuse_other_job(self, item: Item, maker: Known, ask: Ask | None) -> None:
         """Refuses a job that would replace what another one, still there, has made of the film."""
-        if ask is None or item.fate is Fate.SKIP or maker.content != ask.film.content:
+        if (
+            ask is None
+            or item.fate is Fate.SKIP
+            or not maker.is_of(ask.film.content, ask.film.sha256)
+        ):
             return
         output, other = item.job.output, self._memory.job_of(item.name)
         if other is None or other == str(ask.file.path) or not os.path.lexists(output):

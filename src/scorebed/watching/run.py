@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from scorebed.batching.items import unwatched
@@ -42,6 +43,7 @@ def run_watch(
         BatchFailed: With ``once``, if a film failed; ``result`` has what became of all.
         ScorebedError: If the options will not do, or nothing can be recorded any more.
     """
+    job = replace(job, batch=replace(job.batch, verb="watch"))
     work = Work(job, watch)
     folder = Folder(job, work)
     out = job.batch.out
@@ -61,6 +63,8 @@ def run_watch(
                 # The next watch does again what could not be written down.
                 work.say(error.message)
             raise
+        finally:
+            folder.close()
         work.keep_what_ended(pool)
     work.record.close()
     result = work.result()

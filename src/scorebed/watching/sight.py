@@ -153,14 +153,19 @@ def refresh(seen: Seen, now: float) -> None:
     """
     try:
         status = os.stat(seen.path)  # noqa: PTH116 - thousands of times
-        found = (status.st_size, status.st_mtime_ns)
+        found, changed_ns = (status.st_size, status.st_mtime_ns), status.st_ctime_ns
     except (OSError, ValueError):
         # No name for a file, gone, a link that leads nowhere, or a share that does not answer.
-        found = (-1, -1)
+        found, changed_ns = (-1, -1), -1
     if found != (seen.size_bytes, seen.mtime_ns):
         seen.size_bytes, seen.mtime_ns = found
         seen.since, seen.look_at = now, 0.0
-        seen.handled, seen.content, seen.told, seen.tries = False, "", "", 0
+        seen.handled, seen.told, seen.tries = False, "", 0
+        seen.content, seen.sha256 = "", None
+    elif changed_ns != seen.ctime_ns:
+        # Another owner, or another film of the same length and time: looked into, but not awaited.
+        seen.handled, seen.content, seen.sha256 = False, "", None
+    seen.ctime_ns = changed_ns
 
 
 def _number(entry: os.DirEntry[str]) -> int:

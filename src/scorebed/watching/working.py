@@ -18,9 +18,10 @@ from scorebed.delivery import log_beside
 from scorebed.errors import ScorebedError
 from scorebed.journal import about, note
 from scorebed.logs import log_to, on_one_line
+from scorebed.watching.again import Pause, is_counted, pause_after, unless_paid
 from scorebed.watching.asks import bad_job_log, unforeseen
 from scorebed.watching.items import JOB_ENDING, Taken
-from scorebed.watching.memory import Memory, passes
+from scorebed.watching.memory import Memory
 from scorebed.watching.moving import move_away
 from scorebed.watching.patience import Patience, PatientRecord
 from scorebed.watching.planning import Planner
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
     from scorebed.batching.items import BatchWatch, Failure, Item, Outcome
     from scorebed.watching.items import Ask, Seen, WatchJob
 
-_PAUSE_S, _LONGEST_S = 300.0, 3600.0
-"""How long what the disk had no room for is left alone: at first, and at most."""
 _KEPT = 5000
 """So many of the last films a watch without an end can tell of besides the record."""
 _KEPT_OF_OWN = 10_000
@@ -237,15 +236,18 @@ class Work(Run):
             told, again = _judged(outcome, taken)
             if told.failure is not None and taken.ask is not None:
                 told = replace(told, failure=self._asked(told.failure, taken.ask))
+            told, pause = self._paused(told, taken)
             with self._job_log(taken.log), about(told.video):
                 super().end(told, busy=busy)
+                if pause is not None:
+                    self.say(f"{told.video}: {pause.words}")
                 if told.failure is None:
                     ended = f"{told.video} skipped: {told.why}" if told.why else None
                     note(logging.INFO, ended or f"done: {told.output}")
             if taken.ask is None or told.failure is None:
                 self.memory.learn(told)
             if not again:
-                self._close(taken, told)
+                self._close(taken, told, pause)
         # One with an end is asked what became of all.
         while len(self.outcomes) > _KEPT and not self._job.once:
             self._before += self.outcomes.pop(next(iter(self.outcomes)))
@@ -282,7 +284,18 @@ class Work(Run):
         told = failure.message if named else f"{failure.message}, for the job {job}"
         return replace(failure, message=told)
 
-    def _close(self, taken: Taken, outcome: Outcome) -> None:
+    def _paused(self, told: Outcome, taken: Taken) -> tuple[Outcome, Pause | None]:
+        """What is recorded of a film, and when it is tried again if it has failed."""
+        told = unless_paid(told, buy_again=taken.item.job.settings.purse.buy_again)
+        film, failure = taken.film, told.failure
+        counted = failure is not None and is_counted(failure)
+        tries = 1 + (self.memory.tries(film, taken.ask) if counted else film.tries)
+        # A job of the user's own queue ends there, whatever it fails of.
+        final = self._job.own_queue
+        pause = None if final else pause_after(failure, tries, ends=self._job.once)
+        return (told if pause is None else replace(told, why=pause.words)), pause
+
+    def _close(self, taken: Taken, outcome: Outcome, pause: Pause | None) -> None:
         ask = taken.ask
         if ask is not None:
             ask.ended = outcome.state
@@ -291,16 +304,10 @@ class Work(Run):
                 ask.file.path.unlink(missing_ok=True)
         elif self._job.own_queue:
             taken.film.path.unlink(missing_ok=True)
-        ends = self._job.once or self._job.own_queue
-        if outcome.failure is not None and passes(outcome.failure) and not ends:
+        if pause is not None and pause.seconds is not None:
             film = taken.film
-            pause_s = min(_PAUSE_S * 2**film.tries, _LONGEST_S)
-            film.handled, film.look_at, film.tries = (
-                False,
-                time.monotonic() + pause_s,
-                film.tries + 1,
-            )
-            self.say(f"{film.path}: is tried again in {pause_s / 60:.0f} minutes")
+            film.handled, film.look_at = False, time.monotonic() + pause.seconds
+            film.tries += 1
         if outcome.state != "failed":
             self.put_away(taken.film)
             if ask is not None:
