@@ -65,11 +65,9 @@ def claim(output: Path, *, video: Path, overwrite: bool) -> Iterator[Path]:
     """
     check_output(output, video=video, overwrite=overwrite)
     name = hashlib.sha256(os.fsencode(output.resolve())).hexdigest()[:16]
-    lock = filelock.FileLock(lock_folder() / f"{name}.lock")
     held = ExitStack()
     try:
-        lock.acquire(timeout=0)
-        held.callback(lock.release)
+        held.enter_context(held_here(f"{name}.lock"))
         alone = held.enter_context(held_for_all(output.with_name(_lock_name(output))))
     except filelock.Timeout as error:
         held.close()
@@ -122,14 +120,44 @@ def held_for_all(path: Path) -> Iterator[bool]:
     try:
         yield True
     finally:
-        # Before it is let go: after that it may be another run's. Windows does not remove what
-        # is open, and keeps what another one has opened.
-        if os.name == "posix":
+        let_go(lock)
+
+
+@contextmanager
+def held_here(name: str) -> Iterator[None]:
+    """Holds a lock in the user's folder of locks; nothing of it is left.
+
+    Args:
+        name: Of the file that is locked.
+
+    Raises:
+        filelock.Timeout: If another run holds it.
+    """
+    lock = filelock.FileLock(lock_folder() / name)
+    lock.acquire(timeout=0)
+    try:
+        yield
+    finally:
+        let_go(lock)
+
+
+def let_go(lock: filelock.BaseFileLock) -> None:
+    """Gives a lock back, and removes its file; whoever opened that meanwhile locks a new one.
+
+    Args:
+        lock: One that may be held; else nothing is done.
+    """
+    if not lock.is_locked:
+        return
+    path = Path(lock.lock_file)
+    # Before it is let go: after that it may be another run's. Windows does not remove what is open,
+    # and keeps what another one has opened.
+    if os.name == "posix":
+        path.unlink(missing_ok=True)
+    lock.release()
+    if os.name != "posix":
+        with suppress(OSError):
             path.unlink(missing_ok=True)
-        lock.release()
-        if os.name != "posix":
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
 
 
 def lock_folder() -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from scorebed import __version__
@@ -125,7 +125,8 @@ def score_until(job: Job, until: Until, watch: Watch) -> Halfway:
 
 
 def _score_until(job: Job, until: Until, watch: Watch) -> Halfway:
-    check_job(job)
+    # Nothing is written under its names, so whatever has them is in nobody's way.
+    check_job(replace(job, overwrite=True))
     check_provider(job.settings)
     source = identify(job.video)
     buys = until == "compose"

@@ -97,7 +97,7 @@ def test_a_signal_is_logged_with_its_stage(
     # Flushed line by line: what has happened is there while the run goes on.
     assert any(line["message"].startswith("done in") for line in lines_of(log))
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=5)
+    process.communicate(timeout=60)
     assert process.returncode == 130
     last = lines_of(log)[-1]
     assert (last["level"], last["message"]) == ("error", "stopped before the end")

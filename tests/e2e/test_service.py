@@ -529,7 +529,7 @@ def test_a_run_that_waits_for_the_service_can_be_stopped(
             assert time.monotonic() < deadline
             time.sleep(0.05)
         child.send_signal(number)
-        _, said = child.communicate(timeout=5)
+        _, said = child.communicate(timeout=60)
     assert child.returncode == 130, said
     assert not (tmp_path / "out.mp4").exists()
     (receipt,) = Ledger(tmp_path / "ledger").receipts()

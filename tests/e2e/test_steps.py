@@ -151,10 +151,16 @@ def test_two_that_compose_at_once_pay_once(
     assert service.purchases == 1
 
 
-def test_a_step_refuses_what_the_whole_would(bought: Job, scorebed: Scorebed) -> None:
+def test_a_step_is_not_in_the_way_of_what_it_does_not_write(
+    bought: Job, scorebed: Scorebed, film: Path
+) -> None:
     bought.output.write_text("the user's")
+    assert score_until(bought, "analyse", quiet).picture.packets_sha256
+    assert bought.output.read_text() == "the user's"
     with pytest.raises(SettingsError, match="exists already"):
-        score_until(bought, "analyse", quiet)
+        score(bought, quiet)
+    with pytest.raises(SettingsError, match="is the input"):
+        score_until(replace(bought, output=film), "analyse", quiet)
     done = scorebed("score", bought.video, "--until", "compose", "--plan")
     assert done.returncode == 2
     assert "--plan and --until" in done.stderr

@@ -26,10 +26,6 @@ DELAY_S = 3
 LENGTH_S = 30
 # The talk has speech at 14.0 to 17.5 s and none at 8.5 to 13.9 s; the other language 3 s later.
 ENGLISH_SPEAKS, GERMAN_SPEAKS = (14.5, 16.2), (9.2, 11.2)
-MADE = (
-    f"[0:a]asplit[a][b];[b]adelay={DELAY_S * 1000}:all=1,pan=mono|c0=0.5*c0+0.5*c1,"
-    f"atrim=0:{LENGTH_S}[de];sine=f=330:d={LENGTH_S}:r=48000,volume=-20dB,pan=5.1|FL=c0|FR=c0[fr]"
-)
 Scorebed = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -48,12 +44,17 @@ class Scored:
 
 @pytest.fixture(scope="session")
 def make_languages(make_media: Callable[..., Path], talk: Path) -> Callable[..., Path]:
-    """Half a minute of the talk: English (default), German, mono and later, a tone in 5.1."""
+    """A part of the talk: English (default), German, mono and later, a tone in 5.1."""
 
-    def make(name: str, codec: str = "flac") -> Path:
+    def make(name: str, codec: str = "flac", length_s: int = LENGTH_S) -> Path:
+        made = (
+            f"[0:a]asplit[a][b];[b]adelay={DELAY_S * 1000}:all=1,pan=mono|c0=0.5*c0+0.5*c1,"
+            f"atrim=0:{length_s}[de];"
+            f"sine=f=330:d={length_s}:r=48000,volume=-20dB,pan=5.1|FL=c0|FR=c0[fr]"
+        )
         return make_media(
             name,
-            *("-t", str(LENGTH_S), "-i", talk, "-filter_complex", MADE, "-s", "320x180"),
+            *("-t", str(length_s), "-i", talk, "-filter_complex", made, "-s", "320x180"),
             *("-map", "0:v", "-map", "[a]", "-map", "[de]", "-map", "[fr]"),
             *("-c:v", "libx264", "-preset", "ultrafast", "-c:a", codec),
             *("-metadata:s:a:0", "language=eng", "-metadata:s:a:0", "title=English"),
@@ -382,7 +383,7 @@ def test_without_production_audio_one_stream_of_music_is_left(
 def test_an_mp4_keeps_languages_and_marks(
     make_languages: Callable[..., Path], score: Callable[..., Scored], ffmpeg_exe: str
 ) -> None:
-    source = make_languages("languages.mp4", "aac")
+    source = make_languages("languages.mp4", "aac", 12)
     scored = score(source, "--keep-original", "--music-stream", name="out.mp4")
     assert described(scored.output)[:4] == described(source)
     assert [title for *_, title, _ in described(scored.output)[4:]] == [

@@ -719,7 +719,8 @@ def test_the_verbs_of_the_ledger_go_through_the_server(
 def test_the_server_ends_with_a_signal_and_says_where_it_was(disk: Path) -> None:
     with Server(disk) as running:
         code, said = running.stop(signal.SIGTERM)
-    assert (code, "stopped" in said, "Traceback" in said) == (0, True, False)
+    assert (code, "stopped" in said, "Traceback" in said) == (130, True, False)
+    assert "next server" in said
 
 
 def test_places_of_ledgers(tmp_path: Path) -> None:

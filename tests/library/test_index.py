@@ -260,9 +260,9 @@ def test_a_thousand_known_tracks_take_no_time(
     monkeypatch.setattr(index_module, "hear", lambda _path, _progress: one)
     assert counts(index_folder(settings(folder))) == (1000, 0, 0, 0)
     monkeypatch.setattr(index_module, "sha256_of", _never)
-    begun = time.monotonic()
+    begun = time.process_time()
     assert counts(index_folder(settings(folder))) == (0, 1000, 0, 0)
-    assert time.monotonic() - begun < 3
+    assert time.process_time() - begun < 3
 
 
 # --- what is left out --------------------------------------------------------------------------

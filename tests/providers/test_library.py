@@ -461,11 +461,11 @@ def test_five_thousand_tracks_are_judged_in_seconds() -> None:
         )
         for number in range(5000)
     )
-    begun = time.monotonic()
+    begun = time.process_time()
     library = Library(folder=Path(), per="film", tracks=tracks)
     found = candidates(library, film(), brief("dark piano"))
     assert found.judged == 5000
-    assert time.monotonic() - begun < 20
+    assert time.process_time() - begun < 20
 
 
 # --- the provider ------------------------------------------------------------------------------

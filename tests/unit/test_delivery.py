@@ -6,6 +6,7 @@ import errno
 import os
 import subprocess
 import sys
+import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,14 @@ from typing import Any
 import filelock
 import pytest
 
-from scorebed.delivery import claim, default_output, publish, publish_text, sidecar
+from scorebed.delivery import (
+    claim,
+    default_output,
+    held_for_all,
+    publish,
+    publish_text,
+    sidecar,
+)
 from scorebed.errors import MediaError, ScorebedError, SettingsError, WorkspaceError
 
 
@@ -93,6 +101,48 @@ def test_an_existing_output_is_refused(tmp_path: Path, video: Path) -> None:
     deliver(output, video, overwrite=True)
     assert output.read_bytes() == b"scored"
     assert names(tmp_path) == ["film.mp4", "out.mp4"]
+
+
+def test_no_lock_is_left_in_the_temporary_folder(
+    tmp_path: Path, video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locks = tmp_path / "locks"
+    locks.mkdir()
+    monkeypatch.setattr("scorebed.delivery.lock_folder", lambda: locks)
+    output = tmp_path / "out.mp4"
+    with claim(output, video=video, overwrite=False):
+        assert len(names(locks)) == 1
+        with (
+            pytest.raises(WorkspaceError, match="another run"),
+            claim(output, video=video, overwrite=False),
+        ):
+            pytest.fail("two at once")
+        # Who was refused has not taken it away from who has it.
+        assert len(names(locks)) == 1
+    assert not names(locks)
+
+
+def test_locks_that_go_let_one_in_at_a_time(tmp_path: Path) -> None:
+    taken, two, alone = [], [], tmp_path / "alone"
+
+    def many() -> None:
+        for _ in range(60):
+            with suppress(filelock.Timeout), held_for_all(tmp_path / "a.lock"):
+                try:
+                    alone.touch(exist_ok=False)
+                    taken.append(1)
+                    alone.unlink()
+                except OSError as error:
+                    two.append(error)
+
+    threads = [threading.Thread(target=many) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert taken
+    assert not two
+    assert not names(tmp_path)
 
 
 @pytest.mark.parametrize("overwrite", [False, True])

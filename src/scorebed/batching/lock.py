@@ -1,6 +1,6 @@
 """One batch at a time in a folder of results, and none before the workers of a dead one have ended.
 
-In the user's folder of locks:
+In the user's folder of locks, each gone with who held it:
 batch-<folder>.lock             held by the batch
 batch-<folder>-<worker>.lock    held by each of its workers
 
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import filelock
 
-from scorebed.delivery import held_for_all, lock_folder, told_of
+from scorebed.delivery import held_for_all, held_here, let_go, lock_folder, told_of
 from scorebed.errors import WorkspaceError
 
 if TYPE_CHECKING:
@@ -44,11 +44,9 @@ def only_batch(out: Path, *, verb: str = "batch") -> Iterator[None]:
     Raises:
         WorkspaceError: If another batch is working into it.
     """
-    lock = filelock.FileLock(lock_folder() / f"{_name(out)}.lock")
     with ExitStack() as held:
         try:
-            lock.acquire(timeout=0)
-            held.callback(lock.release)
+            held.enter_context(held_here(f"{_name(out)}.lock"))
             held.enter_context(_there(out))
             held.enter_context(held_for_all(out / _BATCH))
         except filelock.Timeout as error:
@@ -96,8 +94,7 @@ def clear_film_locks(out: Path) -> None:
         lock = filelock.FileLock(path)
         with told_of(out, stage="batch"), suppress(filelock.Timeout):
             lock.acquire(timeout=0)
-            lock.release()
-            path.unlink(missing_ok=True)
+            let_go(lock)
 
 
 def _await_workers(out: Path, verb: str) -> None:
@@ -118,8 +115,7 @@ def _await_one(path: Path, out: Path, seconds: float, verb: str) -> None:
             f"{verb}: workers of an earlier batch or watch are still at {out}",
             remedy="Wait until they have ended, then run the same command again.",
         ) from error
-    lock.release()
-    path.unlink(missing_ok=True)
+    let_go(lock)
 
 
 def _name(out: Path) -> str:

@@ -15,6 +15,7 @@ from scorebed.cli.console import put, say
 from scorebed.cli.given import default_options, option_of, said_names, said_options
 from scorebed.cli.log import logged
 from scorebed.cli.score import score
+from scorebed.cli.task_view import refuse_two_on_stdout
 from scorebed.errors import BatchFailed, SettingsError
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def batch(
     from scorebed.batching.planning import plan_batch  # noqa: PLC0415
 
     as_json = bool(of_score["json_"])
-    refuse_two_on_stdout(progress, as_json=as_json)
+    refuse_two_on_stdout(progress, "--json" if as_json else None)
     defaults = default_options(of_score["settings"])
     refuse_unheard(context, defaults, batch.__annotations__)
     job = batch_job(context, defaults)
@@ -74,23 +75,6 @@ def batch(
             plan = plan_batch(job, there)
             _agree(plan, yes=yes, quiet=quiet)
             told_of(partial(_run, plan), progress, quiet=quiet, as_json=as_json)
-
-
-def refuse_two_on_stdout(progress: options.View, *, as_json: bool) -> None:
-    """Refuses two that would write on stdout.
-
-    Args:
-        progress: How progress is told.
-        as_json: Whether the result is to be one object there.
-
-    Raises:
-        SettingsError: If both are.
-    """
-    if as_json and progress is options.View.OPENJD:
-        raise SettingsError(
-            "--json and --progress openjd cannot go together: both are for stdout",
-            remedy="Leave one of them out; --out has the same figures in batch.jsonl.",
-        )
 
 
 def batch_job(context: typer.Context, defaults: Options, **own: Any) -> BatchJob:  # noqa: ANN401 - fields of a batch

@@ -179,6 +179,8 @@ class _OpenJd:
         self._status = ""
 
     def __call__(self, told: BatchProgress) -> None:
+        from scorebed.logs import on_one_line  # noqa: PLC0415 - as above
+
         if told.share - self._share >= _LEAST_STEP or (told.share == 1.0 != self._share):
             self._share = told.share
             put(f"openjd_progress: {100 * told.share:.1f}")
@@ -187,9 +189,9 @@ class _OpenJd:
         status = "; ".join(word for word in (_counts(told), at, spent) if word)
         if status != self._status:
             self._status = status
-            put(f"openjd_status: {' '.join(status.split())}")
+            put(on_one_line(f"openjd_status: {' '.join(status.split())}"))
         if told.said:
-            say(told.said)
+            say(on_one_line(told.said))
         if told.ended is not None and told.ended.failure is not None:
             put_failed(told.ended.failure.message)
         _say_failure(told)
@@ -197,7 +199,9 @@ class _OpenJd:
 
 def put_failed(message: str) -> None:
     """Says why a task fails, as Open Job Description reads it."""
-    put(f"openjd_fail: {' '.join(message.split())}")
+    from scorebed.logs import on_one_line  # noqa: PLC0415 - as above
+
+    put(on_one_line(f"openjd_fail: {' '.join(message.split())}"))
 
 
 @contextmanager

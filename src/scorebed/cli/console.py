@@ -28,8 +28,18 @@ class Watcher(Protocol):
 
 
 def say(text: str) -> None:
-    """Prints a line for a person."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - the console
+    """Prints lines for a person; what a terminal would obey is shown escaped."""
+    from scorebed.logs import on_one_line  # noqa: PLC0415 - `--help` must not wait for it
+
+    told = "\n".join(on_one_line(line) for line in text.split("\n"))
+    print(told, file=sys.stderr, flush=True)  # noqa: T201 - the console
+
+
+def say_error(message: str, remedy: str) -> None:
+    """Says what happened and what helps, a line each, whatever files are called."""
+    from scorebed.logs import on_one_line  # noqa: PLC0415 - as above
+
+    say(f"error: {on_one_line(message)}\n  {on_one_line(remedy)}")
 
 
 def put(text: str) -> None:

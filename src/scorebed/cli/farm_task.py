@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from scorebed.cli import options_batch as options  # noqa: TC001 - read when the program runs
-from scorebed.cli.console import progress_watch, put, say
+from scorebed.cli.task_view import TaskView, task_talk, task_view
 from scorebed.delivery import folder_named
-from scorebed.errors import ScorebedError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from scorebed.cli.console import Watcher
-    from scorebed.model import Progress
 
 
 class Step(StrEnum):
@@ -28,13 +19,6 @@ class Step(StrEnum):
     ANALYSE = "analyse"
     COMPOSE = "compose"
     FINISH = "finish"
-
-
-class TaskView(StrEnum):
-    """How a task's progress is told."""
-
-    AUTO = "auto"
-    OPENJD = "openjd"
 
 
 def task(
@@ -95,8 +79,7 @@ def task(
     from scorebed.farming.task import Task, run_task  # noqa: PLC0415 - as above
     from scorebed.model import no_words  # noqa: PLC0415
 
-    # A farm reads lines of ours for orders: no name may begin one.
-    talk = _say_in_a_line if progress is TaskView.OPENJD else say
+    talk = task_talk(progress)
     wanted = Task(
         films=films,
         number=film,
@@ -108,73 +91,8 @@ def task(
         # Nobody's money is spent unsaid.
         tell_price=talk,
     )
-    with _task_view(progress, step, quiet=quiet) as watch:
+    steps = None if step is None else [step.value]
+    with task_view(progress, steps, quiet=quiet) as watch:
         lines = run_task(wanted, watch)
     for line in () if quiet else lines:
         talk(line)
-
-
-def _say_in_a_line(text: str) -> None:
-    say(" ".join(text.split()))
-
-
-@contextmanager
-def _task_view(view: TaskView, step: Step | None, *, quiet: bool) -> Iterator[Watcher]:
-    if view is TaskView.AUTO:
-        with progress_watch(quiet=quiet) as watch:
-            yield watch
-        return
-    from scorebed.cli.batch_views import put_failed  # noqa: PLC0415 - as above
-
-    try:
-        yield _OpenJd(step)
-    except ScorebedError as error:
-        error.message = " ".join(error.message.split())
-        put_failed(f"{error.message} - {error.remedy}")
-        raise
-    put("openjd_progress: 100.0")
-
-
-_STEP_OF = {"probe": Step.ANALYSE, "dry": Step.ANALYSE, "spot": Step.ANALYSE, "reel": Step.ANALYSE}
-_EVERY_S = 1.0
-
-
-class _OpenJd:
-    """How far a step is, of the stages that are its own."""
-
-    def __init__(self, step: Step | None) -> None:
-        from scorebed.batching.tally import STAGE_SHARES  # noqa: PLC0415 - as above
-
-        self._stages = {
-            stage: share for stage, share in STAGE_SHARES.items() if step in {None, _step_of(stage)}
-        }
-        self._most = 0.0
-
-    def __call__(self, stage: str, /) -> Progress:
-        name, begun = stage.split(maxsplit=1)[0], 0.0
-        put(f"openjd_status: {stage}")
-        self._put(self._before(name))
-
-        def tell(share: float) -> None:
-            nonlocal begun
-            at = time.monotonic()
-            if at - begun >= _EVERY_S:
-                begun = at
-                self._put(self._before(name) + self._stages.get(name, 0.0) * share)
-
-        return tell
-
-    def _before(self, name: str) -> float:
-        if name not in self._stages:
-            return self._most * sum(self._stages.values())
-        names = list(self._stages)
-        return sum(self._stages[one] for one in names[: names.index(name)])
-
-    def _put(self, done: float) -> None:
-        # The stages of a further audio stream begin anew; progress does not.
-        self._most = max(self._most, min(done / sum(self._stages.values()), 1.0))
-        put(f"openjd_progress: {100 * self._most:.1f}")
-
-
-def _step_of(stage: str) -> Step:
-    return Step.COMPOSE if stage == "compose" else _STEP_OF.get(stage, Step.FINISH)

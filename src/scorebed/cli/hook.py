@@ -11,7 +11,7 @@ from typer.core import TyperCommand
 
 from scorebed.cli import options_watch  # noqa: TC001 - as above
 from scorebed.cli.batch import ONE_FILE
-from scorebed.cli.console import say
+from scorebed.cli.console import say, say_error
 from scorebed.cli.given import option_of, said_names
 from scorebed.cli.options import Output, Plot, Stems  # noqa: TC001 - as above
 from scorebed.cli.options_batch import Quiet, with_options_of
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _OF_A_RUN = (
     *("json_", "workspace", "settings", "log_file", "log_format", "log_level"),
-    *("quiet", "stems"),
+    *("progress", "quiet", "stems"),
 )
 """What of ``score`` no job file has."""
 _OWN = {"app", "files", "out", "queue", "output", "quiet", "traceback"}
@@ -78,7 +78,7 @@ def hook(
                 failures.append(error)
                 if len(files) > 1:
                     _tell_apart(error.message, [app, given])
-                    say(f"error: {error.message}\n  {error.remedy}")
+                    say_error(error.message, error.remedy)
         if queue is None and len(failures) < len(files):
             start_worker()
         _raise_of(failures, len(files))

@@ -179,21 +179,16 @@ def serve(
 
     Its address, the one line on stdout, is then given to --ledger or SCOREBED_LEDGER there.
     """
-    from scorebed.errors import Interrupted  # noqa: PLC0415 - `--help` must not wait
-    from scorebed.ledger.serving import LedgerServer  # noqa: PLC0415
+    from scorebed.ledger.serving import LedgerServer  # noqa: PLC0415 - `--help` must not wait
     from scorebed.ledger.token import read_token  # noqa: PLC0415
 
     root = _folder_to_serve(ledger)
     token = read_token(token_file)
-    try:
-        with LedgerServer(root, host=host, port=port, token=token, lease_s=lease) as server:
-            told = {"url": server.url, "ledger": str(root.absolute()), "token": token is not None}
-            put_json(told | {"lease_s": lease}) if json_ else put(server.url)
-            say(f"serving the ledger {root}; stop it with Ctrl-C")
-            server.wait()
-    except (KeyboardInterrupt, Interrupted):
-        # The usual end of a server.
-        say("stopped; whoever has locks may go on with the next server")
+    with LedgerServer(root, host=host, port=port, token=token, lease_s=lease) as server:
+        told = {"url": server.url, "ledger": str(root.absolute()), "token": token is not None}
+        put_json(told | {"lease_s": lease}) if json_ else put(server.url)
+        say(f"serving the ledger {root}; stop it with Ctrl-C")
+        server.wait()
 
 
 def _folder_to_serve(place: LedgerPlace | None) -> Path:

@@ -27,7 +27,7 @@ from scorebed.cli import (
     sync,
     watch,
 )
-from scorebed.cli.console import forgive_names, put, say
+from scorebed.cli.console import forgive_names, put, say, say_error
 from scorebed.errors import INTERRUPTED_EXIT_CODE, Interrupted, ScorebedError, SettingsError
 from scorebed.memory import keep_large_blocks_apart
 
@@ -98,11 +98,21 @@ def _on_terminate(_number: int, _frame: FrameType | None) -> None:
     raise Interrupted
 
 
-def _usage_remedy(arguments: list[str]) -> str:
+def _say_traceback(arguments: list[str]) -> None:
+    if "--traceback" in arguments:
+        say(traceback.format_exc().rstrip())
+
+
+def _usage_remedy(error: typer.TyperException, arguments: list[str]) -> str:
     names = [word for word in arguments if word.startswith("-") and Path(word).is_file()]
     if names:
         return f"A file whose name begins with a dash is given as: ./{names[0]}"
-    verb = [word for word in arguments[:1] if not word.startswith("-")]
+    verb: list[str] = []
+    context = getattr(error, "ctx", None)
+    # The outermost one is called as the program was.
+    while context is not None and context.parent is not None:
+        verb.insert(0, context.info_name)
+        context = context.parent
     return f"Run: {' '.join(['scorebed', *verb, '--help'])}"
 
 
@@ -113,6 +123,8 @@ def _stopped(arguments: list[str]) -> str:
         return f"{again} to go on where it stopped: what was heard is kept"
     if arguments[:1] == ["hook"]:
         return "\nstopped; what was queued by then is done (its log lies beside the output)"
+    if arguments[:2] == ["ledger", "serve"]:
+        return "\nstopped; whoever has locks may go on with the next server"
     buying = arguments[:1] in (["score"], ["batch"], ["watch"])
     if not buying and arguments[:2] != ["farm", "task"]:
         return f"{again}; nothing was written"
@@ -126,14 +138,13 @@ def _run(arguments: list[str]) -> int:
     try:
         code = app(args=arguments or ["--help"], standalone_mode=False)
     except ScorebedError as error:
-        if "--traceback" in arguments:
-            traceback.print_exc()
-        say(f"error: {error.message}\n  {error.remedy}")
+        _say_traceback(arguments)
+        say_error(error.message, error.remedy)
         return error.exit_code
     except typer.TyperException as error:
         # Empty where the help was printed already.
         if error.format_message():
-            say(f"error: {error.format_message()}\n  {_usage_remedy(arguments)}")
+            say_error(" ".join(error.format_message().split()), _usage_remedy(error, arguments))
         return SettingsError.exit_code
     except (KeyboardInterrupt, Interrupted, typer.Abort):
         # A second signal must not cut the clean-up short.
@@ -146,11 +157,10 @@ def _run(arguments: list[str]) -> int:
         sys.stderr.close()
         return 1
     except Exception as error:  # noqa: BLE001 - what nobody foresaw still ends in a sentence and a code
-        if "--traceback" in arguments:
-            traceback.print_exc()
-        say(
-            f"error: unexpected: {type(error).__name__}: {error}\n"
-            "  Run the same command with --traceback and report what it prints."
+        _say_traceback(arguments)
+        say_error(
+            f"unexpected: {type(error).__name__}: {error}",
+            "Run the same command with --traceback and report what it prints.",
         )
         return ScorebedError.exit_code
     return int(code or 0)

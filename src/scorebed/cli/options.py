@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from scorebed.cli.task_view import TaskView
 from scorebed.delivery import folder_named
 
 
@@ -455,6 +456,14 @@ Quiet = Annotated[
     typer.Option(
         "--quiet",
         help="No progress, no summary; a price is said all the same.",
+        rich_help_panel=_RUN,
+    ),
+]
+TaskProgress = Annotated[
+    TaskView,
+    typer.Option(
+        "--progress",
+        help="Bars or lines on stderr, or what Open Job Description reads, on stdout.",
         rich_help_panel=_RUN,
     ),
 ]

@@ -8,14 +8,22 @@ from typing import TYPE_CHECKING
 import typer  # noqa: TC002 - read when the program runs
 
 from scorebed.cli import options, options_service
-from scorebed.cli.console import Watcher, progress_watch, put, say
+from scorebed.cli.console import Watcher, put
 from scorebed.cli.given import default_options, given_options
 from scorebed.cli.log import logged
+from scorebed.cli.task_view import TaskView, refuse_two_on_stdout, task_talk, task_view
 
 if TYPE_CHECKING:
     from scorebed.job import Job
-    from scorebed.model import DeliveredSound
+    from scorebed.model import DeliveredSound, Tell
     from scorebed.result import Result
+
+_STEPS: dict[options.Until | None, tuple[str, ...] | None] = {
+    None: None,
+    options.Until.ANALYSE: ("analyse",),
+    options.Until.COMPOSE: ("analyse", "compose"),
+}
+"""What a run does of a film, by where it ends."""
 
 
 def score(
@@ -67,6 +75,7 @@ def score(
     dry_mux: options.DryMux = False,
     until: options.UntilOption = None,
     offline: options.Offline = False,
+    progress: options.TaskProgress = TaskView.AUTO,
     quiet: options.Quiet = False,
     duration_s: options.Duration = None,
     service: options_service.ServiceOption = None,
@@ -105,16 +114,20 @@ def score(
     from scorebed.settings import resolve  # noqa: PLC0415
     from scorebed.workspace import default_root  # noqa: PLC0415
 
+    ends = {"--plan": plan, "--dry-mux": dry_mux, "--until": until is not None}
+    on_stdout = {"--json": json_, "--plan": plan, "--dry-mux": dry_mux}
+    refuse_two_on_stdout(progress, *(name for name, on in on_stdout.items() if on))
+    talk = task_talk(progress)
+    tell = no_words if quiet else talk
     output = output or default_output(video)
     with logged(context, video, output):
-        ends = {"--plan": plan, "--dry-mux": dry_mux, "--until": until is not None}
         if sum(ends.values()) > 1:
             raise SettingsError(
                 f"{' and '.join(name for name, on in ends.items() if on)} cannot go together",
                 remedy="Run one, then the other.",
             )
         defaults = default_options(settings)
-        asked = given_options(context, defaults, noted(no_words if quiet else say))
+        asked = given_options(context, defaults, noted(tell))
         job = Job(
             video=video,
             output=output,
@@ -123,22 +136,23 @@ def score(
             stems=stems,
             plot=plot,
             overwrite=overwrite,
-            tell=no_words if quiet else say,
+            tell=tell,
             # Nobody's money is spent unsaid.
-            tell_price=say,
+            tell_price=talk,
         )
-        with progress_watch(quiet=quiet or (json_ and (plan or dry_mux))) as watch:
+        silent = quiet or (json_ and (plan or dry_mux))
+        with task_view(progress, _STEPS[until], quiet=silent) as watch:
             if plan or dry_mux:
                 (_print_plan if plan else _print_dry_mux)(job, watch, as_json=json_)
                 return
             if until is not None:
-                _do_until(job, until, watch, as_json=json_, quiet=quiet)
+                _do_until(job, until, watch, tell, as_json=json_)
                 return
             result = run_job(job, watch)
         if json_:
             put(result.to_json())
         if not quiet:
-            _summarise(result)
+            _summarise(result, tell)
 
 
 def _print_plan(job: Job, watch: Watcher, *, as_json: bool) -> None:
@@ -162,19 +176,17 @@ def _print_dry_mux(job: Job, watch: Watcher, *, as_json: bool) -> None:
         put(line)
 
 
-def _do_until(
-    job: Job, until: options.Until, watch: Watcher, *, as_json: bool, quiet: bool
-) -> None:
+def _do_until(job: Job, until: options.Until, watch: Watcher, tell: Tell, *, as_json: bool) -> None:
     from scorebed.steps import score_until  # noqa: PLC0415 - as above
 
     done = score_until(job, until.value, watch)
     if as_json:
         put(done.to_json())
-    for line in () if quiet else done.lines():
-        say(line)
+    for line in done.lines():
+        tell(line)
 
 
-def _summarise(result: Result) -> None:
+def _summarise(result: Result, tell: Tell) -> None:
     from scorebed.result_fit import fit_lines  # noqa: PLC0415 - as above
     from scorebed.timecode import to_clock  # noqa: PLC0415 - as above
 
@@ -182,33 +194,33 @@ def _summarise(result: Result) -> None:
     figures = result.figures(result.programmes[0])
     scenes, phrases = len(result.notes.scenes), len(result.speech)
     same = result.scored.picture_sha256 == result.picture.packets_sha256
-    say(
+    tell(
         f"picture    {to_clock(result.picture.duration_s)}, {scenes} scene"
         f"{'s' if scenes != 1 else ''}, "
         f"{'packets untouched' if same else 'packets reframed, what they hold untouched'}"
     )
-    say(f"music      {result.take.name} by {result.take.provider}")
+    tell(f"music      {result.take.name} by {result.take.provider}")
     for line in (*_chosen_lines(result), *fit_lines(result.conformed)):
-        say(line)
+        tell(line)
     if phrases and figures.median_lu is not None:
-        say(
+        tell(
             f"speech     {phrases} phrase{'s' if phrases > 1 else ''}, "
             f"{figures.median_lu:.1f} LU over the music "
             f"(least {figures.least_lu:.1f}, deepest duck {figures.deepest_db:.1f} dB)"
         )
     for region in result.notes.existing_music:
         span = region.range
-        say(f"left out   {to_clock(span.start_s)} to {to_clock(span.end_s)}: has music already")
+        tell(f"left out   {to_clock(span.start_s)} to {to_clock(span.end_s)}: has music already")
     if programme.integrated_lufs is not None and programme.true_peak_dbtp is not None:
-        say(
+        tell(
             f"programme  {programme.integrated_lufs:.1f} LUFS, "
             f"true peak {programme.true_peak_dbtp:.1f} dBTP"
         )
     for sound in result.scored.sounds if len(result.scored.sounds) > 1 else ():
-        say(f"audio      {_told(result, sound)}")
+        tell(f"audio      {_told(result, sound)}")
     for warning in result.warnings:
-        say(f"note       {warning}")
-    say(f"written    {result.output}")
+        tell(f"note       {warning}")
+    tell(f"written    {result.output}")
 
 
 def _chosen_lines(result: Result) -> list[str]:

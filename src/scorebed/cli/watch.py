@@ -12,13 +12,13 @@ from scorebed.cli import options_watch
 from scorebed.cli.batch import (
     ONE_FILE,
     batch_job,
-    refuse_two_on_stdout,
     refuse_unheard,
     told_of,
 )
 from scorebed.cli.given import default_options
 from scorebed.cli.log import logged
 from scorebed.cli.score import score
+from scorebed.cli.task_view import refuse_two_on_stdout
 
 if TYPE_CHECKING:
     from scorebed.batching.items import BatchWatch
@@ -58,7 +58,7 @@ def watch(
     from scorebed.batching.lock import only_batch  # noqa: PLC0415
     from scorebed.watching.items import WatchJob  # noqa: PLC0415
 
-    refuse_two_on_stdout(progress, as_json=bool(of_score["json_"]))
+    refuse_two_on_stdout(progress, "--json" if of_score["json_"] else None)
     defaults = default_options(of_score["settings"])
     refuse_unheard(context, defaults, watch.__annotations__)
     # What is to be tried again is the watch's own matter.

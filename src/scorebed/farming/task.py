@@ -162,7 +162,7 @@ def _tried(
         _make_folders(item)
         if task.step in ("analyse", "compose"):
             # The film may be there by now, if this is a second time: it is not touched.
-            half = score_until(replace(item.job, overwrite=True), task.step, noted)
+            half = score_until(item.job, task.step, noted)
             if half.take is not None and half.take.spent.requests:
                 why = "its music is bought; the film is still to be finished"
                 place.end(
