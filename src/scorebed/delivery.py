@@ -11,14 +11,21 @@ import tempfile
 import uuid
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import filelock
 
-from scorebed.errors import MediaError, SettingsError, WorkspaceError
+from scorebed.errors import MediaError, SettingsError, WorkspaceError, no_room
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    class Publish(Protocol):
+        """What ``publish`` is."""
+
+        def __call__(self, part: Path, final: Path, *, overwrite: bool) -> None:
+            """Gives a finished file its final name."""
+
 
 _MAX_NAME_BYTES = 255
 _MOST_JSON_BYTES = 16_000_000
@@ -68,7 +75,7 @@ def claim(output: Path, *, video: Path, overwrite: bool) -> Iterator[Path]:
     lock = filelock.FileLock(lock_folder() / f"{name}.lock")
     held = ExitStack()
     try:
-        lock.acquire(timeout=0)
+        take(lock)
         held.callback(lock.release)
         alone = held.enter_context(held_for_all(output.with_name(_lock_name(output))))
     except filelock.Timeout as error:
@@ -139,15 +146,38 @@ def lock_folder() -> Path:
         WorkspaceError: If it cannot be made.
     """
     user = os.getuid() if hasattr(os, "getuid") else "user"
-    folder = Path(tempfile.gettempdir()) / f"scorebed-{user}"
+    folder = Path("of the system")
     try:
+        folder = Path(tempfile.gettempdir()) / f"scorebed-{user}"
         folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
+        full = no_room(error.errno)
         raise WorkspaceError(
-            f"mux: the folder for locks {folder} cannot be made ({error.strerror})",
-            remedy="Remove what is there, or set TMPDIR to a folder of your own.",
+            f"mux: the disk of {folder} {full[0]}"
+            if full
+            else f"mux: the folder for locks {folder} cannot be made ({error.strerror})",
+            remedy=f"{full[1]}, or set TMPDIR to a folder on another disk, and run the same "
+            "command again."
+            if full
+            else "Remove what is there, or set TMPDIR to a folder of your own.",
         ) from error
     return folder
+
+
+def take(lock: filelock.BaseFileLock) -> None:
+    """Takes a lock at once.
+
+    Raises:
+        filelock.Timeout: If another run has it.
+        WorkspaceError: If its file cannot be made.
+    """
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:  # an OSError too
+        raise
+    except OSError as error:
+        with told_of(Path(lock.lock_file)):
+            raise error from None
 
 
 def check_output(output: Path, *, video: Path, overwrite: bool) -> None:
@@ -263,12 +293,12 @@ def told_of(path: Path, *, stage: str = "mux") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        full = no_room(error.errno)
         raise WorkspaceError(
-            f"{stage}: the disk of {path} is full"
+            f"{stage}: the disk of {path} {full[0]}"
             if full
             else f"{stage}: {path} cannot be written ({error.strerror or error})",
-            remedy="Make room, or name an output on another disk, and run the same command again."
+            remedy=f"{full[1]}, or name an output on another disk, and run the same command again."
             if full
             else "Check the folder and its permissions, and run the same command again.",
         ) from error
@@ -312,17 +342,46 @@ def publish(part: Path, final: Path, *, overwrite: bool) -> None:
         part.unlink()
 
 
+@contextmanager
+def published_together() -> Iterator[Publish]:
+    """Gives ``publish``, for files that are of no use without each other.
+
+    Whatever ends this early takes the names back that were given, but for those of files that were
+    replaced: the same command shall not find its own work in its way.
+    """
+    new: list[Path] = []
+
+    def give(part: Path, final: Path, *, overwrite: bool) -> None:
+        there = os.path.lexists(final)
+        publish(part, final, overwrite=overwrite)
+        if not there:
+            new.append(final)
+
+    try:
+        yield give
+    except BaseException:
+        for final in reversed(new):
+            final.unlink(missing_ok=True)
+        raise
+
+
 def temporary_name(final: Path) -> Path:
     """A name beside a file, and of this run alone: two that write the same file do not meet."""
     name = hashlib.sha256(os.fsencode(final.name)).hexdigest()[:16]
     return final.with_name(f".scorebed-{name}-{uuid.uuid4().hex[:8]}.part")
 
 
-def publish_text(text: str, final: Path) -> None:
-    """Writes a small text file in one step; an older one is replaced."""
+def publish_text(text: str, final: Path, give: Publish = publish) -> None:
+    """Writes a small text file in one step; an older one is replaced.
+
+    Args:
+        text: What it is to hold.
+        final: Its name.
+        give: What gives it the name, if others get theirs with it.
+    """
     part = temporary_name(final)
     try:
         part.write_text(text + "\n", encoding="utf-8")
-        publish(part, final, overwrite=True)
+        give(part, final, overwrite=True)
     finally:
         part.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scorebed.cutlists import list_file
-from scorebed.delivery import claim
+from scorebed.delivery import claim, told_of
 from scorebed.errors import ProviderError
 from scorebed.job import Job, check_job, check_provider, check_rooms, deliver
 from scorebed.journal import about_its_job
@@ -60,7 +60,7 @@ from scorebed.stages.sketch import can_sketch, sketch
 from scorebed.stages.spare import spare
 from scorebed.stages.spot import spot
 from scorebed.stages.standing import to_pay
-from scorebed.workspace import Workspace, prune_default
+from scorebed.workspace import Workspace, disk, prune_default
 
 STAGES = ("probe", "spot", "reel", "compose", "conform", "level", "duck", "mix", "mux")
 
@@ -108,7 +108,7 @@ def score(job: Job, watch: Watch) -> Result:
             programmes.append(
                 _programme(job, work, picture, notes, production, music, target, watch)
             )
-        with work.timed("mux"):
+        with work.timed("mux"), told_of(job.output):
             scored = mux(
                 source,
                 picture,
@@ -169,14 +169,15 @@ def analyse(
     picture = work.run(probe, source, gives=Picture, progress=watch("probe"))
     if buys and want.fallback is None:
         require_key(want.provider, want.service, want.purse, picture.packets_sha256)
-    plan = plan_mux(
-        source,
-        picture,
-        job.output,
-        folder=work.folder,
-        stereo_kbps=want.delivery.audio_bitrate_kbps,
-        audio=want.audio,
-    )
+    with disk("mux", work.folder):
+        plan = plan_mux(
+            source,
+            picture,
+            job.output,
+            folder=work.folder,
+            stereo_kbps=want.delivery.audio_bitrate_kbps,
+            audio=want.audio,
+        )
     check_rooms(job, picture, plan)
     doubtful = is_doubtful(picture, plan)
     if doubtful:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scorebed.delivery import told_of
 from scorebed.exporters.words import counted
 from scorebed.ffmpeg import locate
 from scorebed.job import Job, check_job, check_provider, workspace_bytes
@@ -283,7 +284,8 @@ def make_plan(job: Job, watch: Watch) -> Plan:
     want = job.settings
     if want.notes is not None:
         read_notes(want.notes, picture)
-    with tempfile.TemporaryDirectory() as trials:
+    near = Path(tempfile.gettempdir())
+    with told_of(near, stage="mux"), tempfile.TemporaryDirectory() as trials:
         plan = plan_mux(
             source,
             picture,

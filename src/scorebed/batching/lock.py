@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import filelock
 
-from scorebed.delivery import held_for_all, lock_folder, told_of
+from scorebed.delivery import held_for_all, lock_folder, take, told_of
 from scorebed.errors import WorkspaceError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def only_batch(out: Path) -> Iterator[None]:
     lock = filelock.FileLock(lock_folder() / f"{_name(out)}.lock")
     with ExitStack() as held:
         try:
-            lock.acquire(timeout=0)
+            take(lock)
             held.callback(lock.release)
             held.enter_context(_there(out))
             held.enter_context(held_for_all(out / _BATCH))

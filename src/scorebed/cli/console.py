@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from contextlib import contextmanager
@@ -28,8 +29,14 @@ class Watcher(Protocol):
 
 
 def say(text: str) -> None:
-    """Prints a line for a person."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - the console
+    """Prints a line for a person; where there is no room for it the work goes on unsaid."""
+    try:
+        print(text, file=sys.stderr, flush=True)  # noqa: T201 - the console
+    except BrokenPipeError:
+        raise
+    except OSError:
+        # Python keeps what it could not write, and would fail of it once more at its end.
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
 
 
 def put(text: str) -> None:

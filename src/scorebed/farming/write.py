@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from scorebed.batching.items import BatchJob, Fate
 from scorebed.batching.planning import BatchPlan, plan_batch
 from scorebed.batching.reference import wants_reference
-from scorebed.delivery import publish, refuse_existing, temporary_name, told_of
+from scorebed.delivery import published_together, refuse_existing, temporary_name, told_of
 from scorebed.errors import SettingsError
 from scorebed.farming import deadline, opencue, openjd
 from scorebed.farming.rows import FILMS, asked_of, row_of, to_lines
@@ -166,13 +166,13 @@ def _publish(folder: Path, texts: dict[str, str], *, overwrite: bool) -> None:
     """All are written under names of their own before the first gets its name."""
     parts: list[tuple[Path, Path]] = []
     try:
-        with told_of(folder, stage="farm"):
+        with told_of(folder, stage="farm"), published_together() as give:
             for name, text in texts.items():
                 part = temporary_name(folder / name)
                 parts.append((part, folder / name))
                 part.write_text(text, encoding="utf-8", newline="\n")
             for part, final in parts:
-                publish(part, final, overwrite=overwrite)
+                give(part, final, overwrite=overwrite)
     finally:
         for part, _ in parts:
             part.unlink(missing_ok=True)
