@@ -47,6 +47,7 @@ from scorebed.workspace import Workspace
 _STEMS = {SoundKind.PROGRAMME: "MIX-", SoundKind.ORIGINAL: "DX-", SoundKind.MUSIC: "MX-"}
 _FATES = {
     Fate.KEPT: ", in the ledger",
+    Fate.COMING: ", just bought by another run",
     Fate.TO_BUY: "",
     Fate.LOST: ", lost: only --buy-again buys it again",
     Fate.UNUSABLE: ", unusable: only --buy-again buys another",
