@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 import filelock
 
 from scorebed.errors import MediaError, SettingsError, WorkspaceError, no_room
+from scorebed.model import Tell, no_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 
 _MAX_NAME_BYTES = 255
+_UNLOCKED: set[Path] = set()
+"""Folders without locks that were told of."""
 _MOST_JSON_BYTES = 16_000_000
 """Longer than the JSON of any result."""
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES, errno.EINVAL}
@@ -55,7 +58,7 @@ def log_beside(output: Path) -> Path:
 
 
 @contextmanager
-def claim(output: Path, *, video: Path, overwrite: bool) -> Iterator[Path]:
+def claim(output: Path, *, video: Path, overwrite: bool, tell: Tell = no_words) -> Iterator[Path]:
     """Holds an output name for one run, and gives the temporary name beside it.
 
     Whatever happens, nothing is left under the temporary name; what a killed run left under its
@@ -65,6 +68,7 @@ def claim(output: Path, *, video: Path, overwrite: bool) -> Iterator[Path]:
         output: The final name.
         video: The input, which must not be it.
         overwrite: Whether a file of that name may be replaced.
+        tell: Told, in a sentence and once per folder, if its disk keeps no locks.
 
     Raises:
         SettingsError: If the name is taken, is the input, or its folder is missing.
@@ -86,6 +90,9 @@ def claim(output: Path, *, video: Path, overwrite: bool) -> Iterator[Path]:
     except BaseException:
         held.close()
         raise
+    if not alone and output.parent not in _UNLOCKED:
+        _UNLOCKED.add(output.parent)
+        tell(no_locks(output.parent))
     # Hidden, short, with an ending that no editor or watch folder takes for a finished video, and
     # another in each run: the ffmpeg of a killed run may write on for a while, into its own.
     part = output.with_name(f".scorebed-{name}-{uuid.uuid4().hex[:8]}.part")
@@ -97,6 +104,18 @@ def claim(output: Path, *, video: Path, overwrite: bool) -> Iterator[Path]:
             yield part
         finally:
             part.unlink(missing_ok=True)
+
+
+def no_locks(folder: Path) -> str:
+    """What is told of a folder whose disk keeps no locks, in a sentence.
+
+    Args:
+        folder: Where results go.
+    """
+    return (
+        f"the disk of {folder} keeps no locks: nothing keeps another machine from writing the "
+        "same there at once; let one at a time work into it"
+    )
 
 
 def _lock_name(output: Path) -> str:

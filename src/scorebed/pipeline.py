@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from scorebed.cutlists import list_file
 from scorebed.delivery import claim, told_of
 from scorebed.errors import ProviderError
 from scorebed.job import Job, check_job, check_provider, check_rooms, deliver
-from scorebed.journal import about_its_job
+from scorebed.journal import about_its_job, note
 from scorebed.ledger import now
 from scorebed.library import index_folder
 from scorebed.media import identify, require_unchanged
@@ -85,7 +87,9 @@ def score(job: Job, watch: Watch) -> Result:
     check_provider(want, job.tell)
     source = identify(job.video)
     with (
-        claim(job.output, video=job.video, overwrite=job.overwrite) as part,
+        claim(
+            job.output, video=job.video, overwrite=job.overwrite, tell=partial(_warn, job)
+        ) as part,
         Workspace(job.workspace, source) as work,
     ):
         found = analyse(job, work, source, part, watch)
@@ -314,6 +318,11 @@ def _at_home(want: Settings, order: Order) -> Order:
 
 def _soundfont(want: Settings) -> SourceFile | None:
     return None if want.soundfont is None else identify(want.soundfont)
+
+
+def _warn(job: Job, words: str) -> None:
+    note(logging.WARNING, words)
+    job.tell(words)
 
 
 def _announce(job: Job, order: Order) -> None:

@@ -117,5 +117,5 @@ def watch(
         pays=True,
         tell=tell,
     )
-    with only_batch(batch.out):
+    with only_batch(batch.out, tell):
         return run_watch(job, watch, stop)
