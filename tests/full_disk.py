@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
 _VARIABLE = "SCOREBED_TEST_DISK"
-_RANDOM = re.compile(r"[0-9a-f]{8,}|(?<=trial-)\w{8}|(?<=scorebed-)[a-z0-9_]{8}")
+_RANDOM = re.compile(
+    r"[0-9a-f]{8,}|(?<=trial-)\w{8}|(?<=scorebed-)[a-z0-9_]{8}|(?<=/)[a-z0-9_]{8}$"
+)
 _LASTING = ExitStack()
 _MOST_OF_A_FILE = 2
 """The third write to a file fails as the second does."""

@@ -170,17 +170,21 @@ def lock_folder() -> Path:
         folder = Path(tempfile.gettempdir()) / f"scorebed-{user}"
         folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
-        full = no_room(error.errno)
-        raise WorkspaceError(
-            f"mux: the disk of {folder} {full[0]}"
-            if full
-            else f"mux: the folder for locks {folder} cannot be made ({error.strerror})",
-            remedy=f"{full[1]}, or set TMPDIR to a folder on another disk, and run the same "
-            "command again."
-            if full
-            else "Remove what is there, or set TMPDIR to a folder of your own.",
-        ) from error
+        raise _no_lock(folder, error) from error
     return folder
+
+
+def _no_lock(place: Path, error: OSError) -> WorkspaceError:
+    full = no_room(error.errno)
+    return WorkspaceError(
+        f"mux: the disk of {place} {full[0]}"
+        if full
+        else f"mux: {place}, for locks, cannot be made ({error.strerror or error})",
+        remedy=f"{full[1]}, or set TMPDIR to a folder on another disk, and run the same command "
+        "again."
+        if full
+        else "Remove what is there, or set TMPDIR to a folder of your own.",
+    )
 
 
 def take(lock: filelock.BaseFileLock) -> None:
@@ -195,8 +199,7 @@ def take(lock: filelock.BaseFileLock) -> None:
     except filelock.Timeout:  # an OSError too
         raise
     except OSError as error:
-        with told_of(Path(lock.lock_file)):
-            raise error from None
+        raise _no_lock(Path(lock.lock_file), error) from error
 
 
 def check_output(output: Path, *, video: Path, overwrite: bool) -> None:

@@ -182,9 +182,15 @@ def check_batch(
 ) -> None:
     """Told as it should be; the film is there whole, or not at all."""
     at, code, said = failure
+    if place.name == "tmp" and code == 0:
+        # Python has found another folder for temporary files.
+        assert whole(out / "film.scored.mp4")
+        shutil.rmtree(out)
+        return
     # Where nothing can be written down of any film, there is no batch.
     one_failed = place.name == "work" and not at.endswith(BEFORE)
-    assert code == (7 if one_failed else 6), f"{at}: {said}"
+    expected = {6, 7} if place.name == "tmp" else {7 if one_failed else 6}
+    assert code in expected, f"{at}: {said}"
     for words in ("is full", str(place), "Make room"):
         assert words in said, f"{at}: {said}"
     assert not [one for one in files_in(out) if one.endswith(".part")], at

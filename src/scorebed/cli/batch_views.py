@@ -8,7 +8,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from scorebed.cli.console import put, say
+from scorebed.cli.console import put_in_passing, say
 from scorebed.cli.options_batch import View
 
 if TYPE_CHECKING:
@@ -176,13 +176,13 @@ class _OpenJd:
     def __call__(self, told: BatchProgress) -> None:
         if told.share - self._share >= _LEAST_STEP or (told.share == 1.0 != self._share):
             self._share = told.share
-            put(f"openjd_progress: {100 * told.share:.1f}")
+            put_in_passing(f"openjd_progress: {100 * told.share:.1f}")
         at = "; ".join(f"{one.video.name}: {one.stage or 'started'}" for one in told.running)
         spent = spent_words(told)
         status = "; ".join(word for word in (_counts(told), at, spent) if word)
         if status != self._status:
             self._status = status
-            put(f"openjd_status: {' '.join(status.split())}")
+            put_in_passing(f"openjd_status: {' '.join(status.split())}")
         if told.said:
             say(told.said)
         if told.ended is not None and told.ended.failure is not None:
@@ -192,7 +192,7 @@ class _OpenJd:
 
 def put_failed(message: str) -> None:
     """Says why a task fails, as Open Job Description reads it."""
-    put(f"openjd_fail: {' '.join(message.split())}")
+    put_in_passing(f"openjd_fail: {' '.join(message.split())}")
 
 
 @contextmanager

@@ -56,6 +56,14 @@ def put(text: str) -> None:
         ) from error
 
 
+def put_in_passing(text: str) -> None:
+    """Prints a line of data that is of the moment; where there is no room the work goes on."""
+    try:
+        put(text)
+    except WorkspaceError as error:
+        say(f"note       {error.message}: the work goes on")
+
+
 def put_json(found: object) -> None:
     """Prints data as one line of JSON (ASCII).
 

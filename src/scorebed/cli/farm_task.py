@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scorebed.cli import options_batch as options  # noqa: TC001 - read when the program runs
-from scorebed.cli.console import progress_watch, put, say
+from scorebed.cli.console import progress_watch, put_in_passing, say
 from scorebed.delivery import folder_named
 from scorebed.errors import ScorebedError
 
@@ -132,7 +132,7 @@ def _task_view(view: TaskView, step: Step | None, *, quiet: bool) -> Iterator[Wa
         error.message = " ".join(error.message.split())
         put_failed(f"{error.message} - {error.remedy}")
         raise
-    put("openjd_progress: 100.0")
+    put_in_passing("openjd_progress: 100.0")
 
 
 _STEP_OF = {"probe": Step.ANALYSE, "dry": Step.ANALYSE, "spot": Step.ANALYSE, "reel": Step.ANALYSE}
@@ -152,7 +152,7 @@ class _OpenJd:
 
     def __call__(self, stage: str, /) -> Progress:
         name, begun = stage.split(maxsplit=1)[0], 0.0
-        put(f"openjd_status: {stage}")
+        put_in_passing(f"openjd_status: {stage}")
         self._put(self._before(name))
 
         def tell(share: float) -> None:
@@ -173,7 +173,7 @@ class _OpenJd:
     def _put(self, done: float) -> None:
         # The stages of a further audio stream begin anew; progress does not.
         self._most = max(self._most, min(done / sum(self._stages.values()), 1.0))
-        put(f"openjd_progress: {100 * self._most:.1f}")
+        put_in_passing(f"openjd_progress: {100 * self._most:.1f}")
 
 
 def _step_of(stage: str) -> Step:
