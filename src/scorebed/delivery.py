@@ -11,16 +11,26 @@ import tempfile
 import uuid
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import filelock
 
-from scorebed.errors import MediaError, SettingsError, WorkspaceError
+from scorebed.errors import MediaError, SettingsError, WorkspaceError, no_room
+from scorebed.model import Tell, no_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    class Publish(Protocol):
+        """What ``publish`` is."""
+
+        def __call__(self, part: Path, final: Path, *, overwrite: bool) -> None:
+            """Gives a finished file its final name."""
+
+
 _MAX_NAME_BYTES = 255
+_UNLOCKED: set[Path] = set()
+"""Folders without locks that were told of."""
 _MOST_JSON_BYTES = 16_000_000
 """Longer than the JSON of any result."""
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES, errno.EINVAL}
@@ -48,7 +58,7 @@ def log_beside(output: Path) -> Path:
 
 
 @contextmanager
-def claim(output: Path, *, video: Path, overwrite: bool) -> Iterator[Path]:
+def claim(output: Path, *, video: Path, overwrite: bool, tell: Tell = no_words) -> Iterator[Path]:
     """Holds an output name for one run, and gives the temporary name beside it.
 
     Whatever happens, nothing is left under the temporary name; what a killed run left under its
@@ -58,6 +68,7 @@ def claim(output: Path, *, video: Path, overwrite: bool) -> Iterator[Path]:
         output: The final name.
         video: The input, which must not be it.
         overwrite: Whether a file of that name may be replaced.
+        tell: Told, in a sentence and once per folder, if its disk keeps no locks.
 
     Raises:
         SettingsError: If the name is taken, is the input, or its folder is missing.
@@ -77,6 +88,9 @@ def claim(output: Path, *, video: Path, overwrite: bool) -> Iterator[Path]:
     except BaseException:
         held.close()
         raise
+    if not alone and output.parent not in _UNLOCKED:
+        _UNLOCKED.add(output.parent)
+        tell(no_locks(output.parent))
     # Hidden, short, with an ending that no editor or watch folder takes for a finished video, and
     # another in each run: the ffmpeg of a killed run may write on for a while, into its own.
     part = output.with_name(f".scorebed-{name}-{uuid.uuid4().hex[:8]}.part")
@@ -88,6 +102,18 @@ def claim(output: Path, *, video: Path, overwrite: bool) -> Iterator[Path]:
             yield part
         finally:
             part.unlink(missing_ok=True)
+
+
+def no_locks(folder: Path) -> str:
+    """What is told of a folder whose disk keeps no locks, in a sentence.
+
+    Args:
+        folder: Where results go.
+    """
+    return (
+        f"the disk of {folder} keeps no locks: nothing keeps another machine from writing the "
+        "same there at once; let one at a time work into it"
+    )
 
 
 def _lock_name(output: Path) -> str:
@@ -134,7 +160,7 @@ def held_here(name: str) -> Iterator[None]:
         filelock.Timeout: If another run holds it.
     """
     lock = filelock.FileLock(lock_folder() / name)
-    lock.acquire(timeout=0)
+    take(lock)
     try:
         yield
     finally:
@@ -167,15 +193,41 @@ def lock_folder() -> Path:
         WorkspaceError: If it cannot be made.
     """
     user = os.getuid() if hasattr(os, "getuid") else "user"
-    folder = Path(tempfile.gettempdir()) / f"scorebed-{user}"
+    folder = Path("of the system")
     try:
+        folder = Path(tempfile.gettempdir()) / f"scorebed-{user}"
         folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
-        raise WorkspaceError(
-            f"mux: the folder for locks {folder} cannot be made ({error.strerror})",
-            remedy="Remove what is there, or set TMPDIR to a folder of your own.",
-        ) from error
+        raise _no_lock(folder, error) from error
     return folder
+
+
+def _no_lock(place: Path, error: OSError) -> WorkspaceError:
+    full = no_room(error.errno)
+    return WorkspaceError(
+        f"mux: the disk of {place} {full[0]}"
+        if full
+        else f"mux: {place}, for locks, cannot be made ({error.strerror or error})",
+        remedy=f"{full[1]}, or set TMPDIR to a folder on another disk, and run the same command "
+        "again."
+        if full
+        else "Remove what is there, or set TMPDIR to a folder of your own.",
+    )
+
+
+def take(lock: filelock.BaseFileLock) -> None:
+    """Takes a lock at once.
+
+    Raises:
+        filelock.Timeout: If another run has it.
+        WorkspaceError: If its file cannot be made.
+    """
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:  # an OSError too
+        raise
+    except OSError as error:
+        raise _no_lock(Path(lock.lock_file), error) from error
 
 
 def check_output(output: Path, *, video: Path, overwrite: bool) -> None:
@@ -291,12 +343,12 @@ def told_of(path: Path, *, stage: str = "mux") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        full = no_room(error.errno)
         raise WorkspaceError(
-            f"{stage}: the disk of {path} is full"
+            f"{stage}: the disk of {path} {full[0]}"
             if full
             else f"{stage}: {path} cannot be written ({error.strerror or error})",
-            remedy="Make room, or name an output on another disk, and run the same command again."
+            remedy=f"{full[1]}, or name an output on another disk, and run the same command again."
             if full
             else "Check the folder and its permissions, and run the same command again.",
         ) from error
@@ -340,17 +392,46 @@ def publish(part: Path, final: Path, *, overwrite: bool) -> None:
         part.unlink()
 
 
+@contextmanager
+def published_together() -> Iterator[Publish]:
+    """Gives ``publish``, for files that are of no use without each other.
+
+    Whatever ends this early takes the names back that were given, but for those of files that were
+    replaced: the same command shall not find its own work in its way.
+    """
+    new: list[Path] = []
+
+    def give(part: Path, final: Path, *, overwrite: bool) -> None:
+        there = os.path.lexists(final)
+        publish(part, final, overwrite=overwrite)
+        if not there:
+            new.append(final)
+
+    try:
+        yield give
+    except BaseException:
+        for final in reversed(new):
+            final.unlink(missing_ok=True)
+        raise
+
+
 def temporary_name(final: Path) -> Path:
     """A name beside a file, and of this run alone: two that write the same file do not meet."""
     name = hashlib.sha256(os.fsencode(final.name)).hexdigest()[:16]
     return final.with_name(f".scorebed-{name}-{uuid.uuid4().hex[:8]}.part")
 
 
-def publish_text(text: str, final: Path) -> None:
-    """Writes a small text file in one step; an older one is replaced."""
+def publish_text(text: str, final: Path, give: Publish = publish) -> None:
+    """Writes a small text file in one step; an older one is replaced.
+
+    Args:
+        text: What it is to hold.
+        final: Its name.
+        give: What gives it the name, if others get theirs with it.
+    """
     part = temporary_name(final)
     try:
         part.write_text(text + "\n", encoding="utf-8")
-        publish(part, final, overwrite=True)
+        give(part, final, overwrite=True)
     finally:
         part.unlink(missing_ok=True)

@@ -16,7 +16,7 @@ from scorebed.result_warnings import change_warnings
 from scorebed.stages.mux_plan import plan_mux
 from scorebed.stages.mux_trial import dry_mux
 from scorebed.stages.probe import look
-from scorebed.workspace import Workspace
+from scorebed.workspace import Workspace, disk
 
 if TYPE_CHECKING:
     from scorebed.pipeline import Watch
@@ -94,16 +94,17 @@ def try_mux(job: Job, watch: Watch) -> DryMux:
         Workspace(job.workspace, source) as work,
     ):
         picture = look(source, progress=watch("probe"))
-        plan = plan_mux(
-            source,
-            picture,
-            job.output,
-            folder=work.folder,
-            stereo_kbps=job.settings.delivery.audio_bitrate_kbps,
-            audio=job.settings.audio,
-        )
-        check_rooms(job, picture, plan)
-        scored = dry_mux(
-            source, picture, plan, part=part, folder=work.folder, progress=watch("mux")
-        )
+        with disk("mux", work.folder):
+            plan = plan_mux(
+                source,
+                picture,
+                job.output,
+                folder=work.folder,
+                stereo_kbps=job.settings.delivery.audio_bitrate_kbps,
+                audio=job.settings.audio,
+            )
+            check_rooms(job, picture, plan)
+            scored = dry_mux(
+                source, picture, plan, part=part, folder=work.folder, progress=watch("mux")
+            )
     return DryMux(job=job, picture=picture, scored=scored)

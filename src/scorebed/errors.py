@@ -24,9 +24,28 @@ an imperative that a person can follow or paste.
 
 from __future__ import annotations
 
+import errno
 from typing import Any, ClassVar
 
 INTERRUPTED_EXIT_CODE = 130
+
+_NO_ROOM = {
+    errno.ENOSPC: ("is full", "Make room"),
+    errno.EDQUOT: ("is full, as far as your quota goes", "Make room"),
+    errno.EFBIG: ("takes no file as large as this", "Raise the limit (ulimit -f), if it is one"),
+}
+
+
+def no_room(number: int | None) -> tuple[str, str] | None:
+    """What a disk without room is told as: the end of a sentence, and the beginning of a remedy.
+
+    Args:
+        number: What the operating system says, as in ``errno``.
+
+    Returns:
+        None if it says something else.
+    """
+    return _NO_ROOM.get(number or 0)
 
 
 class ScorebedError(Exception):

@@ -6,6 +6,7 @@ children are always ended, errors name the stage, and a stuck process does not h
 
 from __future__ import annotations
 
+import errno
 import functools
 import logging
 import os
@@ -28,7 +29,7 @@ import ffmpeg
 import imageio_ffmpeg
 import numpy as np
 
-from scorebed.errors import ToolError, ToolStalled, WorkspaceError
+from scorebed.errors import ToolError, ToolStalled, WorkspaceError, no_room
 from scorebed.journal import note
 from scorebed.memory import LIBAV_BLOCK_BYTES
 from scorebed.model import Audio, Progress, no_progress
@@ -53,7 +54,9 @@ _END_S = 2.0
 _LIMITS = ("-max_alloc", str(LIBAV_BLOCK_BYTES))
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 _ENDING = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
-_FULL_DISK = re.compile(r"No space left on device|Disk quota exceeded", re.IGNORECASE)
+_NO_ROOM = {os.strerror(one): one for one in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)}
+_TOO_LARGE = -getattr(signal, "SIGXFSZ", 0)
+"""How a process ends that has written more than its limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -419,7 +422,7 @@ def _process(
             remedy="Check that the file is complete and its disk answers, then run again.",
         )
     if child.process.returncode:
-        raise _failure(stage, subject, child.log)
+        raise _failure(stage, subject, child, args[-1])
 
 
 def _spawn(args: list[str], stage: str, stall_s: float) -> _Child:
@@ -567,11 +570,19 @@ def _signals_held() -> Iterator[None]:
             signal.raise_signal(caught)
 
 
-def _failure(stage: str, subject: Path, log: str) -> ToolError | WorkspaceError:
-    if _FULL_DISK.search(log):
+def _failure(stage: str, subject: Path, child: _Child, target: str) -> ToolError | WorkspaceError:
+    log = child.log
+    said = [number for words, number in _NO_ROOM.items() if words.lower() in log.lower()]
+    if child.process.returncode == _TOO_LARGE:
+        said = [errno.EFBIG]
+    full = no_room(said[0]) if said else None
+    if full is not None:
+        of = f"the disk of {Path(target.removeprefix('file:')).parent}"
         return WorkspaceError(
-            f"{stage}: the disk is full while working on {subject}",
-            remedy="Make room and run the same command again: it goes on where it stopped.",
+            f"{stage}: {of if target.startswith('file:') else 'the disk'} {full[0]}; "
+            f"{subject} was worked on",
+            remedy=f"{full[1]}, or name a folder on another disk, and run the same command again: "
+            "it goes on where it stopped.",
         )
     last = log.strip().splitlines()[-1] if log.strip() else "it said nothing"
     return FfmpegError(

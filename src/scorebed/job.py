@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scorebed.cutlists import check_list, list_file
-from scorebed.delivery import check_output, publish, publish_text, sidecar, told_of
+from scorebed.delivery import check_output, publish_text, published_together, sidecar, told_of
 from scorebed.exporters.drawing import check_plot
 from scorebed.exporters.plot import write_plot
 from scorebed.exporters.stems import check_stems, remove_stale, write_stems
@@ -170,13 +170,13 @@ def deliver(job: Job, result: Result, part: Path) -> Result:
         if job.plot is not None:
             with told_of(job.plot):
                 parts.append(write_plot(job.plot, result))
-        with told_of(job.output):
+        with told_of(job.output), published_together() as give:
             for written, final in parts:
-                publish(written, final, overwrite=job.overwrite)
+                give(written, final, overwrite=job.overwrite)
             if job.stems is not None and job.overwrite:
                 remove_stale(job.stems, [final for _, final in parts])
-            publish_text(result.to_json(), sidecar(job.output))
-            publish(part, job.output, overwrite=job.overwrite)
+            publish_text(result.to_json(), sidecar(job.output), give)
+            give(part, job.output, overwrite=job.overwrite)
         for warning in result.warnings:
             note(logging.WARNING, warning)
         note(logging.INFO, f"written: {job.output}")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from scorebed.cutlists import list_file
-from scorebed.delivery import claim
+from scorebed.delivery import claim, told_of
 from scorebed.errors import ProviderError
 from scorebed.job import Job, check_job, check_provider, check_rooms, deliver
-from scorebed.journal import about_its_job
+from scorebed.journal import about_its_job, note
 from scorebed.ledger import now
 from scorebed.library import index_folder
 from scorebed.media import identify, require_unchanged
@@ -60,7 +62,7 @@ from scorebed.stages.sketch import can_sketch, sketch
 from scorebed.stages.spare import spare
 from scorebed.stages.spot import spot
 from scorebed.stages.standing import to_pay
-from scorebed.workspace import Workspace, prune_default
+from scorebed.workspace import Workspace, disk, prune_default
 
 STAGES = ("probe", "spot", "reel", "compose", "conform", "level", "duck", "mix", "mux")
 
@@ -85,7 +87,9 @@ def score(job: Job, watch: Watch) -> Result:
     check_provider(want, job.tell)
     source = identify(job.video)
     with (
-        claim(job.output, video=job.video, overwrite=job.overwrite) as part,
+        claim(
+            job.output, video=job.video, overwrite=job.overwrite, tell=partial(_warn, job)
+        ) as part,
         Workspace(job.workspace, source) as work,
     ):
         found = analyse(job, work, source, part, watch)
@@ -108,7 +112,7 @@ def score(job: Job, watch: Watch) -> Result:
             programmes.append(
                 _programme(job, work, picture, notes, production, music, target, watch)
             )
-        with work.timed("mux"):
+        with work.timed("mux"), told_of(job.output):
             scored = mux(
                 source,
                 picture,
@@ -169,14 +173,15 @@ def analyse(
     picture = work.run(probe, source, gives=Picture, progress=watch("probe"))
     if buys and want.fallback is None:
         require_key(want.provider, want.service, want.purse, picture.packets_sha256)
-    plan = plan_mux(
-        source,
-        picture,
-        job.output,
-        folder=work.folder,
-        stereo_kbps=want.delivery.audio_bitrate_kbps,
-        audio=want.audio,
-    )
+    with disk("mux", work.folder):
+        plan = plan_mux(
+            source,
+            picture,
+            job.output,
+            folder=work.folder,
+            stereo_kbps=want.delivery.audio_bitrate_kbps,
+            audio=want.audio,
+        )
     check_rooms(job, picture, plan)
     doubtful = is_doubtful(picture, plan)
     if doubtful:
@@ -313,6 +318,11 @@ def _at_home(want: Settings, order: Order) -> Order:
 
 def _soundfont(want: Settings) -> SourceFile | None:
     return None if want.soundfont is None else identify(want.soundfont)
+
+
+def _warn(job: Job, words: str) -> None:
+    note(logging.WARNING, words)
+    job.tell(words)
 
 
 def _announce(job: Job, order: Order) -> None:

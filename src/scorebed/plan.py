@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scorebed.delivery import told_of
 from scorebed.exporters.words import counted
 from scorebed.ffmpeg import locate
 from scorebed.job import Job, check_job, check_provider, workspace_bytes
@@ -46,6 +47,7 @@ from scorebed.workspace import Workspace
 _STEMS = {SoundKind.PROGRAMME: "MIX-", SoundKind.ORIGINAL: "DX-", SoundKind.MUSIC: "MX-"}
 _FATES = {
     Fate.KEPT: ", in the ledger",
+    Fate.COMING: ", just bought by another run",
     Fate.TO_BUY: "",
     Fate.LOST: ", lost: only --buy-again buys it again",
     Fate.UNUSABLE: ", unusable: only --buy-again buys another",
@@ -283,7 +285,8 @@ def make_plan(job: Job, watch: Watch) -> Plan:
     want = job.settings
     if want.notes is not None:
         read_notes(want.notes, picture)
-    with tempfile.TemporaryDirectory() as trials:
+    near = Path(tempfile.gettempdir())
+    with told_of(near, stage="mux"), tempfile.TemporaryDirectory() as trials:
         plan = plan_mux(
             source,
             picture,

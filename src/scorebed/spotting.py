@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scorebed.cutlists import list_file
-from scorebed.delivery import publish, refuse_existing, require_folder, temporary_name, told_of
+from scorebed.delivery import (
+    published_together,
+    refuse_existing,
+    require_folder,
+    temporary_name,
+    told_of,
+)
 from scorebed.errors import SettingsError
 from scorebed.exporters.drawing import check_plot
 from scorebed.exporters.notes import Origin, has_music, notes_text
@@ -211,9 +217,10 @@ def _deliver(
                 part = temporary_name(job.output)
                 parts.append((part, job.output))
                 part.write_text(text, encoding="utf-8", newline="\n")
-        for part, final in parts:
-            with told_of(final, stage=STAGE):
-                publish(part, final, overwrite=job.overwrite)
+        with published_together() as give:
+            for part, final in parts:
+                with told_of(final, stage=STAGE):
+                    give(part, final, overwrite=job.overwrite)
     finally:
         for part, _ in parts:
             part.unlink(missing_ok=True)

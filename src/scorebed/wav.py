@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import soundfile
 
 from scorebed.model import Artifact, Audio, Progress, Stem
 from scorebed.timecode import SAMPLE_RATE_HZ
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 BLOCK_SAMPLES = 15_360
 """Samples per channel of one block: 320 ms, whole hops of every meter. One of 7.1 and its copies
@@ -53,8 +58,9 @@ def sha256_of(path: Path) -> str:
 class WavWriter:
     """An open WAV; ``length_samples`` counts what was written."""
 
-    def __init__(self, file: soundfile.SoundFile) -> None:
+    def __init__(self, file: soundfile.SoundFile, path: Path) -> None:
         self._file = file
+        self._path = path
         self.length_samples = 0
 
     def write(self, block: Audio) -> None:
@@ -67,7 +73,8 @@ class WavWriter:
             self._file.write(np.ascontiguousarray(block, dtype=np.float32))
         except AssertionError as error:
             # soundfile asserts that all was written: less was, so there was no room.
-            raise OSError(errno.ENOSPC, f"{self._file.name} could not be written whole") from error
+            _ask_why(self._path)
+            raise OSError(errno.ENOSPC, f"{self._path} could not be written whole") from error
         self.length_samples += len(block)
 
 
@@ -102,7 +109,7 @@ def wav_writer(
             soundfile._ffi.NULL,  # noqa: SLF001
             0,
         )
-        yield WavWriter(file)
+        yield WavWriter(file, path)
 
 
 @contextmanager
@@ -111,10 +118,14 @@ def _libsndfile(path: Path) -> Iterator[None]:
     try:
         yield
     except soundfile.LibsndfileError as error:
-        # It keeps the reason to itself: the operating system is asked again.
-        with path.open("ab", buffering=0) as file:
-            file.write(bytes(_ASK_BYTES))
+        _ask_why(path)
         raise OSError(errno.EIO, f"{path}: {error}") from error
+
+
+def _ask_why(path: Path) -> None:
+    """What libsndfile keeps to itself: the operating system is asked again, and says it."""
+    with path.open("ab", buffering=0) as file:
+        file.write(bytes(_ASK_BYTES))
 
 
 def write_wav(
@@ -138,6 +149,23 @@ def write_wav(
         written = writer.length_samples
     if written != length_samples:
         raise ValueError(f"{path.name}: {written} samples written, {length_samples} promised")
+    return Artifact(path=path, sha256=sha256_of(path))
+
+
+def write_array(path: Path, array: NDArray[Any]) -> Artifact:
+    """Writes an array as numpy reads it.
+
+    Args:
+        path: Where to.
+        array: Small enough to be held twice.
+
+    Raises:
+        OSError: If the disk is full.
+    """
+    # To a file numpy writes by itself, and does not say why it could not write all.
+    whole = io.BytesIO()
+    np.save(whole, array)
+    path.write_bytes(whole.getvalue())
     return Artifact(path=path, sha256=sha256_of(path))
 
 

@@ -32,7 +32,7 @@ import msgspec
 import platformdirs
 
 from scorebed import __version__
-from scorebed.errors import WorkspaceError
+from scorebed.errors import WorkspaceError, no_room
 from scorebed.journal import in_stage, note
 from scorebed.memory import give_back
 from scorebed.model import Progress, SourceFile, StageRun
@@ -49,7 +49,6 @@ _TAG_TEXT = (
     "Signature: 8a477f597d28d172789f06886806bc55\n"
     "# This folder holds what scorebed can make again. See https://bford.info/cachedir/\n"
 )
-_DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 _RESULT = "result.json"
 _NAME = re.compile(r"[0-9a-f]{24}(\.gone)?")
 
@@ -82,7 +81,7 @@ class Workspace:
         self._use: filelock.FileLock | None = None
 
     def __enter__(self) -> Self:
-        with _disk("workspace", self.folder):
+        with disk("workspace", self.folder):
             self.folder.mkdir(exist_ok=True)
             os.utime(self.folder)
             self._use = _lock(self.folder / f"use-{uuid.uuid4().hex[:12]}.lock")
@@ -129,7 +128,7 @@ class Workspace:
             cached = result is not None
             if result is None:
                 note(logging.INFO, "begins")
-                with _disk(name, self.folder), self._locked(final):
+                with disk(name, self.folder), self._locked(final):
                     # Another run may have done it while this one waited for the lock.
                     result = self._load(final, gives)
                     cached = result is not None
@@ -148,7 +147,7 @@ class Workspace:
         begun = time.monotonic()
         with in_stage(name):
             note(logging.INFO, "begins")
-            with _disk(name, self.folder):
+            with disk(name, self.folder):
                 yield
             self._note(name, begun, cached=False)
 
@@ -248,7 +247,7 @@ def _key(stage: Callable[..., object], inputs: tuple[object, ...]) -> str:
 
 def claim_root(root: Path) -> None:
     """Makes the folder ours, or refuses one that holds other things."""
-    with _disk("workspace", root):
+    with disk("workspace", root):
         root.mkdir(parents=True, exist_ok=True)
         if (root / _MARK).exists():
             return
@@ -260,8 +259,9 @@ def claim_root(root: Path) -> None:
                 f"workspace: {root} holds other files and is not a scorebed workspace",
                 remedy="Give --workspace an empty or new folder.",
             )
-        (root / _MARK).write_text("1\n")
+        # The mark last: with it the folder is taken for whole.
         (root / _TAG).write_text(_TAG_TEXT)
+        (root / _MARK).write_text("1\n")
 
 
 def _lock(path: Path) -> filelock.FileLock:
@@ -270,8 +270,13 @@ def _lock(path: Path) -> filelock.FileLock:
     return lock
 
 
-class _disk:  # noqa: N801 - reads as the words `with disk`
-    """Turns what the operating system says of the disk into an error with a remedy."""
+class disk:  # noqa: N801 - reads as the words `with disk`
+    """Turns what the operating system says of the disk into an error with a remedy.
+
+    Args:
+        stage: Named in errors.
+        folder: In the workspace.
+    """
 
     def __init__(self, stage: str, folder: Path) -> None:
         self._stage = stage
@@ -288,10 +293,11 @@ class _disk:  # noqa: N801 - reads as the words `with disk`
     ) -> None:
         if not isinstance(error, OSError):
             return
-        if error.errno in _DISK_FULL:
+        full = no_room(error.errno)
+        if full is not None:
             raise WorkspaceError(
-                f"{self._stage}: the disk of {self._folder} is full",
-                remedy="Make room, or give --workspace a folder on another disk, and run the same "
+                f"{self._stage}: the disk of {self._folder} {full[0]}",
+                remedy=f"{full[1]}, or give --workspace a folder on another disk, and run the same "
                 "command again: it goes on where it stopped.",
             ) from error
         raise WorkspaceError(
@@ -306,7 +312,7 @@ def check_room(folder: Path, needed_bytes: int) -> None:
     Raises:
         WorkspaceError: If the disk has less than ``needed_bytes`` free.
     """
-    with _disk("workspace", folder):
+    with disk("workspace", folder):
         free_bytes = shutil.disk_usage(folder).free
     if free_bytes < needed_bytes:
         raise WorkspaceError(

@@ -92,6 +92,33 @@ def test_what_is_bought_is_bought_by_the_step_that_composes_and_once(
     assert len(service.requests) == 1
 
 
+@pytest.mark.parametrize("there", ["an empty folder", "nothing"])
+def test_a_folder_of_results_that_is_not_mounted_is_not_made_anew(
+    run: Run, films: Path, tmp_path: Path, there: str
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    job, _ = write(tmp_path, films, DRAFT)
+    out.rename(tmp_path / "elsewhere")
+    empty = there != "nothing"
+    if empty:  # as the folder is that a share is mounted on
+        out.mkdir()
+    for step in ("analyse", "finish", None):
+        with pytest.raises(WorkspaceError, match="where the job was written") as refused:
+            run(job, 1, step)
+        assert "mounted" in refused.value.remedy
+        assert (list(out.iterdir()) if empty else out.exists()) in ([], False)
+        assert not (tmp_path / "work").exists()
+    if empty:
+        out.rmdir()
+    (tmp_path / "elsewhere").rename(out)
+    run(job, 1, "finish")
+    assert (out / "a.scored.mp4").is_file()
+    # Another job of the same folder knows it by the same number.
+    write(tmp_path, films, DRAFT, overwrite=True)
+    run(job, 1, None)
+
+
 def test_a_ledger_that_is_not_mounted_is_not_made_anew(
     run: Run, films: Path, paid: Options, service: MusicService, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -38,6 +39,7 @@ from scorebed.ledger import (
 from scorebed.ledger.folder import FolderStore
 from scorebed.ledger.names import is_plain
 from scorebed.ledger.receipt import Receipt
+from scorebed.ledger.remote import link
 from scorebed.ledger.remote.lease import Lease
 from scorebed.ledger.serving import LedgerServer, server
 from scorebed.model import Answer, LedgerAddress, Purse, ledger_named
@@ -633,6 +635,33 @@ def test_half_an_answer_goes_when_its_run_has_ended(served: LedgerServer) -> Non
             assert later.attempt.state is State.UNKNOWN
         assert coming.exists() is alive
     assert not list(coming.parent.glob(f"{coming.name}*"))
+
+
+def test_a_server_that_was_waited_for_in_vain_is_asked_once_until_it_answers(
+    disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fifty films of a batch wait once, not fifty times."""
+    slept: list[float] = []
+    clock = SimpleNamespace(monotonic=lambda: sum(slept), sleep=slept.append)
+    monkeypatch.setattr(link, "time", clock)
+    monkeypatch.setattr(link, "_IN_VAIN", set())
+    with LedgerServer(disk) as server:
+        address, port = LedgerAddress(server.url), int(server.url.rpartition(":")[2])
+
+    def waited_s(patience_s: float) -> float:
+        before_s = sum(slept)
+        with pytest.raises(WorkspaceError, match="does not answer"):
+            Ledger(address, patience_s=patience_s).require()
+        return sum(slept) - before_s
+
+    # Who has little patience says nothing about the others.
+    assert waited_s(5.0) > 1.0
+    assert waited_s(120.0) > 100.0
+    assert [waited_s(120.0), waited_s(20.0), waited_s(5.0)] == [0.0] * 3
+    with LedgerServer(disk, port=port):
+        Ledger(address).require()
+    assert waited_s(20.0) > 15.0
+    assert waited_s(120.0) == 0.0
 
 
 def test_a_server_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -568,8 +568,12 @@ def test_what_a_dead_run_has_sent_is_lost(
     assert fates(ElevenLabsProvider(), make_order(), purse) == (Fate.LOST,)
     with ledger.open(receipt.parent.name) as entry:
         receipt.write_text(json.dumps(told))
-        # As long as that run is alive, its answer is waited for.
-        assert fates(ElevenLabsProvider(), make_order(), purse) == (Fate.KEPT,)
+        # As long as that run is alive, its answer is waited for: it is not in the ledger yet.
+        assert fates(ElevenLabsProvider(), make_order(), purse) == (Fate.COMING,)
+        said = announcement("elevenlabs", make_order(), purse, chosen=True)
+        assert "another run has asked for the take and is waited for" in said
+        assert "only --buy-again" in said
+        assert "in the ledger" not in said
         entry.settle()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import signal
@@ -103,6 +104,25 @@ def test_a_batch_on_another_machine_holds_the_folder_of_results(tmp_path: Path) 
     with only_batch(out):
         pass
     assert not list(out.iterdir())
+
+
+def test_a_batch_on_a_disk_without_locks_says_so_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    acquire = filelock.FileLock.acquire
+    told: list[str] = []
+
+    def none(lock: filelock.FileLock, *args: Any, **more: Any) -> Any:
+        if Path(lock.lock_file).parent == tmp_path:
+            raise OSError(errno.ENOLCK, "No locks available")
+        return acquire(lock, *args, **more)
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", none)
+    with only_batch(tmp_path, told.append):
+        pass
+    assert len(told) == 1
+    assert f"the disk of {tmp_path} keeps no locks" in told[0]
+    assert told[0] in caplog.text
 
 
 def test_a_batch_waits_for_the_workers_of_a_dead_one(

@@ -331,6 +331,12 @@ def test_a_disk_without_locks_is_written_to_and_another_s_half_stays(
 
     with monkeypatch.context() as disk:
         disk.setattr(filelock.FileLock, "acquire", none)
+        told: list[str] = []
+        for _ in range(2):
+            with claim(output, video=video, overwrite=False, tell=told.append) as part:
+                part.write_bytes(b"film")
+        assert len(told) == 1
+        assert f"the disk of {tmp_path} keeps no locks" in told[0]
         deliver(output, video)
     assert names(tmp_path) == [half, "film.mp4", "out.mp4"]
     deliver(output, video, overwrite=True)

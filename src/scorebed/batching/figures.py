@@ -16,6 +16,7 @@ from scorebed.ledger import Ledger
 from scorebed.media import identify
 from scorebed.model import FREE, Quote, Tell, no_words
 from scorebed.stages.probe import look
+from scorebed.stages.purchase import brief_words
 from scorebed.wav import read_stem
 
 if TYPE_CHECKING:
@@ -64,9 +65,11 @@ def figures_of(result: Result) -> MusicFigures:
 
 
 def lost_money(item: Item, since: str, tell: Tell = no_words) -> Quote:
-    """What a file that failed has cost all the same: what the ledger has of its picture.
+    """What a file that failed has cost all the same: what the ledger has of its picture and wish.
 
-    A ledger that cannot be read is told of: why the file failed is worth more than the figure.
+    Two files of a batch may have one picture: of what is asked with another seed, prompt or style
+    it is the other's. A ledger that cannot be read is told of: why the file failed is worth more
+    than the figure.
 
     Args:
         item: The file.
@@ -88,10 +91,12 @@ def lost_money(item: Item, since: str, tell: Tell = no_words) -> Quote:
         note(logging.WARNING, words)
         tell(words)
         return FREE
+    wished = set(brief_words(want.brief))
     paid = [
         Quote(requests=1, seconds=one.length_s, amount=attempt.amount, currency=one.currency)
         for one in receipts
         if one.provider == want.provider and one.picture_sha256 == picture
+        if wished <= set(one.asked)
         for attempt in one.attempts
         if attempt.changed >= since and attempt.begun and attempt.state.may_be_billed
     ]

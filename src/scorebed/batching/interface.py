@@ -101,7 +101,7 @@ def batch(
         cluster=None if cluster is None else str(cluster),
         tell=tell,
     )
-    with only_batch(job.out), reach(job.cluster, job.jobs) as there:
+    with only_batch(job.out, job.tell), reach(job.cluster, job.jobs) as there:
         return run_batch(plan_batch(job, there), watch)
 
 

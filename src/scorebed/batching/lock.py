@@ -12,6 +12,7 @@ In the folder of results, which other machines may share:
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import time
 from contextlib import ExitStack, contextmanager, suppress
@@ -20,8 +21,10 @@ from typing import TYPE_CHECKING
 
 import filelock
 
-from scorebed.delivery import held_for_all, held_here, let_go, lock_folder, told_of
+from scorebed.delivery import held_for_all, held_here, let_go, lock_folder, no_locks, told_of
 from scorebed.errors import WorkspaceError
+from scorebed.journal import note
+from scorebed.model import Tell, no_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,11 +37,12 @@ _BATCH = ".scorebed-batch.lock"
 
 
 @contextmanager
-def only_batch(out: Path, *, verb: str = "batch") -> Iterator[None]:
+def only_batch(out: Path, tell: Tell = no_words, *, verb: str = "batch") -> Iterator[None]:
     """Holds a folder of results for one batch, also against other machines where its disk can.
 
     Args:
         out: The folder; need not be there.
+        tell: Told, in a sentence, if its disk keeps no locks.
         verb: Who asks, for errors: ``batch`` or ``watch``.
 
     Raises:
@@ -48,7 +52,9 @@ def only_batch(out: Path, *, verb: str = "batch") -> Iterator[None]:
         try:
             held.enter_context(held_here(f"{_name(out)}.lock"))
             held.enter_context(_there(out))
-            held.enter_context(held_for_all(out / _BATCH))
+            if not held.enter_context(held_for_all(out / _BATCH)) and out.is_dir():
+                note(logging.WARNING, no_locks(out))
+                tell(no_locks(out))
         except filelock.Timeout as error:
             raise WorkspaceError(
                 f"{verb}: another batch or watch is working into {out}",

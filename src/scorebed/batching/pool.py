@@ -17,6 +17,7 @@ from typing import IO, Self
 from scorebed.batching.items import Item
 from scorebed.batching.lock import worker_lock
 from scorebed.batching.wire import Message, receive, send
+from scorebed.delivery import lock_folder, told_of
 from scorebed.ffmpeg import PythonProcess, end_orphans, running, start_python
 from scorebed.ledger import now
 
@@ -95,6 +96,7 @@ class Pool:
 
         Raises:
             ToolError: If no process can be started.
+            WorkspaceError: If there is no room for its lock and its log.
         """
         idle = [worker for worker in self.workers if worker.item is None and not worker.leaving]
         # One that has died is taken out when its own thread has told it.
@@ -166,8 +168,12 @@ class Pool:
             return
 
     def _start(self) -> Worker:
-        talk = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
         lock = worker_lock(self.out, uuid.uuid4().hex) if self.lock is None else None
+        with told_of(lock_folder(), stage="batch"):
+            if lock is not None:
+                # A worker that has no room for it could not say why it ends.
+                lock.touch()
+            talk = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
         held = str(self.lock if lock is None else lock)
         process = start_python(_CODE, [json.dumps(sys.path), held], talk=talk)
         worker = Worker(process=process, talk=talk, lock=lock)

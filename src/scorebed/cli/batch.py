@@ -71,7 +71,7 @@ def batch(
         if dry_run:
             _print_plan(job, as_json=as_json)
             return
-        with only_batch(out), reach(cluster, jobs) as there:
+        with only_batch(out, job.tell), reach(cluster, jobs) as there:
             plan = plan_batch(job, there)
             _agree(plan, yes=yes, quiet=quiet)
             told_of(partial(_run, plan), progress, quiet=quiet, as_json=as_json)

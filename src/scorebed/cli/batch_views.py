@@ -8,7 +8,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from scorebed.cli.console import put, say
+from scorebed.cli.console import put_in_passing, say
 from scorebed.cli.options_batch import View
 
 if TYPE_CHECKING:
@@ -183,13 +183,13 @@ class _OpenJd:
 
         if told.share - self._share >= _LEAST_STEP or (told.share == 1.0 != self._share):
             self._share = told.share
-            put(f"openjd_progress: {100 * told.share:.1f}")
+            put_in_passing(f"openjd_progress: {100 * told.share:.1f}")
         at = "; ".join(f"{one.video.name}: {one.stage or 'started'}" for one in told.running)
         spent = spent_words(told)
         status = "; ".join(word for word in (_counts(told), at, spent) if word)
         if status != self._status:
             self._status = status
-            put(on_one_line(f"openjd_status: {' '.join(status.split())}"))
+            put_in_passing(on_one_line(f"openjd_status: {' '.join(status.split())}"))
         if told.said:
             say(on_one_line(told.said))
         if told.ended is not None and told.ended.failure is not None:
@@ -201,7 +201,7 @@ def put_failed(message: str) -> None:
     """Says why a task fails, as Open Job Description reads it."""
     from scorebed.logs import on_one_line  # noqa: PLC0415 - as above
 
-    put(on_one_line(f"openjd_fail: {' '.join(message.split())}"))
+    put_in_passing(on_one_line(f"openjd_fail: {' '.join(message.split())}"))
 
 
 @contextmanager

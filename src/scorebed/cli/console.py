@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from contextlib import contextmanager
@@ -28,11 +29,20 @@ class Watcher(Protocol):
 
 
 def say(text: str) -> None:
-    """Prints lines for a person; what a terminal would obey is shown escaped."""
+    """Prints lines for a person; what a terminal would obey is shown escaped.
+
+    Where there is no room for them the work goes on unsaid.
+    """
     from scorebed.logs import on_one_line  # noqa: PLC0415 - `--help` must not wait for it
 
     told = "\n".join(on_one_line(line) for line in text.split("\n"))
-    print(told, file=sys.stderr, flush=True)  # noqa: T201 - the console
+    try:
+        print(told, file=sys.stderr, flush=True)  # noqa: T201 - the console
+    except BrokenPipeError:
+        raise
+    except OSError:
+        # Python keeps what it could not write, and would fail of it once more at its end.
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
 
 
 def say_error(message: str, remedy: str) -> None:
@@ -57,6 +67,14 @@ def put(text: str) -> None:
             f"the output cannot be printed ({error.strerror})",
             remedy="What was asked for is done; a result lies beside its video as .scorebed.json.",
         ) from error
+
+
+def put_in_passing(text: str) -> None:
+    """Prints a line of data that is of the moment; where there is no room the work goes on."""
+    try:
+        put(text)
+    except WorkspaceError as error:
+        say(f"note       {error.message}: the work goes on")
 
 
 def put_json(found: object) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from scorebed.cli.console import progress_watch, put, say
+from scorebed.cli.console import progress_watch, put_in_passing, say
 from scorebed.errors import ScorebedError, SettingsError
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def task_view(view: TaskView, steps: Collection[str] | None, *, quiet: bool) -> 
     except ScorebedError as error:
         put_failed(f"{error.message} - {error.remedy}")
         raise
-    put("openjd_progress: 100.0")
+    put_in_passing("openjd_progress: 100.0")
 
 
 class _OpenJd:
@@ -96,7 +96,7 @@ class _OpenJd:
 
     def __call__(self, stage: str, /) -> Progress:
         name, begun = stage.split(maxsplit=1)[0], 0.0
-        put(f"openjd_status: {stage}")
+        put_in_passing(f"openjd_status: {stage}")
         self._put(self._before(name))
 
         def tell(share: float) -> None:
@@ -117,7 +117,7 @@ class _OpenJd:
     def _put(self, done: float) -> None:
         # The stages of a further audio stream begin anew; progress does not.
         self._most = max(self._most, min(done / sum(self._stages.values()), 1.0))
-        put(f"openjd_progress: {100 * self._most:.1f}")
+        put_in_passing(f"openjd_progress: {100 * self._most:.1f}")
 
 
 def _step_of(stage: str) -> str:

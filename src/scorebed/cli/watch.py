@@ -77,7 +77,7 @@ def watch(
     )
     # Bars are drawn ten times a second, also while nothing happens for days.
     view = options.View.PLAIN if progress is options.View.AUTO else progress
-    with logged(context, out), only_batch(out, verb="watch"):
+    with logged(context, out), only_batch(out, batch.tell, verb="watch"):
         as_json = bool(of_score["json_"])
         told_of(partial(_run, job), view, quiet=quiet, as_json=as_json, verb="watch")
 

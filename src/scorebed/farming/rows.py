@@ -61,6 +61,8 @@ class Row:
     """Names of the options that were said."""
     ledger: str | None = None
     """What tells its ledger from every other; None where nothing is bought."""
+    place: str | None = None
+    """What tells the folder of results from every other; None where it was not there yet."""
     one_style: bool = False
     """Whether its music is of one family with the others."""
     overwrite: bool = False
@@ -71,7 +73,15 @@ class Row:
     """Its plot: likewise."""
 
 
-def row_of(item: Item, batch: BatchJob, *, job: str, written: str, ledger: str | None) -> Row:
+def row_of(
+    item: Item,
+    batch: BatchJob,
+    *,
+    job: str,
+    written: str,
+    ledger: str | None,
+    place: str | None = None,
+) -> Row:
     """A film of a plan as a line.
 
     Args:
@@ -80,6 +90,7 @@ def row_of(item: Item, batch: BatchJob, *, job: str, written: str, ledger: str |
         job: Names the job.
         written: When it is written.
         ledger: What tells its ledger from every other; None where nothing is bought.
+        place: What tells the folder of results from every other; None where it is not there.
     """
     entry, want = asked_of(item), item.job.settings
     options = entry.options
@@ -102,6 +113,7 @@ def row_of(item: Item, batch: BatchJob, *, job: str, written: str, ledger: str |
         defaults=_told(batch.defaults),
         said=tuple(sorted(batch.said | entry.said)),
         ledger=ledger,
+        place=place,
         one_style=item.one_style,
         overwrite=batch.overwrite,
         stems=_below(item.job.stems, out),

@@ -24,6 +24,7 @@ from scorebed.delivery import told_of
 from scorebed.errors import MissingKey, OverLimit, ScorebedError
 from scorebed.farming.film import done_since, film_of, refuse_hopeless
 from scorebed.farming.mapping import mapped_by
+from scorebed.farming.place import require_place
 from scorebed.farming.rows import read_row
 from scorebed.job import check_job
 from scorebed.ledger import Ledger, now
@@ -94,6 +95,8 @@ def run_task(task: Task, watch: Watch) -> list[str]:
         out=task.out or moved(row.out),
         tell=task.tell,
     )
+    if place.out == Path(row.out):
+        require_place(place.out, row.place)
     claim_root(place.root)
     if task.step in {"analyse", "compose"}:
         return _tried(task, row, moved, place, watch)

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from scorebed.batching.items import BatchJob, Fate
 from scorebed.batching.planning import BatchPlan, plan_batch
 from scorebed.batching.reference import wants_reference
-from scorebed.delivery import publish, refuse_existing, temporary_name, told_of
+from scorebed.delivery import published_together, refuse_existing, temporary_name, told_of
 from scorebed.errors import SettingsError
 from scorebed.farming import deadline, opencue, openjd
+from scorebed.farming.place import identify_place
 from scorebed.farming.rows import FILMS, asked_of, row_of, to_lines
 from scorebed.ledger import Ledger
 from scorebed.model import LedgerAddress
@@ -115,9 +116,16 @@ def _texts(job: FarmJob, folder: Path, todo: Sequence[Item]) -> dict[str, str]:
     """What is written, by its name; what an engine looks for comes last."""
     batch, name = job.batch, uuid.uuid4().hex[:12]
     written = dt.datetime.now(tz=dt.UTC).isoformat(timespec="seconds")
-    ledgers = _ledgers(todo)
+    ledgers, place = _ledgers(todo), identify_place(batch.out)
     rows = [
-        row_of(item, batch, job=name, written=written, ledger=ledgers.get(_ledger_of(item)))
+        row_of(
+            item,
+            batch,
+            job=name,
+            written=written,
+            ledger=ledgers.get(_ledger_of(item)),
+            place=place,
+        )
         for item in todo
     ]
     asks = any(item.job.settings.service is not None for item in todo)
@@ -166,13 +174,13 @@ def _publish(folder: Path, texts: dict[str, str], *, overwrite: bool) -> None:
     """All are written under names of their own before the first gets its name."""
     parts: list[tuple[Path, Path]] = []
     try:
-        with told_of(folder, stage="farm"):
+        with told_of(folder, stage="farm"), published_together() as give:
             for name, text in texts.items():
                 part = temporary_name(folder / name)
                 parts.append((part, folder / name))
                 part.write_text(text, encoding="utf-8", newline="\n")
             for part, final in parts:
-                publish(part, final, overwrite=overwrite)
+                give(part, final, overwrite=overwrite)
     finally:
         for part, _ in parts:
             part.unlink(missing_ok=True)

@@ -145,7 +145,9 @@ class Fate(StrEnum):
     """What becomes of a purchase when it is wanted (again)."""
 
     KEPT = "kept"
-    """Its answer is in the ledger, or another run is just fetching it: nothing is sent."""
+    """Its answer is in the ledger: nothing is sent."""
+    COMING = "coming"
+    """Another run has asked for it and holds it: it is waited for, and nothing is sent."""
     TO_BUY = "to buy"
     """It is asked for and paid."""
     LOST = "lost"
@@ -163,6 +165,8 @@ def fate_of(receipt: Receipt | None, *, again: bool) -> Fate:
     """
     if receipt is None or not receipt.state.may_be_billed:
         return Fate.TO_BUY
+    if receipt.state is State.SENT:
+        return Fate.COMING
     if receipt.state is State.UNKNOWN:
         return Fate.TO_BUY if again else Fate.LOST
     if receipt.useless:

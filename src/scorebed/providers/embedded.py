@@ -6,8 +6,6 @@ from contextlib import ExitStack
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from scorebed.composer import compose, render, render_groups, write_down
 from scorebed.composer.groups import programme_of
 from scorebed.composer.sampled import DRUM_BANK, place_of
@@ -26,7 +24,7 @@ from scorebed.model import (
 )
 from scorebed.soundfont import Font, open_font
 from scorebed.timecode import to_samples
-from scorebed.wav import sha256_of, wav_writer, write_wav
+from scorebed.wav import sha256_of, wav_writer, write_array, write_wav
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,12 +79,10 @@ class EmbeddedProvider:
         """Composes once more, writes down what is played, and plays the groups apart."""
         composition, font = compose(order.notes, order.brief), _font(order)
         written = write_down(composition)
-        notes = folder / "notes.npy"
-        np.save(notes, written.notes)
         return Sketch(
             parts=written.parts,
             bars=written.bars,
-            notes=Artifact(path=notes, sha256=sha256_of(notes)),
+            notes=write_array(folder / "notes.npy", written.notes),
             stems=_write_groups(composition, written, font, folder, progress),
         )
 

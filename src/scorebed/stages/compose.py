@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 VERSION = 9
 STAGE = "compose"
+_COMING = (
+    "another run has asked for the take and is waited for (should its answer be lost, only "
+    "--buy-again buys it again)"
+)
 
 
 def compose(
@@ -123,7 +127,9 @@ def announcement(provider: str, order: Order, purse: Purse, *, chosen: bool) -> 
     quote = due(found, order, standing)
     stuck = _stuck(found, order, standing)
     if not quote.requests:
-        return f"music by {provider}{why}: {stuck or 'the take is in the ledger'}, nothing is sent"
+        coming = Fate.COMING in standing and _COMING
+        there = stuck or coming or "the take is in the ledger"
+        return f"music by {provider}{why}: {there}, nothing is sent"
     files = sum(len(part.files) for part in parts_of(order, standing, (Fate.TO_BUY,)))
     return (
         f"music by {provider}{why}: {quote.requests} request{'s' if quote.requests > 1 else ''}, "

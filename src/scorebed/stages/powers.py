@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scorebed.dsp.loudness import POWER_HOP_SAMPLES, power_series
-from scorebed.model import Artifact, PowerSeries
+from scorebed.model import PowerSeries
 from scorebed.timecode import to_samples
-from scorebed.wav import read_stem, sha256_of, watched
+from scorebed.wav import read_stem, watched, write_array
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -58,9 +58,7 @@ def write_powers(path: Path, powers: NDArray[np.float64], first_hop: int) -> Pow
         powers: K-weighted power per 10 ms, shape (hops,).
         first_hop: Position of the first on the picture's time line.
     """
-    with path.open("wb") as file:
-        np.save(file, powers)
-    return PowerSeries(file=Artifact(path=path, sha256=sha256_of(path)), first_hop=first_hop)
+    return PowerSeries(file=write_array(path, powers), first_hop=first_hop)
 
 
 def read_powers(series: PowerSeries, first_hop: int, hops: int) -> NDArray[np.float64]:

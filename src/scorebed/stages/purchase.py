@@ -23,7 +23,7 @@ from scorebed.wav import wav_writer
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scorebed.model import Artifact, Order, PartOrder, Progress, Purse, Tell
+    from scorebed.model import Artifact, Brief, Order, PartOrder, Progress, Purse, Tell
     from scorebed.providers.base import Service
     from scorebed.style import Style
 
@@ -157,19 +157,19 @@ def _one_file(first: Bought, folder: Path) -> Path:
     return joined
 
 
-def _brief_words(order: Order) -> tuple[tuple[str, str], ...]:
-    """What the user wished, in words that the next release understands too."""
-    brief = order.brief
-    found = [
+def brief_words(brief: Brief) -> tuple[tuple[str, str], ...]:
+    """What the user wished, in words that the next release understands too: part of each receipt.
+
+    Args:
+        brief: Of the order.
+    """
+    return (
         ("prompt", brief.prompt),
         ("tags", "\n".join(brief.tags)),
         ("style", _style_words(brief.style)),
         ("guidance", f"{brief.guidance:g}"),
         ("seed", str(brief.seed)),
-    ]
-    if order.sound_sha256:
-        found.append(("sound", order.sound_sha256))
-    return tuple(found)
+    )
 
 
 def _asked(service: Service, part: PartOrder) -> tuple[tuple[str, str], ...]:
@@ -180,7 +180,8 @@ def _asked(service: Service, part: PartOrder) -> tuple[tuple[str, str], ...]:
         if any(scene.range.common(stretch) for stretch in part.stretches)
     ]
     told = ((name, words) for name, words in scenes if words)
-    return (*_brief_words(part.order), *told, *service.asked(part))
+    heard = (("sound", part.order.sound_sha256),) if part.order.sound_sha256 else ()
+    return (*brief_words(part.order.brief), *heard, *told, *service.asked(part))
 
 
 def _style_words(style: Style) -> str:

@@ -117,5 +117,5 @@ def watch(
         pays=True,
         tell=tell,
     )
-    with only_batch(batch.out, verb="watch"):
+    with only_batch(batch.out, tell, verb="watch"):
         return run_watch(job, watch, stop)

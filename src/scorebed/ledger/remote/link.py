@@ -44,6 +44,10 @@ _AGAIN = frozenset({502, 503, 504})
 """What a proxy before the server says while it is not there."""
 
 
+_IN_VAIN: set[str] = set()
+"""Servers that were waited for as long as usual, or longer, and have not answered since."""
+
+
 class Unreachable(WorkspaceError):  # noqa: N818 - says what happened
     """Nobody answered, however often it was asked."""
 
@@ -119,6 +123,8 @@ class Link:
     ) -> T:
         """What a function with a client returns, called again while nobody answers.
 
+        A server that this process has waited for in vain is asked once only, until it answers.
+
         Args:
             send: Sends a request; returns the response, or what it has made of it.
             patience_s: How long it is called again, in seconds; None as usual.
@@ -129,6 +135,9 @@ class Link:
             WorkspaceError: What the server says.
         """
         patience_s = self.patience_s if patience_s is None else patience_s
+        if self.address.url in _IN_VAIN:
+            # Who works on many films waits once for all of them.
+            patience_s = 0.0
         until = time.monotonic() + patience_s
         pause_s, told = _FIRST_PAUSE_S, False
         while True:
@@ -137,11 +146,14 @@ class Link:
                     found = send(client)
                 if isinstance(found, httpx.Response):
                     self.check(found)
+                _IN_VAIN.discard(self.address.url)
             except httpx.InvalidURL as error:
                 raise self._unreachable(str(error)) from error
             except (httpx.TransportError, _Busy) as error:
                 why = str(error) or type(error).__name__
                 if time.monotonic() + pause_s > until:
+                    if patience_s >= PATIENCE_S:
+                        _IN_VAIN.add(self.address.url)
                     raise self._unreachable(why) from error
                 if not told:
                     self._tell_of(why, patience_s)
