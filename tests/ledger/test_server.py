@@ -274,7 +274,7 @@ def test_a_token_is_asked_for_and_never_said(
         monkeypatch.setenv("SCOREBED_LEDGER_TOKEN_FILE", str(secret))
         assert Ledger(running.address).receipts()
         code, said = running.stop()
-    assert (code, TOKEN in said) == (0, False)
+    assert (code, TOKEN in said) == (130, False)
     for path in disk.rglob("*"):
         assert not path.is_file() or TOKEN.encode() not in path.read_bytes()
 
