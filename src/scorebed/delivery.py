@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Protocol
 import filelock
 
 from scorebed.errors import MediaError, SettingsError, WorkspaceError, no_room
-from scorebed.model import Tell, no_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from scorebed.model import Tell
 
     class Publish(Protocol):
         """What ``publish`` is."""
@@ -58,7 +59,9 @@ def log_beside(output: Path) -> Path:
 
 
 @contextmanager
-def claim(output: Path, *, video: Path, overwrite: bool, tell: Tell = no_words) -> Iterator[Path]:
+def claim(
+    output: Path, *, video: Path, overwrite: bool, tell: Tell | None = None
+) -> Iterator[Path]:
     """Holds an output name for one run, and gives the temporary name beside it.
 
     Whatever happens, nothing is left under the temporary name; what a killed run left under its
@@ -90,7 +93,8 @@ def claim(output: Path, *, video: Path, overwrite: bool, tell: Tell = no_words) 
         raise
     if not alone and output.parent not in _UNLOCKED:
         _UNLOCKED.add(output.parent)
-        tell(no_locks(output.parent))
+        if tell is not None:
+            tell(no_locks(output.parent))
     # Hidden, short, with an ending that no editor or watch folder takes for a finished video, and
     # another in each run: the ffmpeg of a killed run may write on for a while, into its own.
     part = output.with_name(f".scorebed-{name}-{uuid.uuid4().hex[:8]}.part")

@@ -241,10 +241,11 @@ def test_a_full_disk_is_a_failure_that_another_try_mends(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as disk:
-        disk.setattr("scorebed.job.publish", full)
+        disk.setattr("scorebed.delivery.publish", full)
         with pytest.raises(WorkspaceError, match="full"):
             run(job, 1, "finish")
-    assert {path.name for path in out.iterdir()} == {"batch.jsonl", "a.scored.mp4.scorebed.json"}
+    # The film and the figures beside it come together, or not at all.
+    assert {path.name for path in out.iterdir()} == {"batch.jsonl"}
     run(job, 1, "finish")
     assert (out / "a.scored.mp4").is_file()
 
