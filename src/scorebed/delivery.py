@@ -143,7 +143,11 @@ def held_for_all(path: Path) -> Iterator[bool]:
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:
-        raise
+        if path.exists() or _can_be_made(path):
+            raise
+        # It waits for a file that nobody can make, as in /proc.
+        yield False
+        return
     except (OSError, NotImplementedError):  # the latter from older releases of filelock
         yield False
         return
@@ -151,6 +155,14 @@ def held_for_all(path: Path) -> Iterator[bool]:
         yield True
     finally:
         let_go(lock)
+
+
+def _can_be_made(path: Path) -> bool:
+    try:
+        path.touch()
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager

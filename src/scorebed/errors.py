@@ -6,6 +6,7 @@
      +- SettingsError            2   a flag, a preset or a combination of them
      +- MediaError               3   unreadable, no picture, the container cannot hold the result
      +- ToolError                4   ffmpeg missing, too old or failed
+     |   +- ToolMissing               there is no ffmpeg that can be used
      |   +- ToolStalled               ffmpeg made no headway and was ended
      +- ProviderError            5   the provider of music refused or failed
      |   +- MissingKey                there is no key, or the service does not know it
@@ -96,6 +97,10 @@ class ToolError(ScorebedError):
     """ffmpeg is missing, too old, failed, or took too long."""
 
     exit_code = 4
+
+
+class ToolMissing(ToolError):
+    """There is no ffmpeg, or none that runs and is recent enough."""
 
 
 class ToolStalled(ToolError):

@@ -29,7 +29,7 @@ import ffmpeg
 import imageio_ffmpeg
 import numpy as np
 
-from scorebed.errors import ToolError, ToolStalled, WorkspaceError, no_room
+from scorebed.errors import ToolError, ToolMissing, ToolStalled, WorkspaceError, no_room
 from scorebed.journal import note
 from scorebed.memory import LIBAV_BLOCK_BYTES
 from scorebed.model import Audio, Progress, no_progress
@@ -84,7 +84,7 @@ def locate() -> Ffmpeg:
     that imageio-ffmpeg brings.
 
     Raises:
-        ToolError: If the one that SCOREBED_FFMPEG names does not run or is too old, or none runs.
+        ToolMissing: If the one that SCOREBED_FFMPEG names does not run or is too old, or none runs.
     """  # noqa: D205 - one sentence, two lines
     override = os.environ.get("SCOREBED_FFMPEG")
     return _locate(override, None if override else shutil.which("ffmpeg"))
@@ -95,13 +95,13 @@ def _locate(override: str | None, installed: str | None) -> Ffmpeg:
     if override:
         found = _ask_version(override)
         if found is None:
-            raise ToolError(
+            raise ToolMissing(
                 f"SCOREBED_FFMPEG names {override!r}, which does not run as ffmpeg",
                 remedy="Set it to the path of an ffmpeg executable, or unset it.",
             )
         version, libavformat = found
         if libavformat < MIN_LIBAVFORMAT:
-            raise ToolError(
+            raise ToolMissing(
                 f"SCOREBED_FFMPEG names ffmpeg {version}; {MIN_RELEASE} or later is needed",
                 remedy="Unset SCOREBED_FFMPEG to use the ffmpeg that came with scorebed.",
             )
@@ -111,14 +111,14 @@ def _locate(override: str | None, installed: str | None) -> Ffmpeg:
     try:
         bundled = imageio_ffmpeg.get_ffmpeg_exe()
     except RuntimeError as error:
-        raise ToolError(
+        raise ToolMissing(
             f"no ffmpeg {MIN_RELEASE} or later was found ({error})",
             remedy="Run: python -m pip install --force-reinstall imageio-ffmpeg",
         ) from error
     found = _ask_version(bundled)
     if found is None or found[1] < MIN_LIBAVFORMAT:
         state = "does not run" if found is None else f"is {found[0]}, too old"
-        raise ToolError(
+        raise ToolMissing(
             f"the ffmpeg that imageio-ffmpeg names ({bundled}) {state}",
             remedy=f"Install ffmpeg {MIN_RELEASE} or later and set SCOREBED_FFMPEG to its path.",
         )
@@ -440,7 +440,7 @@ def _spawn(args: list[str], stage: str, stall_s: float) -> _Child:
             process_group=0 if os.name == "posix" else None,
         )
     except OSError as error:
-        raise ToolError(
+        raise ToolMissing(
             f"{stage}: {tool.path} could not be started ({error})",
             remedy="Run: scorebed doctor",
         ) from error

@@ -125,7 +125,7 @@ def check_rooms(job: Job, picture: Picture, plan: MuxPlan) -> None:
     """
     check_room(job.workspace, workspace_bytes(job, picture, plan))
     delivered_bytes = job.video.stat().st_size + picture.length_samples * plan.mixed_channels
-    check_room(job.output.parent, delivered_bytes)
+    check_room(job.output.parent, delivered_bytes, stage="mux", option="-o (of folders: --out)")
 
 
 def workspace_bytes(job: Job, picture: Picture, plan: MuxPlan) -> int:

@@ -7,7 +7,7 @@ import difflib
 import os
 import tomllib
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -108,7 +108,14 @@ def load_options(path: Path, form: type[T], over: T) -> T:
 
 
 def fill(
-    table: Mapping[str, Any], over: T, *, what: str, folder: Path, remedy: str, loose: bool = False
+    table: Mapping[str, Any],
+    over: T,
+    *,
+    what: str,
+    folder: Path,
+    remedy: str,
+    loose: bool = False,
+    beside: Sequence[str] = (),
 ) -> T:
     """Options with those of a table in their place.
 
@@ -119,11 +126,12 @@ def fill(
         folder: Paths are taken from it.
         remedy: Said in errors.
         loose: Whether all values are text.
+        beside: Keys that may stand there too, for who has mistyped one.
 
     Raises:
         SettingsError: If a key is unknown or a value is of the wrong type.
     """
-    _refuse_unknown(dict(table), type(over), what, "")
+    _refuse_unknown(dict(table), type(over), what, "", beside)
     return _convert(dict(table), type(over), over, what, folder, remedy, loose=loose)
 
 
@@ -178,11 +186,18 @@ def _fields_of(value: object) -> dict[str, Any]:
     return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
 
 
-def _refuse_unknown(table: dict[str, Any], form: type[Any], path: Path | str, where: str) -> None:
+def _refuse_unknown(
+    table: dict[str, Any],
+    form: type[Any],
+    path: Path | str,
+    where: str,
+    beside: Sequence[str] = (),
+) -> None:
     hints = typing.get_type_hints(form)
-    known = [field.name for field in dataclasses.fields(form)]
+    fields = {field.name for field in dataclasses.fields(form)}
+    known = [*beside, *(field.name for field in dataclasses.fields(form))]
     for key, value in table.items():
-        if key not in known:
+        if key not in fields:
             near = difflib.get_close_matches(key, known, n=1)
             raise SettingsError(
                 f"{path} has an unknown key {where + key!r}",

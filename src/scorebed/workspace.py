@@ -306,19 +306,27 @@ class disk:  # noqa: N801 - reads as the words `with disk`
         ) from error
 
 
-def check_room(folder: Path, needed_bytes: int) -> None:
+def check_room(
+    folder: Path, needed_bytes: int, *, stage: str = "workspace", option: str = "--workspace"
+) -> None:
     """Refuses to start what cannot end for want of room.
+
+    Args:
+        folder: What is written to.
+        needed_bytes: How much, in bytes.
+        stage: Named in errors.
+        option: What names another folder.
 
     Raises:
         WorkspaceError: If the disk has less than ``needed_bytes`` free.
     """
-    with disk("workspace", folder):
+    with disk(stage, folder):
         free_bytes = shutil.disk_usage(folder).free
     if free_bytes < needed_bytes:
         raise WorkspaceError(
-            f"workspace: about {math.ceil(needed_bytes / 1e5) / 10:g} MB are needed in {folder}, "
+            f"{stage}: about {math.ceil(needed_bytes / 1e5) / 10:g} MB are needed in {folder}, "
             f"{math.floor(free_bytes / 1e5) / 10:g} MB are free",
-            remedy="Make room, or give --workspace (or -o) a folder on another disk.",
+            remedy=f"Make room, or give {option} a folder on another disk.",
         )
 
 

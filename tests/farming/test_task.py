@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from scorebed.errors import (
     OverLimit,
     RequestRejected,
     SettingsError,
+    ToolStalled,
     WorkspaceError,
 )
 from scorebed.ledger import Ledger
@@ -248,6 +250,27 @@ def test_a_full_disk_is_a_failure_that_another_try_mends(
     assert {path.name for path in out.iterdir()} == {"batch.jsonl"}
     run(job, 1, "finish")
     assert (out / "a.scored.mp4").is_file()
+
+
+def test_what_failed_in_this_job_is_not_done_by_an_older_one(
+    run: Run, films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, out = write(tmp_path, films, DRAFT, only=("a.mp4",))
+    run(job, 1, None)
+    first = (out / "a.scored.mp4").read_bytes()
+    job = tmp_path / "another job"
+    options = replace(DRAFT, seed=2)
+    scorebed.farm("openjd", job, films, out, workspace=tmp_path / "work", options=options)
+
+    def stalled(*_args: object, **_more: object) -> None:
+        raise ToolStalled("mux: ffmpeg made no headway", remedy="Run it again.")
+
+    with monkeypatch.context() as slow:
+        slow.setattr("scorebed.farming.task.score", stalled)
+        with pytest.raises(ToolStalled):
+            run(job, 1, None)
+    run(job, 1, None)
+    assert (out / "a.scored.mp4").read_bytes() != first
 
 
 def test_paths_are_mapped_as_the_farm_says(run: Run, films: Path, tmp_path: Path) -> None:

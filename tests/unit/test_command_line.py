@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import configparser
+import os
 import plistlib
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,7 @@ from scorebed.errors import MediaError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+SAMPLE = Path(__file__).parents[2] / "sample_media" / "talk.mp4"
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 
@@ -178,3 +181,28 @@ def test_a_unit_with_an_option_that_is_not_there_would_be_found(
 ) -> None:
     with pytest.raises(typer.TyperException, match="--nonsense"):
         understood(["scorebed", "watch", "/a", "--out", "/b", "--nonsense"])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closed as a shell of POSIX closes it")
+@pytest.mark.parametrize("closed", ["2>&-", ">&- 2>&-"])
+def test_whoever_has_closed_the_terminal_is_told_nothing_and_the_code_is_right(
+    closed: str, tmp_path: Path
+) -> None:
+    line = f"{shlex.quote(sys.executable)} -m scorebed score gone.mp4 {closed}"
+    done = subprocess.run(
+        ["sh", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (3, "", "")
+
+
+def test_a_folder_is_not_begun_without_an_ffmpeg(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in").mkdir()
+    shutil.copy2(SAMPLE, tmp_path / "in" / "a.mp4")
+    monkeypatch.setenv("SCOREBED_FFMPEG", str(tmp_path / "none"))
+    where = [str(tmp_path / "in"), "--out", str(tmp_path / "out")]
+    for words in (["batch", *where], ["watch", *where, "--once", "--settle", "0"]):
+        assert _run(words) == 4
+        assert "SCOREBED_FFMPEG" in capsys.readouterr().err
+    assert not list(tmp_path.glob("out/batch.jsonl"))

@@ -17,7 +17,9 @@ from tests.watching.test_sight import job_for
 from scorebed.batching.items import Failure, Fate, InputState, Outcome, unwatched
 from scorebed.batching.record import Record
 from scorebed.batching.run import outcome_of
+from scorebed.delivery import held_for_all
 from scorebed.errors import MediaError, ScorebedError, SettingsError, WorkspaceError
+from scorebed.media import whole_of
 from scorebed.model import FREE
 from scorebed.watching.again import pause_after, unless_paid
 from scorebed.watching.asks import read_ask
@@ -26,6 +28,7 @@ from scorebed.watching.memory import Memory
 from scorebed.watching.moving import move_away
 from scorebed.watching.planning import Planner
 from scorebed.watching.queue import asked_by, local_path
+from scorebed.watching.reader import Reader
 from scorebed.watching.sight import refresh
 from scorebed.watching.working import Work, _judged
 
@@ -537,3 +540,53 @@ def test_a_watch_that_cannot_be_is_refused_at_once(
             Memory(tmp_path, retry_failed=False),
         )
     assert caught.value.exit_code == 2
+
+
+def test_films_that_look_alike_are_read_one_after_the_other_whoever_asks(tmp_path: Path) -> None:
+    said: list[str] = []
+    films = []
+    for number in range(5):
+        (tmp_path / f"{number}.mp4").write_bytes(b"%d" % number)
+        films.append(seen_at(tmp_path / f"{number}.mp4"))
+    reader = Reader(said.append)
+    try:
+        found: dict[int, str] = {}
+        until = time.monotonic() + 30
+        while len(found) < len(films) and time.monotonic() < until:
+            for number, film in enumerate(films):
+                told = None if number in found else reader.hash_of(film)
+                if told is not None:
+                    found[number] = told
+            time.sleep(0.01)
+        wanted = {number: whole_of(film.path) for number, film in enumerate(films)}
+        assert found == wanted
+        (tmp_path / "gone.mp4").write_bytes(b"x")
+        gone = seen_at(tmp_path / "gone.mp4")
+        gone.path.unlink()
+        assert reader.hash_of(gone) is None
+        while gone.path not in reader._found and time.monotonic() < until:
+            time.sleep(0.01)
+        with pytest.raises(MediaError):
+            reader.hash_of(gone)
+    finally:
+        reader.close()
+
+
+def test_what_could_not_be_read_is_looked_at_again_when_its_owner_changed(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    path.write_bytes(b"film")
+    film = seen_at(path)
+    refresh(film, 0.0)
+    failed = replace(outcome("failed", code=3), video=path, name=str(path), source=film.state)
+    memory = Memory(tmp_path / "out", retry_failed=False)
+    memory.learn(failed)
+    assert memory.of_place(film) is not None
+    film.ctime_ns += 1
+    assert memory.of_place(film) is None
+
+
+def test_a_lock_that_nobody_can_make_is_nobody_s() -> None:
+    if not Path("/proc").is_dir():
+        pytest.skip("needs /proc")
+    with held_for_all(Path("/proc/scorebed.lock")) as alone:
+        assert not alone

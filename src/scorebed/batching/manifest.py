@@ -254,7 +254,13 @@ def _options(path: Path, row: _Row, table: dict[str, Any], options: Options) -> 
             told = _turned(row, value)
         found[name] = told
     filled = fill(
-        found, options, what=row.where, folder=path.parent, remedy=_ABOUT, loose=row.loose
+        found,
+        options,
+        what=row.where,
+        folder=path.parent,
+        remedy=_ABOUT,
+        loose=row.loose,
+        beside=("video", *_PLACES),
     )
     # A track of its own is a provider of its own.
     if "music" in found and "provider" not in found:

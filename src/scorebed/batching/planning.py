@@ -21,6 +21,7 @@ from scorebed.batching.naming import Naming, require_distinct
 from scorebed.batching.record import Record, sums
 from scorebed.delivery import require_folder
 from scorebed.errors import SettingsError
+from scorebed.ffmpeg import locate
 from scorebed.ledger import Ledger
 from scorebed.stages.compose import require_key
 from scorebed.workspace import check_room
@@ -116,6 +117,9 @@ def plan_batch(job: BatchJob, cluster: Cluster | None = None, *, here: bool = Tr
     if here:
         _check_rooms(plan)
     if here and cluster is None:
+        if plan.with_fate(Fate.DO):
+            # Without it all of them would fail alike.
+            locate()
         # Those of a cluster are asked for theirs.
         _check_key(plan)
     return plan
@@ -184,8 +188,8 @@ def _check_rooms(plan: BatchPlan) -> None:
     while not root.exists():
         root = root.parent
     same = root.stat().st_dev == there.stat().st_dev
-    check_room(there, plan.output_bytes + sum(largest) * same)
-    check_room(root, sum(largest))
+    check_room(there, plan.output_bytes + sum(largest) * same, stage=plan.job.verb, option="--out")
+    check_room(root, sum(largest), stage=plan.job.verb)
 
 
 def _check_key(plan: BatchPlan) -> None:

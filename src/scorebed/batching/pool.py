@@ -18,6 +18,7 @@ from scorebed.batching.items import Item
 from scorebed.batching.lock import worker_lock
 from scorebed.batching.wire import Message, receive, send
 from scorebed.delivery import lock_folder, told_of
+from scorebed.errors import WorkspaceError
 from scorebed.ffmpeg import PythonProcess, end_orphans, running, start_python
 from scorebed.ledger import now
 
@@ -121,9 +122,14 @@ class Pool:
         if message is None and worker in self.workers and worker.was_idle:
             # It has died before it took the file, and not of it.
             item, worker.item = worker.item, None
-            self.buried(worker)
             assert item is not None
-            self.begin(item)
+            worker.leaving = True
+            try:
+                self.begin(item)
+            except WorkspaceError:
+                worker.item = item
+                return worker, None
+            self.buried(worker)
             return None
         return worker, message
 
@@ -169,7 +175,7 @@ class Pool:
 
     def _start(self) -> Worker:
         lock = worker_lock(self.out, uuid.uuid4().hex) if self.lock is None else None
-        with told_of(lock_folder(), stage="batch"):
+        with told_of(lock_folder(), stage="workspace"):
             if lock is not None:
                 # A worker that has no room for it could not say why it ends.
                 lock.touch()

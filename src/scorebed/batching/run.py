@@ -19,7 +19,7 @@ from scorebed.batching.reference import read_reference, wants_reference, with_re
 from scorebed.batching.tally import Tally
 from scorebed.batching.wire import Began, Ended, Said, Shared
 from scorebed.delivery import told_of
-from scorebed.errors import BatchFailed, Interrupted, MediaError, WorkerDied
+from scorebed.errors import BatchFailed, Interrupted, MediaError, WorkerDied, WorkspaceError
 from scorebed.journal import about, note
 
 if TYPE_CHECKING:
@@ -139,7 +139,11 @@ class Run:
         while self.waiting and pool.free and not self._led(pool):
             item = self._referred(self.waiting.popleft())
             self.record.begin(item)
-            pool.begin(item)
+            try:
+                pool.begin(item)
+            except WorkspaceError as error:
+                # The disk of the temporary folder is full: that passes, and ends nothing else.
+                self.end(outcome_of(item, "failed", failure=failure_from(error, item.verb)))
         heard = pool.next(timeout_s)
         if heard is not None:
             self._hear(pool, *heard)

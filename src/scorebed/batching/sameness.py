@@ -34,6 +34,7 @@ _READS_ALL = "mux"
 _REMEMBERED = 1000
 _read: dict[tuple[Path, int, int, int], str] = {}
 """What this process has read, as it was then."""
+_guard = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,9 +125,10 @@ def hash_of(path: Path, stop: threading.Event | None = None) -> str | None:
     as_it_is = (path, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     found = _read.get(as_it_is) or whole_of(path, stop)
     if found is not None:
-        _read[as_it_is] = found
-    while len(_read) > _REMEMBERED:
-        del _read[next(iter(_read))]
+        with _guard:
+            _read[as_it_is] = found
+            while len(_read) > _REMEMBERED:
+                del _read[next(iter(_read))]
     return found
 
 

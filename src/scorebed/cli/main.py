@@ -82,6 +82,7 @@ def _root(
 
 def main() -> None:
     """Runs the command line and exits with the code of the error, as ``errors`` lists them."""
+    _stand_in_for_closed()
     forgive_names()
     keep_large_blocks_apart()
     # Its threads wait for each other busily: on the small products here they take the time that
@@ -92,6 +93,13 @@ def main() -> None:
     for number in _ENDING:
         signal.signal(number, _on_terminate)
     sys.exit(_run(sys.argv[1:]))
+
+
+def _stand_in_for_closed() -> None:
+    """Where the one who calls has closed them (``2>&-``), nobody is told and the work is done."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
 
 
 def _on_terminate(_number: int, _frame: FrameType | None) -> None:

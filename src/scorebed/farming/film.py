@@ -83,6 +83,7 @@ def done_since(row: Row, item: Item, record: Record) -> bool:
     known = record.last(item.name)
     return (
         known is not None
+        and known.state == "done"
         and record.stands(item.name, item.job.output)
         and known.at >= row.written
         and _is_of(known, item)

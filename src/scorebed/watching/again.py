@@ -14,6 +14,7 @@ from scorebed.errors import (
     OutcomeUnknown,
     ProviderUnavailable,
     RateLimited,
+    ToolMissing,
     ToolStalled,
     WorkerDied,
     WorkspaceError,
@@ -26,7 +27,9 @@ PAUSE_S, LONGEST_S = 300.0, 3600.0
 """How long what may pass is left alone: at first, and at most."""
 MOST_TRIES = 10
 """How often it is tried again: over seven hours, a night. A disk is waited for without an end."""
-_COUNTED = {one.__name__ for one in (RateLimited, ProviderUnavailable, ToolStalled, WorkerDied)}
+_COUNTED = {
+    one.__name__ for one in (RateLimited, ProviderUnavailable, ToolMissing, ToolStalled, WorkerDied)
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,7 +65,7 @@ class Folder:
 
     def close(self) -> None:
         """Ends what is read in the background."""
-        self._reader.stop.set()
+        self._reader.close()
 
     def _is_asked_for(self, film: Seen) -> bool:
         return bool(self._theirs) and os.path.realpath(film.path) in self._theirs
@@ -220,8 +220,6 @@ class Folder:
             return
         if told_apart:
             self._take(film, ask)
-        else:
-            self._sight.later(film)
 
     def _take(self, film: Seen, ask: Ask | None) -> None:
         known = self._work.memory.of_content(film.sha256 or "") if ask is None else None

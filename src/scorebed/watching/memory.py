@@ -100,10 +100,11 @@ class Memory:
         known = self._places.get(told_place(film.path))
         if known is None or (known.size_bytes, known.mtime_ns) != (film.size_bytes, film.mtime_ns):
             return None
+        if known.ctime_ns not in {None, film.ctime_ns}:
+            # Also of what could not be read: whose it is may have changed.
+            return None
         if known.failure is not None:
             return known
-        if known.ctime_ns not in {None, film.ctime_ns}:
-            return None
         if known.state == "skipped":
             return known if self.of_content(known.identity) is not None else None
         return known if self._stands(known) else None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import queue
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from scorebed.batching.sameness import LONG_BYTES, hash_of
 from scorebed.errors import MediaError
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
     from scorebed.watching.items import Seen
 
 
+_Key: TypeAlias = tuple[int, int, int]
+
+
 class Reader:
-    """Reads one film at a time.
+    """Reads one film after the other, in a thread of its own.
 
     Args:
         say: Told, in a sentence, before what takes long.
@@ -24,11 +28,11 @@ class Reader:
 
     def __init__(self, say: Tell) -> None:
         self._say = say
-        self.stop = threading.Event()
-        """Ends the reading when it is set."""
+        self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._at: tuple[Path, int, int, int] | None = None
-        self._found: str | MediaError | None = None
+        self._asked: dict[Path, _Key] = {}
+        self._found: dict[Path, tuple[_Key, str | MediaError]] = {}
+        self._due: queue.SimpleQueue[tuple[Path, _Key] | None] = queue.SimpleQueue()
 
     def hash_of(self, film: Seen) -> str | None:
         """Hash of all of a film; None while it is not known: ask again.
@@ -39,23 +43,35 @@ class Reader:
         Raises:
             MediaError: If it cannot be read.
         """
-        if self._thread is not None and self._thread.is_alive():
-            return None
-        as_it_is = (film.path, film.size_bytes, film.mtime_ns, film.ctime_ns)
-        found = self._found if self._at == as_it_is else None
-        self._at, self._found = as_it_is, None
-        if isinstance(found, MediaError):
-            raise found
-        if found is not None:
+        key = (film.size_bytes, film.mtime_ns, film.ctime_ns)
+        then, found = self._found.pop(film.path, (None, None))
+        if found is not None and then == key:
+            del self._asked[film.path]
+            if isinstance(found, MediaError):
+                raise found
             return found
-        if film.size_bytes > LONG_BYTES:
-            self._say(f"{film.path}: looks like one that is done: all of it is read to tell")
-        self._thread = threading.Thread(target=self._read, args=(film.path,), daemon=True)
-        self._thread.start()
+        if self._asked.get(film.path) != key:
+            if film.size_bytes > LONG_BYTES:
+                self._say(f"{film.path}: looks like one that is done: all of it is read to tell")
+            self._asked[film.path] = key
+            self._due.put((film.path, key))
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._read, daemon=True)
+            self._thread.start()
         return None
 
-    def _read(self, path: Path) -> None:
-        try:
-            self._found = hash_of(path, self.stop)
-        except MediaError as error:
-            self._found = error
+    def close(self) -> None:
+        """Ends the reading."""
+        self._stop.set()
+        self._due.put(None)
+
+    def _read(self) -> None:
+        while (due := self._due.get()) is not None and not self._stop.is_set():
+            path, key = due
+            try:
+                found = hash_of(path, self._stop)
+            except MediaError as error:
+                self._found[path] = (key, error)
+            else:
+                if found is not None:
+                    self._found[path] = (key, found)

@@ -12,6 +12,7 @@ from scorebed.batching.record import RECORD
 from scorebed.batching.run import TICK_S
 from scorebed.delivery import told_of
 from scorebed.errors import BatchFailed, Interrupted, WorkspaceError
+from scorebed.ffmpeg import locate
 from scorebed.watching.folder import Folder
 from scorebed.watching.working import Work
 
@@ -40,10 +41,13 @@ def run_watch(
         What became of every film in this run.
 
     Raises:
+        ToolMissing: If there is no ffmpeg that can be used.
         BatchFailed: With ``once``, if a film failed; ``result`` has what became of all.
         ScorebedError: If the options will not do, or nothing can be recorded any more.
     """
     job = replace(job, batch=replace(job.batch, verb="watch"))
+    if not job.own_queue:  # whose jobs say it themselves, each in its log
+        locate()
     work = Work(job, watch)
     folder = Folder(job, work)
     out = job.batch.out
@@ -71,8 +75,8 @@ def run_watch(
     if result.count("failed") and job.once:
         raise BatchFailed(
             f"watch: {result.failed_words()}",
-            remedy=f"See {out / RECORD}; mend what it says and run the same command again: what "
-            "has not changed is tried again with --retry-failed.",
+            remedy=f"See {out / RECORD}; mend what it says and run the same command again: films "
+            "that are at fault, and unchanged, are tried again with --retry-failed.",
             result=result,
         )
     return result
