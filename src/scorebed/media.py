@@ -216,7 +216,7 @@ def content_of(path: Path) -> str:
         digest = hashlib.sha256(f"{size_bytes}".encode())
         _add_samples(digest, path, size_bytes)
     except OSError as error:
-        raise _unread(path, error) from error
+        raise unread(path, error) from error
     return digest.hexdigest()
 
 
@@ -242,12 +242,17 @@ def whole_of(path: Path, stop: threading.Event | None = None) -> str | None:
                     return None
                 digest.update(block[:length])
     except OSError as error:
-        raise _unread(path, error) from error
+        raise unread(path, error) from error
     return digest.hexdigest()
 
 
-def _unread(path: Path, error: OSError) -> MediaError:
-    """Taken away meanwhile, or a share that has gone."""
+def unread(path: Path, error: OSError) -> MediaError:
+    """The error of a file that was taken away meanwhile, or whose share has gone.
+
+    Args:
+        path: The file.
+        error: What the operating system says.
+    """
     return MediaError(
         f"probe: {path} cannot be read ({error.strerror})",
         remedy="Check that the file is still there and its disk answers, then try again.",

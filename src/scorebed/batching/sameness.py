@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Self
 from scorebed.batching.items import InputState
 from scorebed.batching.known import told_place
 from scorebed.errors import MediaError
-from scorebed.media import content_of, whole_of
+from scorebed.media import content_of, unread, whole_of
 
 if TYPE_CHECKING:
     import os
@@ -118,10 +118,7 @@ def hash_of(path: Path, stop: threading.Event | None = None) -> str | None:
     try:
         status = path.stat()
     except OSError as error:
-        raise MediaError(
-            f"probe: {path} cannot be read ({error.strerror})",
-            remedy="Check that the file is still there and its disk answers, then try again.",
-        ) from error
+        raise unread(path, error) from error
     as_it_is = (path, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     found = _read.get(as_it_is) or whole_of(path, stop)
     if found is not None:
